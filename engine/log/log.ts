@@ -1,0 +1,54 @@
+/**
+ * The log: what the engine above relies on, whatever carries it (embedded.ts: LMDB in a data directory; kafka.ts: Apache Kafka).
+ *
+ * Names and promises are Kafka's: topics with partitions, records with offsets that only grow (not necessarily by one), an append time per partition that never goes
+ * backwards, readers that see committed records only, commits that make outputs and input offsets real in one atomic step, and fencing by epoch.
+ */
+export const topics = ['commands', 'internal', 'interactive', 'results', 'dead-letters', 'control'] as const;
+export type Topic = (typeof topics)[number];
+/** The topics whose records a partition's shard consumes, in the order in which they are read. */
+export const inputTopics = ['interactive', 'internal', 'commands'] as const satisfies readonly Topic[];
+export type InputTopic = (typeof inputTopics)[number];
+
+export interface LogRecord { offset: number; /** append time, ms */ timestampMs: number; value: Uint8Array }
+
+/** Records of one topic and partition, in order. `nextOffset` is where to read on (records may be missing in between). */
+export interface LogBatch { topic: Topic; partition: number; records: LogRecord[]; nextOffset: number }
+
+export interface Append { topic: Topic; partition: number; value: Uint8Array }
+export interface Position { topic: InputTopic; partition: number; offset: number }
+
+/** One atomic step: all outputs and all offsets, or nothing. `positions` are the next offsets to read. */
+export interface Commit { outputs: Append[]; positions: Position[] }
+
+export class LogError extends Error {
+  constructor(readonly code: 'fenced' | 'full' | 'failed' | 'closed', message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+export interface Log {
+  readonly partitions: number;
+  /** Names the way texts are spread over partitions, e.g. "murmur2". */
+  readonly hash: string;
+  /** Appends outside a commit (gateways, control). Resolves with the offsets, in order, once they survive a crash. */
+  append(records: Append[]): Promise<number[]>;
+  /** Resolves with the offsets of the outputs once the step survives a crash. Throws LogError: `fenced` and `full` are final. Commits take effect in the order in which they are called. */
+  commit(step: Commit): Promise<number[]>;
+  /** Committed records from an offset on: at least one when there is one, else up to about bytesMax. Empty when there is none yet. */
+  read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch>;
+  /** The next offset to read of an input topic, as committed; 0 before the first commit. */
+  position(topic: InputTopic, partition: number): Promise<number>;
+  /** First offset kept and the offset after the last committed record. */
+  bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }>;
+  /** Called after records of an input topic became readable. Returns a function that ends it. */
+  onAppend(listener: (topic: InputTopic, partition: number) => void): () => void;
+  /** Forgets records before an offset. */
+  trim(topic: Topic, partition: number, beforeOffset: number): Promise<void>;
+  /** Small named values that survive a crash (sink intents, checkpoint places); a Map of the log's own. */
+  getValue(name: string): Promise<Uint8Array | undefined>;
+  putValue(name: string, value: Uint8Array): Promise<void>;
+  /** Bytes written to the log since it was opened, for bytesLoggedPerTransaction. */
+  readonly bytesAppended: number;
+  close(): Promise<void>;
+}

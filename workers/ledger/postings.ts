@@ -1,0 +1,44 @@
+/**
+ * The postings of one command: parallel arrays, refilled for each command. A posting adds `points` to a balance of the account and takes them from the
+ * counter account (docs/calculation.md, Ledger accounts).
+ */
+export const POSTINGS_MAX = 1 << 16;
+
+/** Which balance of the member's account a posting changes. */
+export const Balance = { available: 0, pending: 1, held: 2, debt: 3 } as const;
+export const balanceNames = ['available', 'pending', 'held', 'debt'] as const;
+/** The other side. `own`: another balance of the same account. `issuance` is by funder, `redemption` by partner. */
+export const Counter = { own: 0, issuance: 1, redemption: 2, breakage: 3, conversion: 4, suspense: 5, import: 6 } as const;
+export const counterNames = ['own', 'issuance', 'redemption', 'breakage', 'conversion', 'suspense', 'import'] as const;
+export const PostingKind = { accrual: 0, reversal: 1, maturity: 2, expiry: 3, debt: 4, import: 5, adjustment: 6 } as const;
+export const postingKindNames = ['accrual', 'reversal', 'maturity', 'expiry', 'debt', 'import', 'adjustment'] as const;
+
+export class Postings {
+  count = 0;
+  readonly balance = new Uint8Array(POSTINGS_MAX);
+  readonly counter = new Uint8Array(POSTINGS_MAX);
+  readonly kind = new Uint8Array(POSTINGS_MAX);
+  readonly currency = new Int32Array(POSTINGS_MAX);
+  readonly funder = new Int32Array(POSTINGS_MAX);
+  readonly points = new Float64Array(POSTINGS_MAX);
+  /** Number of the award in the fact's awards that it belongs to, -1: none. */
+  readonly award = new Int32Array(POSTINGS_MAX);
+  readonly expires = new Int32Array(POSTINGS_MAX);
+  readonly matures = new Int32Array(POSTINGS_MAX);
+
+  clear(): void {
+    this.count = 0;
+  }
+  add(kind: number, balance: number, counter: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number): void {
+    const i = this.count++;
+    this.kind[i] = kind;
+    this.balance[i] = balance;
+    this.counter[i] = counter;
+    this.currency[i] = currency;
+    this.funder[i] = funder;
+    this.points[i] = points;
+    this.award[i] = award;
+    this.expires[i] = expires;
+    this.matures[i] = matures;
+  }
+}
