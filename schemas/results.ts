@@ -1,0 +1,57 @@
+/**
+ * A record of the `results` topic: what one batch of one partition decided. Written by the shard, committed as it is, read by recovery, sink, verifier and by
+ * whoever needs a fact again.
+ *
+ *   ┌ u32 magic ┬ u32 header length ┬ header (MessagePack map) ┬ effects ┬ facts ┐
+ *
+ * effects: workers/effects.ts; facts: blocks of ClickHouse's Native format (workers/facts). Batch numbers of a partition count from 0 without a gap.
+ */
+import { Packr } from 'msgpackr';
+
+/** Consumed from item `fromItem` of record `from` up to, but not including, item `nextItem` of record `next` (a batch may end within an envelope). */
+export interface InputRange { topic: number; from: number; fromItem: number; next: number; nextItem: number }
+
+export interface ResultsHeader {
+  partition: number;
+  batch: number;
+  epoch: number;
+  /** The partition's clock at the end of the batch, ms. */
+  clockMs: number;
+  /** What the batch consumed, in the order in which it was evaluated. */
+  inputs: InputRange[];
+  /** Version of the reference set after the batch. */
+  reference: number;
+  processed: number;
+  duplicates: number;
+  rejected: number;
+  effectsLength: number;
+  factsLength: number;
+  /** Rows in the facts part. */
+  rows: number;
+}
+
+const MAGIC = 0x31525350; // "PSR1"
+const packr = new Packr({ useRecords: false });
+
+export function writeResults(header: ResultsHeader, effects: Uint8Array, facts: Uint8Array): Uint8Array {
+  const packed = packr.pack(header);
+  const out = new Uint8Array(8 + packed.length + effects.length + facts.length);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(4, packed.length, true);
+  out.set(packed, 8);
+  out.set(effects, 8 + packed.length);
+  out.set(facts, 8 + packed.length + effects.length);
+  return out;
+}
+
+/** Parts are views into `bytes`. Throws when the bytes are not a results record. */
+export function readResults(bytes: Uint8Array): { header: ResultsHeader; effects: Uint8Array; facts: Uint8Array } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.byteLength < 8 || view.getUint32(0, true) !== MAGIC) throw new Error('not a results record');
+  const effectsStart = 8 + view.getUint32(4, true);
+  const header = packr.unpack(bytes.subarray(8, effectsStart)) as ResultsHeader;
+  const factsStart = effectsStart + header.effectsLength;
+  if (factsStart + header.factsLength !== bytes.byteLength) throw new Error('a results record is cut off');
+  return { header, effects: bytes.subarray(effectsStart, factsStart), facts: bytes.subarray(factsStart) };
+}

@@ -1,0 +1,61 @@
+/**
+ * apply: effects → state. The only code that changes the state of a partition; live processing and recovery run this same function.
+ * It decides nothing and can't fail on effects that decide wrote: a contradiction is a bug and stops the shard.
+ */
+import { Effect, EffectsReader } from './effects.js';
+import type { PartitionState } from './state/partition-state.js';
+
+const id = new Uint32Array(4), content = new Uint32Array(2);
+
+/** Applies bytes[start, end) of batch number `batch`. With `recovering`, what the checkpoint already holds is passed over, bucket by bucket. */
+export function apply(state: PartitionState, reader: EffectsReader, end: number, batch: number, recovering = false): void {
+  while (reader.at < end) {
+    const effect = reader.bytes[reader.at++];
+    switch (effect) {
+      case Effect.cells: {
+        const ordinal = reader.varint();
+        const skip = recovering && state.holds(ordinal, batch);
+        for (let left = reader.varint(); left > 0; left--) {
+          const key1 = reader.key(), key2 = reader.key(), addition = reader.addition();
+          if (!skip) state.addToCell(ordinal, key1, key2, addition);
+        }
+        break;
+      }
+      case Effect.seen: {
+        for (let i = 0; i < 4; i++) id[i] = reader.uint32();
+        content[0] = reader.uint32();
+        content[1] = reader.uint32();
+        state.transactions.add(id, content, batch, reader.varint(), recovering);
+        break;
+      }
+      case Effect.open: {
+        const ordinal = reader.varint(), program = reader.varint();
+        if (!(recovering && state.holds(ordinal, batch))) state.openAccount(ordinal, program);
+        break;
+      }
+      case Effect.card: {
+        const ordinal = reader.varint(), program = reader.varint(), text = reader.text();
+        if (!(recovering && state.holds(ordinal, batch))) state.addCard(ordinal, program, text);
+        break;
+      }
+      case Effect.flags: {
+        const ordinal = reader.varint(), flags = reader.varint();
+        if (!(recovering && state.holds(ordinal, batch))) state.setFlags(ordinal, flags);
+        break;
+      }
+      case Effect.wait: {
+        const key = reader.text(), value = reader.text();
+        state.waiting.set(key, value, batch, recovering);
+        break;
+      }
+      case Effect.unwait:
+        state.waiting.delete(reader.text(), batch, recovering);
+        break;
+      case Effect.reference:
+        state.setReference(reader.varint(), batch, recovering);
+        break;
+      default:
+        throw new Error(`effects of partition ${state.partition}, batch ${batch}: unknown operation ${effect} at ${reader.at - 1}`);
+    }
+  }
+}
