@@ -18,6 +18,7 @@ export function apply(state: PartitionState, reader: EffectsReader, end: number,
         for (let left = reader.varint(); left > 0; left--) {
           const key1 = reader.key(), key2 = reader.key(), addition = reader.addition();
           if (!skip) state.addToCell(ordinal, key1, key2, addition);
+          else if (addition > 0) state.noteDue(ordinal, key1, key2);
         }
         break;
       }
@@ -31,6 +32,7 @@ export function apply(state: PartitionState, reader: EffectsReader, end: number,
       case Effect.open: {
         const ordinal = reader.varint(), program = reader.varint();
         if (!(recovering && state.holds(ordinal, batch))) state.openAccount(ordinal, program);
+        else state.accounts.opened = Math.max(state.accounts.opened, ordinal + 1);
         break;
       }
       case Effect.card: {
@@ -45,14 +47,14 @@ export function apply(state: PartitionState, reader: EffectsReader, end: number,
       }
       case Effect.wait: {
         const key = reader.text(), value = reader.text();
-        state.waiting.set(key, value, batch, recovering);
+        state.waiting.set(key, value);
         break;
       }
       case Effect.unwait:
-        state.waiting.delete(reader.text(), batch, recovering);
+        state.waiting.delete(reader.text());
         break;
       case Effect.reference:
-        state.setReference(reader.varint(), batch, recovering);
+        state.reference = reader.varint();
         break;
       default:
         throw new Error(`effects of partition ${state.partition}, batch ${batch}: unknown operation ${effect} at ${reader.at - 1}`);

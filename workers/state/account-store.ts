@@ -1,0 +1,372 @@
+/**
+ * The accounts of one partition that are in memory: integer cells (ledger/cells.ts) in one slab of doubles, found by ordinal or by card, without an object per account.
+ *
+ *   account at o:  [o] cells used  [o+1] cells that fit  [o+2] program  [o+3] flags  [o+4] ordinal  [o+5] –   then cells of 3: key1, key2, value
+ *   card text:     a run of cells of kind CARD whose key2 and value hold 16 raw bytes of text each (never read as numbers)
+ *
+ * Bounded: past `bytesMax` accounts that are clean and were not touched lately make room (their owner loads them again from disk); dirty ones always stay.
+ */
+import { CellKind, cellA, cellKey, cellKind } from '../ledger/cells.js';
+
+const HEADER = 6;
+const CARD = 30;
+const CHUNK_BYTES = 16;
+export const CARD_BYTES_MAX = 128;
+const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4;
+const CAPACITIES = [6, 10, 16, 24, 36, 54, 80, 120, 180, 270, 400, 600, 900, 1350, 2000];
+const capacityClass = (cells: number): number => {
+  for (let i = 0; i < CAPACITIES.length; i++) if (CAPACITIES[i]! >= cells) return i;
+  return -1;
+};
+
+export class AccountStore {
+  /** Accounts ever opened in this partition; the next ordinal. */
+  opened = 0;
+  resident = 0;
+  private slab = new Float64Array(1 << 15);
+  private raw = new Uint8Array(this.slab.buffer);
+  private used = 0;
+  private offsets = new Int32Array(1024).fill(-1);
+  private bits = new Uint8Array(1024);
+  private free: number[][] = CAPACITIES.map(() => []);
+  /** Open addressing: hash of program and text → ordinal. */
+  private cardHash = new Uint32Array(2048);
+  private cardOrdinal = new Int32Array(2048).fill(-1);
+  private cards = 0;
+  /** Ordinals that changed since the last sweep took them, each once. */
+  dirty = new Int32Array(1024);
+  dirtyCount = 0;
+
+  constructor(private readonly bytesMax: number) {}
+
+  get bytes(): number {
+    return this.slab.byteLength + this.offsets.byteLength + this.bits.byteLength + this.cardHash.byteLength * 2;
+  }
+  /** Place of a resident account in the slab, -1 when it is not in memory. */
+  offset(ordinal: number): number {
+    return ordinal < this.offsets.length ? this.offsets[ordinal]! : -1;
+  }
+  program(ordinal: number): number {
+    return this.slab[this.touch(ordinal) + 2]!;
+  }
+  flags(ordinal: number): number {
+    return this.slab[this.touch(ordinal) + 3]!;
+  }
+  setFlags(ordinal: number, flags: number): void {
+    this.slab[this.touch(ordinal) + 3] = flags;
+    this.markDirty(ordinal);
+  }
+
+  open(ordinal: number, program: number): void {
+    if (ordinal >= this.opened) this.opened = ordinal + 1;
+    this.place(ordinal, program, 0, CAPACITIES[0]!);
+    this.markDirty(ordinal);
+  }
+
+  get(ordinal: number, key1: number, key2: number): number {
+    const { slab } = this;
+    const o = this.touch(ordinal);
+    for (let at = o + HEADER, end = at + slab[o]! * 3; at < end; at += 3) if (slab[at] === key1 && slab[at + 1] === key2) return slab[at + 2]!;
+    return 0;
+  }
+
+  /** Adds to a cell; returns true when the cell is new. A cell that becomes 0 is removed. */
+  add(ordinal: number, key1: number, key2: number, addition: number): boolean {
+    if (addition === 0) return false;
+    let o = this.touch(ordinal);
+    this.markDirty(ordinal);
+    const count = this.slab[o]!;
+    const end = o + HEADER + count * 3;
+    for (let at = o + HEADER; at < end; at += 3) {
+      if (this.slab[at] === key1 && this.slab[at + 1] === key2) {
+        const value = this.slab[at + 2]! + addition;
+        if (value !== 0) this.slab[at + 2] = value;
+        else {
+          this.raw.copyWithin(at * 8, (end - 3) * 8, end * 8);
+          this.slab[o] = count - 1;
+        }
+        return false;
+      }
+    }
+    if (count === this.slab[o + 1]) o = this.grow(ordinal, o, count + 1);
+    const at = o + HEADER + count * 3;
+    this.slab[at] = key1;
+    this.slab[at + 1] = key2;
+    this.slab[at + 2] = addition;
+    this.slab[o] = count + 1;
+    return true;
+  }
+
+  /** Cells of an account in the order of the store (not sorted), card texts left out: visit(key1, key2, value). */
+  forEach(ordinal: number, visit: (key1: number, key2: number, value: number) => void): void {
+    const o = this.touch(ordinal);
+    for (let at = o + HEADER, end = at + this.slab[o]! * 3; at < end; at += 3) {
+      if (cellKind(this.slab[at]!) !== CARD) visit(this.slab[at]!, this.slab[at + 1]!, this.slab[at + 2]!);
+    }
+  }
+  /** Copies key1, key2, value of the cells of one kind into `out`; returns how many. */
+  collect(ordinal: number, kind: number, out: Float64Array): number {
+    const { slab } = this;
+    const o = this.touch(ordinal);
+    const low = cellKey(kind, 0, 0), high = cellKey(kind + 1, 0, 0);
+    let found = 0;
+    for (let at = o + HEADER, end = at + slab[o]! * 3; at < end; at += 3) {
+      const key1 = slab[at]!;
+      if (key1 < low || key1 >= high) continue;
+      out[found++] = key1;
+      out[found++] = slab[at + 1]!;
+      out[found++] = slab[at + 2]!;
+      if (found + 3 > out.length) throw new Error(`account ${ordinal} has more than ${out.length / 3} cells of kind ${kind}`);
+    }
+    return found / 3;
+  }
+  /** Is there a lot to settle at `day`: pending that matures or available that expires by then? */
+  hasDue(ordinal: number, day: number): boolean {
+    const { slab } = this;
+    const o = this.touch(ordinal);
+    const lots = cellKey(CellKind.available, 0, 0), pending = cellKey(CellKind.pending, 0, 0), after = cellKey(CellKind.pending + 1, 0, 0);
+    for (let at = o + HEADER, end = at + slab[o]! * 3; at < end; at += 3) {
+      const key1 = slab[at]!;
+      if (key1 < lots || key1 >= after) continue;
+      const key2 = slab[at + 1]!;
+      if (key1 < pending ? key2 < (day + 1) * 1048576 : key2 % 1048576 <= day) return true;
+    }
+    return false;
+  }
+
+  // ── cards ──
+  /** Ordinal of the resident account of a card, -1 when none is in memory. */
+  findCard(program: number, text: Uint8Array, start: number, length: number): number {
+    const hash = hashCard(program, text, start, length);
+    const mask = this.cardHash.length - 1;
+    for (let slot = hash & mask; this.cardOrdinal[slot] !== -1; slot = (slot + 1) & mask) {
+      if (this.cardHash[slot] === hash) {
+        const ordinal = this.cardOrdinal[slot]!;
+        if (this.offset(ordinal) >= 0 && this.holdsCard(ordinal, program, text, start, length)) return ordinal;
+      }
+    }
+    return -1;
+  }
+  addCard(ordinal: number, program: number, text: Uint8Array): void {
+    let o = this.touch(ordinal);
+    const chunks = Math.max(1, Math.ceil(text.length / CHUNK_BYTES));
+    const count = this.slab[o]!;
+    if (count + chunks > this.slab[o + 1]!) o = this.grow(ordinal, o, count + chunks);
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const at = o + HEADER + (count + chunk) * 3;
+      this.slab[at] = cellKey(CARD, text.length, chunk);
+      this.raw.fill(0, (at + 1) * 8, (at + 3) * 8);
+      this.raw.set(text.subarray(chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES), (at + 1) * 8);
+    }
+    this.slab[o] = count + chunks;
+    this.markDirty(ordinal);
+    this.bits[ordinal] = this.bits[ordinal]! | FLAG_NEW_CARDS;
+    this.indexCard(hashCard(program, text, 0, text.length), ordinal);
+  }
+  cardsOf(ordinal: number): Uint8Array[] {
+    const o = this.touch(ordinal);
+    const found: Uint8Array[] = [];
+    for (let at = o + HEADER, end = at + this.slab[o]! * 3; at < end; at += 3) {
+      if (cellKind(this.slab[at]!) !== CARD) continue;
+      const length = cellA(this.slab[at]!);
+      const text = new Uint8Array(length);
+      for (let done = 0; done < length; done += CHUNK_BYTES) {
+        if (done > 0) at += 3;
+        text.set(this.raw.subarray((at + 1) * 8, (at + 1) * 8 + Math.min(CHUNK_BYTES, length - done)), done);
+      }
+      found.push(text);
+    }
+    return found;
+  }
+
+  // ── for the checkpoint (partition-state.ts) ──
+  /** Past its bound: only a checkpoint can make room. */
+  get overfull(): boolean {
+    return this.slab.byteLength > this.bytesMax;
+  }
+  /** Forgets who was touched: from here on "lately" means since now. */
+  age(): void {
+    for (let ordinal = 0; ordinal < this.opened && ordinal < this.bits.length; ordinal++) this.bits[ordinal]! &= ~FLAG_TOUCHED;
+  }
+  hasNewCards(ordinal: number): boolean {
+    return (this.bits[ordinal]! & FLAG_NEW_CARDS) !== 0;
+  }
+  isDirty(ordinal: number): boolean {
+    return ordinal < this.bits.length && (this.bits[ordinal]! & FLAG_DIRTY) !== 0;
+  }
+  markClean(ordinal: number): void {
+    this.bits[ordinal] = this.bits[ordinal]! & ~(FLAG_DIRTY | FLAG_NEW_CARDS);
+  }
+  /** program, flags, cells … as doubles: what `load` takes. */
+  copyOut(ordinal: number): Float64Array {
+    const o = this.offset(ordinal);
+    const out = new Float64Array(2 + this.slab[o]! * 3);
+    out.set(this.slab.subarray(o + 2, o + 4));
+    out.set(this.slab.subarray(o + HEADER, o + HEADER + this.slab[o]! * 3), 2);
+    return out;
+  }
+  /** Puts an account that was read from disk into memory, clean. */
+  load(ordinal: number, saved: Float64Array): void {
+    const cells = (saved.length - 2) / 3;
+    const o = this.place(ordinal, saved[0]!, saved[1]!, cells);
+    this.slab.set(saved.subarray(2), o + HEADER);
+    this.slab[o] = cells;
+    const program = saved[0]!;
+    for (const text of this.cardsOf(ordinal)) this.indexCard(hashCard(program, text, 0, text.length), ordinal);
+  }
+
+  private touch(ordinal: number): number {
+    const o = this.offsets[ordinal]!;
+    if (!(o >= 0)) throw new Error(`account ${ordinal} is not in memory`);
+    this.bits[ordinal] = this.bits[ordinal]! | FLAG_TOUCHED;
+    return o;
+  }
+  private markDirty(ordinal: number): void {
+    if (this.bits[ordinal]! & FLAG_DIRTY) return;
+    this.bits[ordinal] = this.bits[ordinal]! | FLAG_DIRTY;
+    if (this.dirtyCount === this.dirty.length) this.dirty = grownInt32(this.dirty, -1);
+    this.dirty[this.dirtyCount++] = ordinal;
+  }
+  private place(ordinal: number, program: number, flags: number, cells: number): number {
+    while (ordinal >= this.offsets.length) {
+      this.offsets = grownInt32(this.offsets, -1);
+      const bits = new Uint8Array(this.offsets.length);
+      bits.set(this.bits);
+      this.bits = bits;
+    }
+    const o = this.allocate(cells);
+    this.slab[o] = 0;
+    this.slab[o + 2] = program;
+    this.slab[o + 3] = flags;
+    this.slab[o + 4] = ordinal;
+    this.offsets[ordinal] = o;
+    this.bits[ordinal] = FLAG_TOUCHED;
+    this.resident++;
+    return o;
+  }
+  private allocate(cells: number): number {
+    const size = capacityClass(cells);
+    const capacity = size < 0 ? Math.ceil(cells * 1.5) : CAPACITIES[size]!;
+    const again = size < 0 ? undefined : this.free[size]!.pop();
+    if (again !== undefined) return again;
+    const doubles = HEADER + capacity * 3;
+    if (this.used + doubles > this.slab.length) this.makeRoom(doubles);
+    const o = this.used;
+    this.used += doubles;
+    this.slab[o + 1] = capacity;
+    return o;
+  }
+  private grow(ordinal: number, from: number, cells: number): number {
+    const before = this.slab[from]!;
+    const copy = this.slab.slice(from, from + HEADER + before * 3);
+    this.release(from);
+    this.offsets[ordinal] = -1;
+    const o = this.allocate(cells);
+    const capacity = this.slab[o + 1]!;
+    this.slab.set(copy, o);
+    this.slab[o + 1] = capacity;
+    this.offsets[ordinal] = o;
+    return o;
+  }
+  private release(o: number): void {
+    this.slab[o + 4] = -1;
+    const size = CAPACITIES.indexOf(this.slab[o + 1]!);
+    if (size >= 0) this.free[size]!.push(o);
+  }
+  private makeRoom(doubles: number): void {
+    if (this.slab.byteLength * 2 <= this.bytesMax) return this.rebuild(this.slab.length * 2, 'keep');
+    const wanted = this.slab.length * 0.75;
+    this.rebuild(this.slab.length, 'untouched');
+    if (this.used > wanted) this.rebuild(this.slab.length, 'clean');
+    // What is dirty can't go: past the bound until the checkpoint that the bound asks for has written it.
+    if (this.used > wanted) this.rebuild(this.slab.length * 1.5 + doubles, 'keep');
+  }
+  /** Copies what stays into a new slab. Out go: nobody; clean accounts that were not touched since the last sweep; or every clean account. */
+  private rebuild(doubles: number, evict: 'keep' | 'untouched' | 'clean'): void {
+    const slab = new Float64Array(Math.ceil(doubles));
+    const old = this.slab;
+    const keepMask = evict === 'keep' ? 0 : evict === 'untouched' ? FLAG_DIRTY | FLAG_TOUCHED : FLAG_DIRTY;
+    let used = 0, resident = 0;
+    if (evict !== 'keep') {
+      this.cardOrdinal.fill(-1);
+      this.cards = 0;
+    }
+    for (let o = 0; o < this.used; o += HEADER + old[o + 1]! * 3) {
+      const ordinal = old[o + 4]!;
+      if (ordinal < 0 || this.offsets[ordinal] !== o) continue;
+      if (keepMask !== 0 && (this.bits[ordinal]! & keepMask) === 0) {
+        this.offsets[ordinal] = -1;
+        continue;
+      }
+      slab.set(old.subarray(o, o + HEADER + old[o]! * 3), used);
+      this.offsets[ordinal] = used;
+      used += HEADER + old[o + 1]! * 3;
+      resident++;
+    }
+    this.slab = slab;
+    this.raw = new Uint8Array(slab.buffer);
+    this.used = used;
+    this.resident = resident;
+    this.free = CAPACITIES.map(() => []);
+    if (evict !== 'keep') {
+      for (let o = 0; o < used; o += HEADER + slab[o + 1]! * 3) {
+        const ordinal = slab[o + 4]!;
+        for (const text of this.cardsAt(o)) this.indexCard(hashCard(slab[o + 2]!, text, 0, text.length), ordinal);
+      }
+    }
+  }
+  private cardsAt(o: number): Uint8Array[] {
+    const ordinal = this.slab[o + 4]!;
+    const bits = this.bits[ordinal]!;
+    const found = this.cardsOf(ordinal);
+    this.bits[ordinal] = bits;
+    return found;
+  }
+  private holdsCard(ordinal: number, program: number, text: Uint8Array, start: number, length: number): boolean {
+    const o = this.offsets[ordinal]!;
+    if (this.slab[o + 2] !== program) return false;
+    const key = cellKey(CARD, length, 0);
+    for (let at = o + HEADER, end = at + this.slab[o]! * 3; at < end; at += 3) {
+      if (this.slab[at] !== key) continue;
+      let same = true;
+      for (let i = 0; i < length && same; i++) {
+        const cell = at + Math.floor(i / CHUNK_BYTES) * 3 + 1;
+        same = this.raw[cell * 8 + (i % CHUNK_BYTES)] === text[start + i];
+      }
+      if (same) return true;
+    }
+    return false;
+  }
+  private indexCard(hash: number, ordinal: number): void {
+    if ((this.cards + 1) * 2 > this.cardHash.length) this.growCards();
+    const mask = this.cardHash.length - 1;
+    let slot = hash & mask;
+    for (; this.cardOrdinal[slot] !== -1; slot = (slot + 1) & mask) if (this.cardOrdinal[slot] === ordinal && this.cardHash[slot] === hash) return;
+    this.cardHash[slot] = hash;
+    this.cardOrdinal[slot] = ordinal;
+    this.cards++;
+  }
+  private growCards(): void {
+    const hashes = this.cardHash, ordinals = this.cardOrdinal;
+    this.cardHash = new Uint32Array(hashes.length * 2);
+    this.cardOrdinal = new Int32Array(hashes.length * 2).fill(-1);
+    this.cards = 0;
+    for (let i = 0; i < ordinals.length; i++) if (ordinals[i] !== -1) this.indexCard(hashes[i]!, ordinals[i]!);
+  }
+}
+
+function grownInt32(array: Int32Array, fill: number): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(array.length * 2);
+  grown.set(array);
+  if (fill !== 0) grown.fill(fill, array.length);
+  return grown;
+}
+
+/** FNV-1a with a final mix; only spreads, equality is decided by the text. */
+function hashCard(program: number, text: Uint8Array, start: number, length: number): number {
+  let hash = 0x811c9dc5 ^ program;
+  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ text[start + i]!, 16777619);
+  hash ^= hash >>> 15;
+  hash = Math.imul(hash, 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}

@@ -1,0 +1,280 @@
+/**
+ * The state of one partition: accounts, known transactions, due days, waiting returns; in memory as far as the cache reaches, all of it in an LMDB environment of
+ * its own. The only I/O of the workers is here, synchronous, and what it answers depends on the effects applied alone.
+ *
+ * Checkpoints are fuzzy. A cycle takes the buckets (16 accounts) that are dirty and writes them slice by slice between batches, each stamped with the batch up to which it
+ * holds; a slice reaches the disk only once that batch is committed. When all are written, `floor` becomes the batch at which the cycle began: recovery applies
+ * the effects after the floor, to each bucket those after its stamp.
+ */
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { Packr } from 'msgpackr';
+import { CellKind, cellKind, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
+import { AccountStore } from './account-store.js';
+import { DueIndex, type DueChunk } from './due-index.js';
+import { PAGE_ENTRIES, TransactionIndex, type Run } from './transaction-index.js';
+import { WaitingReturns } from './waiting.js';
+
+const BUCKET = 16;
+const PAGE_WORDS = PAGE_ENTRIES * 8;
+const packr = new Packr({ useRecords: false });
+
+export interface StateOptions {
+  partition: number;
+  directory: string;
+  cacheBytesMax: number;
+}
+interface Meta { floor: number; opened: number; reference: number; clockMs: number; runs: Run[]; waiting: [string, Uint8Array][]; dueFirst: number }
+/** One slice on its way to disk: written when `batch` is committed. */
+interface Staged { batch: number; buckets: { bucket: number; saved: Float64Array }[]; cards: { key: Buffer; ordinal: number }[]; pages: { run: number; page: number; words: Uint32Array }[]; meta?: Meta; due?: DueChunk[] }
+interface Cycle { batch: number; buckets: Uint32Array; next: number; meta: Meta; due: DueChunk[]; run: Run | undefined; words: Uint32Array | undefined; nextPage: number; staged: boolean }
+
+export class PartitionState {
+  readonly partition: number;
+  readonly accounts: AccountStore;
+  readonly transactions: TransactionIndex;
+  readonly due: DueIndex;
+  readonly waiting: WaitingReturns;
+  /** Version of the reference set that is live here; 0: none yet. */
+  reference = 0;
+  /** The partition's clock, ms: append time of the last record seen, never backwards. */
+  clockMs = 0;
+  /** Last batch applied and last batch known to be committed; -1: none. */
+  batch = -1;
+  committed = -1;
+  /** Recovery starts after this batch. */
+  floor = -1;
+  /** Bytes of effects since the floor: what recovery would replay. */
+  debtBytes = 0;
+
+  private readonly root: RootDatabase;
+  private readonly buckets: Database<Buffer, number>;
+  private readonly cards: Database<Buffer, Buffer>;
+  private readonly runs: Database<Buffer, [number, number]>;
+  private readonly dueChunks: Database<Buffer, [number, number]>;
+  private hasBuckets: boolean;
+  private cycle: Cycle | undefined;
+  private staged: Staged[] = [];
+  private debtAtCycle = 0;
+  private readonly stamps = new Map<number, number>();
+  private readonly cardKey = Buffer.alloc(256);
+
+  constructor(options: StateOptions) {
+    this.partition = options.partition;
+    this.root = open({ path: options.directory, maxDbs: 8, compression: false, encoding: 'msgpack', overlappingSync: false });
+    this.buckets = this.root.openDB({ name: 'buckets', keyEncoding: 'uint32', encoding: 'binary' });
+    this.cards = this.root.openDB({ name: 'cards', keyEncoding: 'binary', encoding: 'binary' });
+    this.runs = this.root.openDB({ name: 'runs', encoding: 'binary' });
+    this.dueChunks = this.root.openDB({ name: 'due', encoding: 'binary' });
+    const saved = this.root.get('meta') as Buffer | undefined;
+    const meta = saved && (packr.unpack(saved) as Meta);
+    this.accounts = new AccountStore(options.cacheBytesMax);
+    this.transactions = new TransactionIndex({ page: (run, page) => this.readPage(run, page) }, meta?.runs ?? []);
+    this.waiting = WaitingReturns.from(meta?.waiting ?? []);
+    this.due = new DueIndex(this.readDue(meta?.dueFirst ?? 0));
+    this.hasBuckets = this.buckets.getStats !== undefined && (this.buckets.getStats() as { entryCount: number }).entryCount > 0;
+    if (meta) {
+      this.accounts.opened = meta.opened;
+      this.reference = meta.reference;
+      this.clockMs = meta.clockMs;
+      this.floor = this.batch = this.committed = meta.floor;
+    }
+  }
+
+  // ── what apply changes ──
+  openAccount(ordinal: number, program: number): void {
+    this.accounts.open(ordinal, program);
+  }
+  addCard(ordinal: number, program: number, text: Uint8Array): void {
+    this.ensure(ordinal);
+    this.accounts.addCard(ordinal, program, text);
+  }
+  setFlags(ordinal: number, flags: number): void {
+    this.ensure(ordinal);
+    this.accounts.setFlags(ordinal, flags);
+  }
+  addToCell(ordinal: number, key1: number, key2: number, addition: number): void {
+    this.ensure(ordinal);
+    if (this.accounts.add(ordinal, key1, key2, addition)) this.noteDue(ordinal, key1, key2);
+  }
+  /** Keeps in mind the day on which a lot matures or expires. */
+  noteDue(ordinal: number, key1: number, key2: number): void {
+    const kind = cellKind(key1);
+    if (kind === CellKind.pending) this.due.add(lotMatures(key2), ordinal);
+    else if (kind === CellKind.available && lotExpires(key2) !== NEVER) this.due.add(lotExpires(key2), ordinal);
+  }
+
+  // ── what decide asks ──
+  /** Ordinal of the account of a card, brought into memory; -1 when there is none. */
+  findCard(program: number, text: Uint8Array, start: number, length: number): number {
+    const found = this.accounts.findCard(program, text, start, length);
+    if (found >= 0 || !this.hasBuckets) return found;
+    const saved = this.cards.get(this.cardKeyOf(program, text, start, length));
+    if (!saved) return -1;
+    const ordinal = saved.readUInt32LE(0);
+    this.ensure(ordinal);
+    return ordinal;
+  }
+  hasAccount(ordinal: number): boolean {
+    return ordinal >= 0 && ordinal < this.accounts.opened;
+  }
+  /** Brings an account into memory. */
+  ensure(ordinal: number): void {
+    if (this.accounts.offset(ordinal) >= 0) return;
+    const bucket = this.readBucket(Math.floor(ordinal / BUCKET));
+    const saved = bucket && accountsOfBucket(bucket).get(ordinal % BUCKET);
+    if (!saved) throw new Error(`partition ${this.partition}: account ${ordinal} is neither in memory nor on disk`);
+    this.accounts.load(ordinal, saved);
+  }
+  /** At recovery: does the checkpoint hold the effects of this batch for this account? */
+  holds(ordinal: number, batch: number): boolean {
+    const bucket = Math.floor(ordinal / BUCKET);
+    let stamp = this.stamps.get(bucket);
+    if (stamp === undefined) {
+      stamp = this.readBucket(bucket)?.[0] ?? -1;
+      this.stamps.set(bucket, stamp);
+    }
+    return stamp >= batch;
+  }
+  recovered(): void {
+    this.stamps.clear();
+  }
+
+  // ── checkpoints ──
+  get sweeping(): boolean {
+    return this.cycle !== undefined || this.staged.length > 0;
+  }
+  /** Begins a cycle, if none is under way. Batches up to the last applied one will be on disk when it ends. */
+  beginSweep(): void {
+    if (this.cycle || this.batch === this.floor) return;
+    const { accounts } = this;
+    const dirty = accounts.dirty.subarray(0, accounts.dirtyCount).map((ordinal) => Math.floor(ordinal / BUCKET)).sort();
+    const buckets = new Uint32Array(dirty.length);
+    let count = 0;
+    for (let i = 0; i < dirty.length; i++) if (i === 0 || dirty[i] !== dirty[i - 1]) buckets[count++] = dirty[i]!;
+    accounts.dirtyCount = 0;
+    accounts.age();
+    const frozen = this.transactions.freeze();
+    const run = frozen && { run: this.transactions.runs.length, slots: frozen.slots, entries: frozen.entries };
+    this.cycle = {
+      batch: this.batch, buckets: buckets.subarray(0, count), next: 0, run, words: frozen?.words, nextPage: 0, staged: false, due: this.due.unsaved(),
+      meta: {
+        floor: this.batch, opened: accounts.opened, reference: this.reference, clockMs: this.clockMs, waiting: this.waiting.list(),
+        runs: run ? [...this.transactions.runs, run] : [...this.transactions.runs], dueFirst: this.due.firstDay === Infinity ? 0 : this.due.firstDay,
+      },
+    };
+    this.debtAtCycle = this.debtBytes;
+  }
+  /** Takes the next `bucketsMax` dirty buckets (and as many pages) of the cycle, as they are after the last applied batch. */
+  sweepSlice(bucketsMax: number): void {
+    const { cycle, accounts } = this;
+    if (!cycle || cycle.staged) return;
+    const slice: Staged = { batch: this.batch, buckets: [], cards: [], pages: [] };
+    for (; cycle.next < cycle.buckets.length && slice.buckets.length < bucketsMax; cycle.next++) {
+      const bucket = cycle.buckets[cycle.next]!;
+      slice.buckets.push({ bucket, saved: this.collectBucket(bucket, slice.cards) });
+      for (let i = 0; i < BUCKET; i++) if (accounts.isDirty(bucket * BUCKET + i)) accounts.markClean(bucket * BUCKET + i);
+    }
+    const words = cycle.words;
+    if (words && cycle.run) {
+      const pages = cycle.run.slots / PAGE_ENTRIES;
+      for (let i = 0; i < bucketsMax && cycle.nextPage < pages; i++, cycle.nextPage++) {
+        slice.pages.push({ run: cycle.run.run, page: cycle.nextPage, words: words.subarray(cycle.nextPage * PAGE_WORDS, (cycle.nextPage + 1) * PAGE_WORDS) });
+      }
+    }
+    if (cycle.next === cycle.buckets.length && (!cycle.run || cycle.nextPage === cycle.run.slots / PAGE_ENTRIES)) {
+      slice.meta = cycle.meta;
+      slice.due = cycle.due;
+      cycle.staged = true;
+    }
+    this.staged.push(slice);
+  }
+  /** Writes the slices whose batches are committed. */
+  writeCommitted(committed: number): void {
+    this.committed = Math.max(this.committed, committed);
+    while (this.staged.length > 0 && this.staged[0]!.batch <= this.committed) this.write(this.staged.shift()!);
+  }
+  close(): void {
+    void this.root.close();
+  }
+
+  private write(slice: Staged): void {
+    this.root.transactionSync(() => {
+      for (const { bucket, saved } of slice.buckets) this.buckets.putSync(bucket, Buffer.from(saved.buffer, saved.byteOffset, saved.byteLength));
+      for (const { key, ordinal } of slice.cards) {
+        const value = Buffer.alloc(4);
+        value.writeUInt32LE(ordinal, 0);
+        this.cards.putSync(key, value);
+      }
+      for (const { run, page, words } of slice.pages) this.runs.putSync([run, page], Buffer.from(words.buffer, words.byteOffset, words.byteLength));
+      for (const { day, sequence, ordinals } of slice.due ?? []) this.dueChunks.putSync([day, sequence], Buffer.from(ordinals.buffer, ordinals.byteOffset, ordinals.byteLength));
+      if (slice.meta) this.root.putSync('meta', packr.pack(slice.meta));
+    });
+    this.hasBuckets ||= slice.buckets.length > 0;
+    const { cycle } = this;
+    if (!slice.meta || !cycle) return;
+    if (cycle.run) this.transactions.thaw(cycle.run);
+    this.floor = slice.meta.floor;
+    this.debtBytes -= this.debtAtCycle;
+    this.cycle = undefined;
+  }
+  /** [stamp, then for each account: place in the bucket, doubles that follow, program, flags, cells …] */
+  private collectBucket(bucket: number, cards: { key: Buffer; ordinal: number }[]): Float64Array {
+    const { accounts } = this;
+    const stored = this.hasBuckets ? this.readBucket(bucket) : undefined;
+    const onDisk = stored ? accountsOfBucket(stored) : undefined;
+    const parts: { place: number; saved: Float64Array }[] = [];
+    let doubles = 1;
+    for (let place = 0; place < BUCKET; place++) {
+      const ordinal = bucket * BUCKET + place;
+      const saved = accounts.offset(ordinal) >= 0 ? accounts.copyOut(ordinal) : onDisk?.get(place);
+      if (!saved) continue;
+      if (accounts.isDirty(ordinal) && accounts.hasNewCards(ordinal)) {
+        for (const text of accounts.cardsOf(ordinal)) cards.push({ key: Buffer.from(this.cardKeyOf(saved[0]!, text, 0, text.length)), ordinal });
+      }
+      parts.push({ place, saved });
+      doubles += 2 + saved.length;
+    }
+    const out = new Float64Array(doubles);
+    out[0] = this.batch;
+    let at = 1;
+    for (const { place, saved } of parts) {
+      out[at] = place;
+      out[at + 1] = saved.length;
+      out.set(saved, at + 2);
+      at += 2 + saved.length;
+    }
+    return out;
+  }
+  private readBucket(bucket: number): Float64Array | undefined {
+    for (let i = this.staged.length - 1; i >= 0; i--) {
+      const found = this.staged[i]!.buckets.find((candidate) => candidate.bucket === bucket);
+      if (found) return found.saved;
+    }
+    return asDoubles(this.buckets.get(bucket));
+  }
+  private readPage(run: number, page: number): Uint32Array {
+    const saved = this.runs.get([run, page]);
+    if (!saved) throw new Error(`partition ${this.partition}: page ${page} of run ${run} is missing`);
+    return new Uint32Array(saved.buffer.slice(saved.byteOffset, saved.byteOffset + saved.byteLength) as ArrayBuffer);
+  }
+  private *readDue(firstDay: number): Generator<DueChunk> {
+    for (const { key, value } of this.dueChunks.getRange({ start: [firstDay, 0] })) {
+      yield { day: key[0], sequence: key[1], ordinals: new Int32Array(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength) as ArrayBuffer) };
+    }
+  }
+  private cardKeyOf(program: number, text: Uint8Array, start: number, length: number): Buffer {
+    const key = this.cardKey.subarray(0, 2 + length);
+    key.writeUInt16BE(program, 0);
+    key.set(text.subarray(start, start + length), 2);
+    return key;
+  }
+}
+
+function asDoubles(saved: Buffer | undefined): Float64Array | undefined {
+  return saved && new Float64Array(saved.buffer.slice(saved.byteOffset, saved.byteOffset + saved.byteLength) as ArrayBuffer);
+}
+function accountsOfBucket(bucket: Float64Array): Map<number, Float64Array> {
+  const found = new Map<number, Float64Array>();
+  for (let at = 1; at < bucket.length; at += 2 + bucket[at + 1]!) found.set(bucket[at]!, bucket.subarray(at + 2, at + 2 + bucket[at + 1]!));
+  return found;
+}
