@@ -50,12 +50,12 @@ export function hash128(bytes: Uint8Array, start: number, length: number, out: U
     h4 ^= scramble(k4, C4, 18, C1);
     h4 = Math.imul(rotate(h4, 13) + h1, 5) + 0x32ac3b17 | 0;
   }
-  if (i < end) {
-    // Words past the end are 0, and a word of 0 scrambles to 0: nothing is mixed in for them.
-    h1 ^= scramble(wordUpTo(bytes, i, end), C1, 15, C2);
-    h2 ^= scramble(wordUpTo(bytes, i + 4, end), C2, 16, C3);
-    h3 ^= scramble(wordUpTo(bytes, i + 8, end), C3, 17, C4);
-    h4 ^= scramble(wordUpTo(bytes, i + 12, end), C4, 18, C1);
+  const rest = end - i;
+  if (rest > 0) {
+    h1 ^= scramble(lastWord(bytes, i, rest), C1, 15, C2);
+    if (rest > 4) h2 ^= scramble(lastWord(bytes, i + 4, rest - 4), C2, 16, C3);
+    if (rest > 8) h3 ^= scramble(lastWord(bytes, i + 8, rest - 8), C3, 17, C4);
+    if (rest > 12) h4 ^= scramble(lastWord(bytes, i + 12, rest - 12), C4, 18, C1);
   }
   h1 ^= length;
   h2 ^= length;
@@ -87,9 +87,10 @@ function avalanche(word: number): number {
   return word ^ word >>> 16;
 }
 
-/** The little-endian word at `from`, with zeros for bytes at and past `end`. */
-function wordUpTo(bytes: Uint8Array, from: number, end: number): number {
-  let word = 0;
-  for (let i = Math.min(from + 4, end) - 1; i >= from; i--) word = word << 8 | bytes[i]!;
-  return word;
+/** The little-endian word at `from`, of which `rest` (1 or more) bytes are there; the others count as 0. */
+function lastWord(bytes: Uint8Array, from: number, rest: number): number {
+  if (rest >= 4) return bytes[from]! | bytes[from + 1]! << 8 | bytes[from + 2]! << 16 | bytes[from + 3]! << 24;
+  if (rest === 3) return bytes[from]! | bytes[from + 1]! << 8 | bytes[from + 2]! << 16;
+  if (rest === 2) return bytes[from]! | bytes[from + 1]! << 8;
+  return bytes[from]!;
 }
