@@ -1,0 +1,156 @@
+/**
+ * Reference data as the shard reads it: a published set, indexed by ordinals, zones as tables, products in typed arrays, rules compiled. Immutable for evaluation: the
+ * same set gives the same answers on every shard and in every replay.
+ *
+ * Built from the previous one, it shares whatever did not change (names always, product tables by hash, rules by place), so that activating a version
+ * costs only what is new; rules are compiled when a partner's first transaction needs them. Looking up allocates nothing.
+ */
+import { moneyExponents } from '../schemas/money.js';
+import type { ReferenceSet } from '../schemas/reference.js';
+import { ZoneClock } from './calendar.js';
+import { ByteTable } from './reference/byte-table.js';
+import { compileRanges, looksLikePaymentCard, takesCard, type CompiledRange } from './reference/cards.js';
+import { Names } from './reference/names.js';
+import { ProductTable } from './reference/product-table.js';
+import { CompiledRules } from './rules/compile.js';
+import { Text, type Transaction } from './transaction.js';
+
+interface Partner { zone: number; exponent: number; stores: ByteTable | undefined; storeZones: number[]; products: ProductTable | undefined }
+interface Program { zone: number; ranges: readonly CompiledRange[] | undefined; firstCurrency: number }
+
+export class Reference {
+  /** Texts of category, department and brand by ordinal; 0 is ''. */
+  readonly names: string[];
+  readonly rules: CompiledRules;
+  readonly nameTable: Names;
+  /** Program by partner ordinal. */
+  readonly partnerProgram: Int32Array;
+  /** Funder of an award that names none, by partner ordinal. */
+  readonly partnerFunder: Int32Array;
+
+  private readonly partnerTable = new ByteTable();
+  private readonly programTable = new ByteTable();
+  private readonly zoneIds = new Map<string, number>();
+  private readonly zones: ZoneClock[] = [];
+  private readonly partners: Partner[];
+  private readonly programs: Program[];
+
+  /** `products`: contents by partner ordinal; those that `previous` has already (by hash) may be left out. */
+  constructor(readonly set: ReferenceSet, products: ReadonlyMap<number, Uint8Array>, previous?: Reference) {
+    this.nameTable = previous?.nameTable ?? new Names();
+    this.names = this.nameTable.texts;
+    for (const [id, table] of Object.entries(set.zones)) {
+      this.zoneIds.set(id, this.zones.length);
+      this.zones.push(new ZoneClock(table));
+    }
+    for (const { id } of set.partners) this.partnerTable.addText(id);
+    for (const { id } of set.programs) this.programTable.addText(id);
+    const known = new Map(previous?.partners.flatMap(({ products: table }) => (table ? [[table.hash, table] as const] : [])));
+    this.partners = set.partners.map(({ id, document }, ordinal) => ({
+      zone: this.zoneId(document.timeZone), exponent: moneyExponents.get(document.currency) ?? 2, ...this.storesOf(document.stores ?? []),
+      products: this.productsOf(id, set.products[ordinal], products.get(ordinal), known),
+    }));
+    this.programs = set.programs.map(({ document }, program) => ({
+      zone: this.zoneId(document.timeZone), ranges: compileRanges(document.cardRanges), firstCurrency: set.currencies.findIndex((currency) => currency.program === program),
+    }));
+    this.partnerProgram = Int32Array.from(set.partners, ({ program }) => program);
+    this.partnerFunder = Int32Array.from(set.partners, ({ id }) => set.funders.indexOf(id));
+    this.rules = new CompiledRules(this, previous?.rules);
+  }
+
+  /** -1: unknown. */
+  partnerOrdinal(bytes: Uint8Array, start: number, length: number): number {
+    return this.partnerTable.find(bytes, start, length);
+  }
+  programOrdinal(bytes: Uint8Array, start: number, length: number): number {
+    return this.programTable.find(bytes, start, length);
+  }
+  /** Ordinal of the currency of awards that name none. */
+  firstCurrency(program: number): number {
+    return this.programs[program]!.firstCurrency;
+  }
+
+  /** Fills lineProduct, lineCategory, lineDepartment and lineBrand. A line's own category counts before the product's; -1: a text past the bound of names, read it from the line. */
+  resolveLines(t: Transaction): void {
+    const { products } = this.partners[t.partnerOrdinal]!, { bytes, lineCount } = t;
+    for (let i = 0; i < lineCount; i++) {
+      const product = products === undefined ? -1 : products.find(bytes, t.skuStart[i]!, t.skuLength[i]!), own = t.categoryLength[i]!;
+      t.lineProduct[i] = product;
+      t.lineDepartment[i] = product < 0 ? 0 : products!.department[product]!;
+      t.lineBrand[i] = product < 0 ? 0 : products!.brand[product]!;
+      t.lineCategory[i] = own > 0 ? this.nameTable.intern(bytes, t.categoryStart[i]!, own) : product < 0 ? 0 : products!.category[product]!;
+    }
+  }
+  productTable(partner: number): ProductTable | undefined {
+    return this.partners[partner]!.products;
+  }
+
+  /** The zone's number in this version; throws for a zone that the set has no table of. */
+  zoneId(zone: string): number {
+    const id = this.zoneIds.get(zone);
+    if (id === undefined) throw new Error(`reference set ${this.set.version} has no table of zone ${zone}`);
+    return id;
+  }
+  /** Day number of the local date. */
+  localDay(zone: number, ms: number): number {
+    return this.zones[zone]!.day(ms);
+  }
+  /** Minutes since Monday 00:00, local time. */
+  localMinuteOfWeek(zone: number, ms: number): number {
+    return this.zones[zone]!.minuteOfWeek(ms);
+  }
+  /** The zone of the transaction's store; of its partner when the store is unknown or states none. */
+  storeZone(t: Transaction): number {
+    const { stores, storeZones, zone } = this.partners[t.partnerOrdinal]!;
+    if (stores === undefined) return zone;
+    const store = stores.find(t.bytes, t.text[2 * Text.store]!, t.text[2 * Text.store + 1]!);
+    return store < 0 ? zone : storeZones[store]!;
+  }
+  programZone(program: number): number {
+    return this.programs[program]!.zone;
+  }
+  programDay(program: number, ms: number): number {
+    return this.zones[this.programs[program]!.zone]!.day(ms);
+  }
+
+  /** Decimals of the transaction's currency of money, of its partner's when it names none. */
+  moneyExponent(t: Transaction): number {
+    const length = t.text[2 * Text.currency + 1]!;
+    if (length === 0) return this.partners[t.partnerOrdinal]!.exponent;
+    return length === 3 ? exponentOf(t.bytes, t.text[2 * Text.currency]!) : 2;
+  }
+
+  takesCard(program: number, bytes: Uint8Array, start: number, length: number): boolean {
+    return takesCard(this.programs[program]!.ranges, bytes, start, length);
+  }
+  /** Whether a card that is not taken is a payment card's number (reason payment-card) rather than an unknown one. */
+  isPaymentCard(bytes: Uint8Array, start: number, length: number): boolean {
+    return looksLikePaymentCard(bytes, start, length);
+  }
+
+  private storesOf(stores: readonly { id: string; timeZone?: string }[]): { stores: ByteTable | undefined; storeZones: number[] } {
+    const withZone = stores.filter(({ timeZone }) => timeZone !== undefined);
+    if (withZone.length === 0) return { stores: undefined, storeZones: [] };
+    const table = new ByteTable(withZone.length);
+    for (const { id } of withZone) table.addText(id);
+    return { stores: table, storeZones: withZone.map(({ timeZone }) => this.zoneId(timeZone!)) };
+  }
+  private productsOf(partner: string, hash: string | undefined, content: Uint8Array | undefined, known: ReadonlyMap<string, ProductTable>): ProductTable | undefined {
+    if (hash === undefined) return undefined;
+    const table = known.get(hash);
+    if (table !== undefined) return table;
+    if (content === undefined) throw new Error(`reference set ${this.set.version} lacks the products of partner ${partner}`);
+    return new ProductTable(hash, content, this.nameTable);
+  }
+}
+
+/** Exponents of codes of three letters A–Z, by their number in base 32; 2 for the rest. */
+const exponentByCode = new Uint8Array(1 << 15).fill(2);
+for (const [code, exponent] of moneyExponents) exponentByCode[codeNumber(Buffer.from(code), 0)] = exponent;
+
+function codeNumber(bytes: Uint8Array, start: number): number {
+  return (bytes[start]! & 31) << 10 | (bytes[start + 1]! & 31) << 5 | (bytes[start + 2]! & 31);
+}
+function exponentOf(bytes: Uint8Array, start: number): number {
+  return exponentByCode[codeNumber(bytes, start)]!;
+}
