@@ -19,6 +19,8 @@ export interface ResultsHeader {
   clockMs: number;
   /** What the batch consumed, in the order in which it was evaluated. */
   inputs: InputRange[];
+  /** Where each input topic (place in inputTopics) is read on after the batch: [offset, items of that record that are done]. */
+  positions: [offset: number, item: number][];
   /** Version of the reference set after the batch. */
   reference: number;
   processed: number;

@@ -1,12 +1,23 @@
-/** Returns whose original is unknown, by key, in the order in which they came: few, kept whole in memory and written whole at each checkpoint. */
+/**
+ * Returns whose original is unknown, in the order in which they came: few, kept whole in memory and written whole at each checkpoint.
+ * The value is what the return needs to be executed later: untilMs (f64), an envelope of one transaction, and the text of its key's original id in front.
+ *
+ *   value = ┌ f64 untilMs ┬ u16 length of the original id ┬ original id ┬ envelope ┐
+ */
+export interface WaitingNotice { key: string; partner: string; originalId: string; untilMs: number }
+
 export class WaitingReturns {
   private readonly entries = new Map<string, Uint8Array>();
 
   get size(): number {
     return this.entries.size;
   }
-  get(key: string): Uint8Array | undefined {
-    return this.entries.get(key);
+  has(key: string): boolean {
+    return this.entries.has(key);
+  }
+  envelope(key: string): Uint8Array | undefined {
+    const value = this.entries.get(key);
+    return value && value.subarray(10 + view(value).getUint16(8, true));
   }
   set(key: Uint8Array, value: Uint8Array): void {
     this.entries.set(Buffer.from(key).toString('utf8'), value.slice());
@@ -17,9 +28,30 @@ export class WaitingReturns {
   list(): [string, Uint8Array][] {
     return [...this.entries];
   }
+  notices(): WaitingNotice[] {
+    return this.list().map(([key, value]) => ({ key, partner: key.slice(0, key.indexOf('\n')), originalId: originalId(value), untilMs: view(value).getFloat64(0, true) }));
+  }
+  /** When the first of them stops waiting, ms; Infinity when none waits. */
+  get firstEndMs(): number {
+    let first = Infinity;
+    for (const value of this.entries.values()) first = Math.min(first, view(value).getFloat64(0, true));
+    return first;
+  }
   static from(list: [string, Uint8Array][]): WaitingReturns {
     const waiting = new WaitingReturns();
     for (const [key, value] of list) waiting.entries.set(key, value);
     return waiting;
   }
+  static value(untilMs: number, original: string, envelope: Uint8Array): Uint8Array {
+    const id = Buffer.from(original, 'utf8');
+    const value = new Uint8Array(10 + id.length + envelope.length);
+    view(value).setFloat64(0, untilMs, true);
+    view(value).setUint16(8, id.length, true);
+    value.set(id, 10);
+    value.set(envelope, 10 + id.length);
+    return value;
+  }
 }
+
+const view = (value: Uint8Array): DataView => new DataView(value.buffer, value.byteOffset, value.byteLength);
+const originalId = (value: Uint8Array): string => Buffer.from(value.subarray(10, 10 + view(value).getUint16(8, true))).toString('utf8');

@@ -1,0 +1,76 @@
+/**
+ * Group commit: while one commit is in flight, results gather; as soon as it is done, all that is ready goes into the next. So a single command waits for about two
+ * commits, and under load commits grow by themselves. Results, dead letters, forwarded commands and input positions of a batch become real together or not at all.
+ */
+import { pack } from 'msgpackr';
+import { inputTopics, type Append, type Commit, type Log, type Position } from './log/log.js';
+import type { BatchResult } from '../workers/messages.js';
+
+/** Bytes of results in one commit: enough to keep the disk busy, little enough that nobody waits long. */
+const COMMIT_BYTES_MAX = 24 * 2 ** 20;
+
+export interface CommitterEvents {
+  /** After a commit survived a crash: the results that became real, in order, and how long it took. */
+  committed(results: BatchResult[], milliseconds: number): void;
+  /** The log refused; nothing of these results is real. Final. */
+  failed(error: Error): void;
+}
+
+export class Committer {
+  private ready: BatchResult[] = [];
+  private running: Promise<void> | undefined;
+  private broken = false;
+
+  constructor(private readonly log: Log, private readonly events: CommitterEvents) {}
+
+  add(result: BatchResult): void {
+    this.ready.push(result);
+    if (!this.running && !this.broken) this.running = this.run();
+  }
+  /** Drops what has not been handed to the log of these partitions: their state is thrown away. Resolves when no commit is in flight. */
+  async abandon(partitions: ReadonlySet<number>): Promise<void> {
+    this.ready = this.ready.filter(({ partition }) => !partitions.has(partition));
+    await this.running;
+  }
+  async idle(): Promise<void> {
+    while (this.running) await this.running;
+  }
+
+  private async run(): Promise<void> {
+    await Promise.resolve();
+    while (this.ready.length > 0) {
+      const taken = this.take();
+      const beganMs = performance.now();
+      try {
+        await this.log.commit(commitOf(taken));
+      } catch (error) {
+        this.broken = true;
+        this.running = undefined;
+        this.events.failed(error as Error);
+        return;
+      }
+      this.events.committed(taken, performance.now() - beganMs);
+    }
+    this.running = undefined;
+  }
+  private take(): BatchResult[] {
+    let bytes = 0, count = 0;
+    while (count < this.ready.length && bytes < COMMIT_BYTES_MAX) bytes += this.ready[count++]!.results!.byteLength;
+    return this.ready.splice(0, count);
+  }
+}
+
+function commitOf(results: BatchResult[]): Commit {
+  const outputs: Append[] = [];
+  const positions = new Map<string, Position>();
+  for (const result of results) {
+    outputs.push({ topic: 'results', partition: result.partition, value: result.results! });
+    for (const forward of result.forwards) outputs.push({ topic: 'internal', partition: forward.partition, value: forward.value });
+    for (const rejected of result.rejected) outputs.push({ topic: 'dead-letters', partition: result.partition, value: pack(rejected) });
+    result.positions.forEach(([offset], place) => {
+      const topic = inputTopics[place]!;
+      positions.set(`${topic}:${result.partition}`, { topic, partition: result.partition, offset });
+    });
+  }
+  return { outputs, positions: [...positions.values()] };
+}

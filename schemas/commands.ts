@@ -1,0 +1,41 @@
+/**
+ * Commands of the engine in the `internal` topic (envelope form 0xC1 0x02, one MessagePack map): what changes a partition and is not a partner's transaction.
+ */
+import { Packr } from 'msgpackr';
+import { ENVELOPE_COMMAND, ENVELOPE_MARK } from './envelope.js';
+
+export interface ImportedLot { currency: string; funder: string; points: number; /** day numbers; matures 0: at once; expires -1: never */ matures: number; expires: number }
+export interface ImportedAccount { index: number; id: string; program: string; cards: string[]; registered: boolean; lots: ImportedLot[] }
+
+export type EngineCommand =
+  /** The clock goes on: accounts with due lots are settled, waiting returns that waited too long end. */
+  | { type: 'tick' }
+  /** A reference set becomes live here. */
+  | { type: 'activate'; version: number }
+  /** Accounts from another system; answered like an envelope. An account whose card is known already is refused. */
+  | { type: 'import'; partner: string; gateway: string; request: number; accounts: ImportedAccount[] }
+  /** The purchase that a waiting return (by its key) names is in that partition. */
+  | { type: 'return-located'; key: string; partition: number }
+  /** A return that waited elsewhere, to be executed where its purchase is: an envelope of one transaction. */
+  | { type: 'return-execute'; envelope: Uint8Array }
+  /** The purchase was posted before under another home: the posting here is reversed whole. */
+  | { type: 'reconcile'; partner: string; id: string; kind: 'purchase' | 'return' }
+  /** Transactions that do not belong to the partition in which they were written, as an envelope. */
+  | { type: 'forwarded'; envelope: Uint8Array }
+  /** One transaction of a record kills its worker: it is set aside. */
+  | { type: 'skip'; topic: number; offset: number; index: number };
+
+const packr = new Packr({ useRecords: false });
+
+export function writeCommand(command: EngineCommand): Uint8Array {
+  const packed = packr.pack(command);
+  const out = new Uint8Array(2 + packed.length);
+  out[0] = ENVELOPE_MARK;
+  out[1] = ENVELOPE_COMMAND;
+  out.set(packed, 2);
+  return out;
+}
+export function readCommand(bytes: Uint8Array): EngineCommand {
+  if (bytes[0] !== ENVELOPE_MARK || bytes[1] !== ENVELOPE_COMMAND) throw new Error('not a command of the engine');
+  return packr.unpack(bytes.subarray(2)) as EngineCommand;
+}

@@ -1,0 +1,209 @@
+/**
+ * One batch of one partition: records in, results record out. Goes through the records in the order in which they were handed in, each transaction of each envelope
+ * through decide, and stops early only before a command whose facts are not at hand.
+ */
+import { unpackFrame, type FrameRecord } from '../schemas/frame.js';
+import { writeResults, type InputRange } from '../schemas/results.js';
+import type { Reply, ReplyItem } from '../schemas/envelope.js';
+import { readCommand, writeCommand } from '../schemas/commands.js';
+import { answerOf } from './answer.js';
+import { decideCommand, openOwnAccount } from './commands.js';
+import type { Context } from './context.js';
+import { decide, parseAccount, type Outcome } from './decide.js';
+import { EnvelopeReader, EnvelopeWriter } from './envelope.js';
+import { noteOriginal } from './returns.js';
+import { Kind, Text } from './transaction.js';
+import { partitionOf } from './hash.js';
+import type { BatchCounts, BatchResult, BatchTask } from './messages.js';
+import type { Partition } from './shard.js';
+
+/** Facts asked for at once. */
+const MISSING_MAX = 256;
+const reader = new EnvelopeReader();
+const forwardWriter = new EnvelopeWriter();
+
+export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => void): Omit<BatchResult, 'status'> {
+  const { state } = partition;
+  const counts: BatchCounts = { processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {} };
+  const inputs: InputRange[] = [];
+  const replies: Reply[] = [];
+  let activated: number | undefined;
+  const positions = task.positions.map(([offset, item]): [number, number] => [offset, item]);
+  const done = (record: FrameRecord, nextItem: number): void => {
+    const [from, fromItem] = positions[record.topic]!;
+    const next = nextItem === 0 ? record.offset + 1 : record.offset;
+    const range = inputs.at(-1);
+    if (range && range.topic === record.topic) [range.next, range.nextItem] = [next, nextItem];
+    else inputs.push({ topic: record.topic, from, fromItem, next, nextItem });
+    positions[record.topic] = [next, nextItem];
+  };
+  const records = [...unpackFrame(task.frame)];
+  for (let number = 0; number < records.length; number++) {
+    const record = records[number]!;
+    state.clockMs = Math.max(state.clockMs, record.timestampMs);
+    c.nowMs = state.clockMs;
+    c.topic = record.topic;
+    c.offset = record.offset;
+    c.index = 0;
+    const [position, item] = positions[record.topic]!;
+    const first = record.offset === position ? item : 0;
+    let bytes = record.value;
+    if (reader.open(bytes) === 'command') {
+      const result = decideCommand(c, bytes);
+      if (result.outcome.status === 'missing') {
+        lookAhead(c, records, number, 0);
+        break;
+      }
+      if (result.activate !== undefined) {
+        useReference(result.activate);
+        openOwnAccount(c);
+        c.effects.reference(result.activate);
+        c.applyEffects();
+        activated = result.activate;
+      }
+      if (result.skip) partition.skips.add(`${result.skip.topic}:${result.skip.offset}:${result.skip.index}`);
+      if (result.reply) {
+        replies.push({ ...result.reply, duplicates: 0, rejected: result.reply.items.length });
+        counts.rejected += result.reply.items.length;
+      }
+      if (!result.envelope) {
+        done(record, 0);
+        continue;
+      }
+      bytes = result.envelope;
+      reader.open(bytes);
+    }
+    const stopped = processEnvelope(c, partition, first, first + (task.itemsMax ?? Infinity), counts, replies);
+    if (stopped >= 0) {
+      if (stopped > first) done(record, stopped);
+      if (c.missing.length > 0) lookAhead(c, records, number, stopped);
+      break;
+    }
+    done(record, 0);
+  }
+
+  const facts = c.facts.rows > 0 ? c.facts.finish() : new Uint8Array(0);
+  const effects = c.effects.bytes.subarray(0, c.effects.length);
+  const rows = c.facts.rows;
+  const results = inputs.length === 0 ? undefined : writeResults({
+    partition: state.partition, batch: task.batch, epoch: task.epoch, clockMs: state.clockMs, inputs, positions, reference: state.reference,
+    processed: counts.processed, duplicates: counts.duplicates, rejected: counts.rejected, effectsLength: effects.length, factsLength: facts.length, rows,
+  }, effects, facts);
+  if (results) {
+    state.debtBytes += effects.length;
+    partition.factCache.put(task.batch, facts);
+  }
+  return {
+    partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions, forwards: c.forwards, rejected: c.rejected, replies, waiting: c.waiting,
+    missing: c.missing, activated, counts,
+  };
+}
+
+/** Transactions of the open envelope from item `first` to `end`. Returns the item before which it had to stop, or -1. */
+function processEnvelope(c: Context, partition: Partition, first: number, end: number, counts: BatchCounts, replies: Reply[]): number {
+  const { transaction: t } = c;
+  const { header } = reader;
+  c.gateway = header?.gateway ?? '';
+  c.request = header?.request ?? 0;
+  c.detailed = header?.detailed ?? false;
+  const reply: Reply = { gateway: c.gateway, request: c.request, accepted: 0, duplicates: 0, rejected: 0, items: [] };
+  let forwarded = 0;
+  for (let item = 0; reader.next(t); item++) {
+    if (item < first) continue;
+    if (item >= end) {
+      if (c.request !== 0) partition.partial.set(`${c.topic}:${c.offset}`, mergeReply(reply, partition, c, first));
+      return item;
+    }
+    c.index = t.index;
+    let outcome: Outcome;
+    if (reader.problem) outcome = { status: 'rejected', reason: reader.problem.reason, detail: reader.problem.detail, pointer: reader.problem.pointer };
+    else if (partition.skips.size > 0 && partition.skips.has(`${c.topic}:${c.offset}:${item}`)) outcome = { status: 'rejected', reason: 'poison' };
+    else outcome = decide(c);
+    switch (outcome.status) {
+      case 'missing':
+        if (c.request !== 0) partition.partial.set(`${c.topic}:${c.offset}`, mergeReply(reply, partition, c, first));
+        return item;
+      case 'elsewhere':
+        forwardWriter.begin(c.gateway, c.request, c.detailed);
+        forwardWriter.add(t);
+        c.forwards.push({ partition: homeOf(c), value: writeCommand({ type: 'forwarded', envelope: forwardWriter.finish() }) });
+        forwarded++;
+        continue;
+      case 'processed':
+        counts.processed++;
+        counts.lines += t.lineCount;
+        counts.candidates += c.awards.candidates;
+        counts.awards += c.awards.count;
+        counts.postings += c.postings.count;
+        reply.accepted++;
+        if (c.detailed) reply.answer = answerOf(c, c.ordinal);
+        continue;
+      case 'duplicate':
+        counts.duplicates++;
+        reply.duplicates++;
+        break;
+      case 'waiting':
+        counts.waiting++;
+        break;
+      case 'rejected':
+        counts.rejected++;
+        counts.reasons[outcome.reason] = (counts.reasons[outcome.reason] ?? 0) + 1;
+        reply.rejected++;
+        c.reject(t.string(Text.partner), t.string(Text.id), t.kind === Kind.return ? 'return' : 'purchase', outcome.reason, outcome.detail, outcome.pointer);
+    }
+    if (c.request !== 0) reply.items.push(replyItem(c, outcome));
+  }
+  mergeReply(reply, partition, c, first);
+  const answered = reply.accepted + reply.duplicates + reply.rejected + reply.items.length > 0;
+  if (c.request !== 0 && (answered || forwarded === 0)) replies.push(reply);
+  return -1;
+}
+
+/** Adds what earlier batches answered of the same record. */
+function mergeReply(reply: Reply, partition: Partition, c: Context, first: number): Reply {
+  const key = `${c.topic}:${c.offset}`;
+  const earlier = first > 0 ? partition.partial.get(key) : undefined;
+  if (!earlier) return reply;
+  partition.partial.delete(key);
+  reply.accepted += earlier.accepted;
+  reply.duplicates += earlier.duplicates;
+  reply.rejected += earlier.rejected;
+  reply.items.unshift(...earlier.items);
+  if (earlier.answer !== undefined) reply.answer ??= earlier.answer;
+  return reply;
+}
+
+function replyItem(c: Context, outcome: Outcome): ReplyItem {
+  const item: ReplyItem = { index: c.transaction.index, id: c.transaction.string(Text.id), status: outcome.status as ReplyItem['status'] };
+  if (outcome.status === 'rejected') {
+    item.reason = outcome.reason;
+    if (outcome.pointer !== undefined) item.pointer = outcome.pointer;
+    if (outcome.detail !== undefined) item.detail = outcome.detail;
+  }
+  return item;
+}
+
+/** Partition of the transaction in the context, by the identifier that it carries. */
+function homeOf(c: Context): number {
+  const { transaction: t } = c;
+  if (t.text[2 * Text.card + 1]! > 0) return partitionOf(t.bytes, t.text[2 * Text.card]!, t.text[2 * Text.card + 1]!, c.partitions);
+  return parseAccount(t.string(Text.account))!.partition;
+}
+
+/** Notes which facts the returns of the rest of the batch need, so that they come with the next batch all at once. */
+function lookAhead(c: Context, records: FrameRecord[], from: number, item: number): void {
+  const { transaction: t } = c;
+  for (let number = from; number < records.length && c.missing.length < MISSING_MAX; number++) {
+    let { value } = records[number]!;
+    if (reader.open(value) === 'command') {
+      const command = readCommand(value);
+      if (command.type !== 'return-execute' && command.type !== 'forwarded') continue;
+      value = command.envelope;
+      reader.open(value);
+    }
+    for (let i = 0; reader.next(t) && c.missing.length < MISSING_MAX; i++) {
+      if (reader.problem || t.kind !== Kind.return || (number === from && i <= item)) continue;
+      noteOriginal(c);
+    }
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The story of the engine's own commands (schemas/commands.ts): ticks, activations, imports, returns that waited, postings that are taken back. As deterministic as
+ * transactions, through the same effects.
+ */
+import { readCommand, writeCommand, type EngineCommand, type ImportedAccount } from '../schemas/commands.js';
+import type { ReplyItem } from '../schemas/envelope.js';
+import type { Context } from './context.js';
+import { Flag, missing, OWN_ACCOUNT, parseAccount, processed, settleFirst, type Outcome } from './decide.js';
+import { FactKind } from './facts/fact-block.js';
+import { hash128 } from './hash.js';
+import { credit, settle, takeBack } from './ledger/ledger.js';
+import { CellKind, cellKey, NEVER } from './ledger/cells.js';
+import { PostingKind } from './ledger/postings.js';
+
+/** Accounts that one tick settles at most; the next tick goes on. */
+const ACCOUNTS_PER_TICK = 300;
+
+export interface CommandResult {
+  outcome: Outcome;
+  /** Envelope to be processed next, in place of this command (a return that waited, transactions from another partition). */
+  envelope?: Uint8Array;
+  reply?: { gateway: string; request: number; accepted: number; items: ReplyItem[] };
+  skip?: { topic: number; offset: number; index: number };
+  activate?: number;
+}
+
+export function decideCommand(c: Context, bytes: Uint8Array): CommandResult {
+  const command = readCommand(bytes);
+  switch (command.type) {
+    case 'tick':
+      tick(c);
+      return { outcome: processed };
+    case 'activate':
+      return { outcome: processed, activate: command.version };
+    case 'import':
+      return { outcome: processed, reply: importAccounts(c, command) };
+    case 'return-located':
+      located(c, command.key, command.partition);
+      return { outcome: processed };
+    case 'return-execute':
+    case 'forwarded':
+      return { outcome: processed, envelope: command.envelope };
+    case 'reconcile':
+      return { outcome: reconcile(c, command) };
+    case 'skip':
+      return { outcome: processed, skip: { topic: command.topic, offset: command.offset, index: command.index } };
+  }
+}
+
+function tick(c: Context): void {
+  const { state, reference } = c;
+  const today = Math.max(...reference.set.programs.map((_, program) => c.today(program)));
+  for (const ordinal of state.due.take(today, ACCOUNTS_PER_TICK)) {
+    state.ensure(ordinal);
+    const day = c.today(state.accounts.program(ordinal));
+    settleFirst(c, ordinal, day);
+    // Its own zone may still be on the day before.
+    if (day < today && state.accounts.hasDue(ordinal, today)) state.due.add(today, ordinal);
+  }
+  for (const { key, partner, untilMs } of state.waiting.notices()) {
+    if (untilMs > c.nowMs) continue;
+    c.effects.unwait(Buffer.from(key));
+    c.applyEffects();
+    const id = key.slice(partner.length + 1);
+    const program = reference.set.partners.find((entry) => entry.id === partner)?.program ?? 0;
+    if (reference.set.programs[program]!.document.unknownReturns?.then !== 'ignore') c.reject(partner, id, 'return', 'unknown-original');
+  }
+}
+
+function importAccounts(c: Context, command: Extract<EngineCommand, { type: 'import' }>): CommandResult['reply'] {
+  const items: ReplyItem[] = [];
+  let accepted = 0;
+  for (const account of command.accounts) {
+    const problem = importAccount(c, account);
+    if (problem === undefined) accepted++;
+    else {
+      items.push({ index: account.index, id: account.id, status: 'rejected', reason: problem.reason, detail: problem.detail });
+      c.reject(command.partner, account.id, 'import', problem.reason, problem.detail);
+    }
+  }
+  return { gateway: command.gateway, request: command.request, accepted, items };
+}
+function importAccount(c: Context, account: ImportedAccount): { reason: 'conflict' | 'unknown-card' | 'wrong-program' | 'invalid'; detail: string } | undefined {
+  const { state, reference } = c;
+  const program = reference.set.programs.findIndex(({ id }) => id === account.program);
+  if (program < 0) return { reason: 'wrong-program', detail: `there is no program ${account.program}` };
+  const cards = account.cards.map((card) => Buffer.from(card, 'utf8'));
+  for (const card of cards) {
+    if (state.findCard(program, card, 0, card.length) >= 0) return { reason: 'conflict', detail: `card ${card.toString()} belongs to an account already` };
+    if (!reference.takesCard(program, card, 0, card.length)) return { reason: 'unknown-card', detail: `no range of the program takes card ${card.toString()}` };
+  }
+  const lots = account.lots.map((lot) => ({ ...lot, currency: reference.currencyOrdinal(lot.currency, program), funder: reference.funderOrdinal(lot.funder) }));
+  for (const lot of lots) if (lot.currency < 0 || lot.funder < 0) return { reason: 'invalid', detail: 'a lot names a currency or funder that is not known' };
+
+  // ── from here on it must succeed ──
+  const ordinal = state.accounts.opened;
+  c.effects.open(ordinal, program);
+  for (const card of cards) c.effects.card(ordinal, program, card, 0, card.length);
+  if (account.registered) c.effects.flags(ordinal, Flag.registered);
+  c.applyEffects();
+  const today = c.today(program);
+  c.postings.clear();
+  c.awards.clear();
+  for (const lot of lots) if (lot.points > 0) credit(c, ordinal, lot.currency, lot.funder, lot.points, -1, lot.expires < 0 ? NEVER : lot.expires, lot.matures, today, PostingKind.import);
+  c.applyCells(ordinal);
+  settle(c, ordinal, today);
+  ledgerFact(c, FactKind.import, ordinal);
+  return undefined;
+}
+
+function located(c: Context, key: string, partition: number): void {
+  const envelope = c.state.waiting.envelope(key)?.slice();
+  if (!envelope) return; // it ended meanwhile, or was located twice
+  c.effects.unwait(Buffer.from(key));
+  c.applyEffects();
+  c.forwards.push({ partition, value: writeCommand({ type: 'return-execute', envelope }) });
+}
+
+const reconciled = new Uint32Array(4), noContent = new Uint32Array(2);
+
+/** Takes the posting of this partition back whole: what it gave goes, as if all had been returned. Once: the reconciliation is remembered like a transaction. */
+function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcile' }>): Outcome {
+  const { state, reference } = c;
+  const partner = reference.set.partners.find(({ id }) => id === command.partner);
+  if (!partner) return processed;
+  transactionHashOf(command.partner, command.id, 'reconciliation', reconciled);
+  if (state.transactions.find(reconciled)) return processed;
+  transactionHashOf(command.partner, command.id, command.kind, c.idHash);
+  if (!state.transactions.find(c.idHash)) return processed;
+  const fact = c.factOf(state.transactions.batch, state.transactions.row);
+  if (fact === 'missing') return missing;
+  if (!fact) return processed;
+  const ordinal = parseAccount(fact.account)?.ordinal ?? -1;
+  if (ordinal < 0) return processed;
+  state.ensure(ordinal);
+  settleFirst(c, ordinal, c.today(partner.program));
+  c.postings.clear();
+  c.awards.clear();
+  const key = (c.idHash[0]! % 2 ** 21) * 2 ** 32 + c.idHash[1]!;
+  fact.awards.forEach((award, number) => {
+    const reversedCell = cellKey(CellKind.reversed, 0, number);
+    const left = award.points - state.accounts.get(ordinal, reversedCell, key);
+    if (left <= 0) return;
+    c.add(reversedCell, key, left);
+    let rest = left;
+    for (const posting of fact.postings.filter((posting) => posting.award === number && posting.kind === 'accrual').reverse()) {
+      const part = Math.min(rest, posting.points);
+      if (part > 0) takeBack(c, ordinal, reference.currencyOrdinal(award.currency, partner.program), reference.funderOrdinal(posting.funder), part, -1, posting.expires, posting.matures);
+      rest -= part;
+    }
+  });
+  c.applyCells(ordinal);
+  const factRow = c.facts.rows;
+  ledgerFact(c, FactKind.reconciliation, ordinal);
+  c.effects.seen(reconciled, noContent, factRow);
+  c.applyEffects();
+  c.reject(command.partner, command.id, command.kind, 'duplicate-elsewhere', `posted before under another home; this posting on account ${fact.account} was reversed`);
+  return processed;
+}
+
+function ledgerFact(c: Context, kind: number, ordinal: number): void {
+  c.header.ledgerRow(kind, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, c.reference.set.version);
+  c.facts.add(null, c.header, c.awards, c.postings, c.reference);
+}
+
+/** Opens the partition's own account with the first reference set. */
+export function openOwnAccount(c: Context): void {
+  if (c.state.accounts.opened > OWN_ACCOUNT) return;
+  c.effects.open(OWN_ACCOUNT, 0);
+  c.applyEffects();
+}
+
+/** Hash of a transaction's identity from texts; the same as transactionHash of envelope.ts. */
+export function transactionHashOf(partner: string, id: string, kind: string, out: Uint32Array): void {
+  const text = Buffer.from(`${partner}\n${id}\n${kind}`, 'utf8');
+  hash128(text, 0, text.length, out, 0);
+}

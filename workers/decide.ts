@@ -1,0 +1,203 @@
+/**
+ * decide: the story of one transaction. Reject first, then rules, then postings and effects; every refusal is an early return with a reason and changes nothing.
+ * docs/calculation.md is the normative text; returns continue in returns.ts.
+ */
+import type { Reason } from '../schemas/reasons.js';
+import type { Context } from './context.js';
+import { contentHash, transactionHash } from './envelope.js';
+import { credit, settle } from './ledger/ledger.js';
+import { CellKind, NEVER } from './ledger/cells.js';
+import { decideReturn } from './returns.js';
+import { evaluate } from './rules/evaluate.js';
+import { FactKind, FactStatus } from './facts/fact-block.js';
+import { Kind, Text, type Transaction } from './transaction.js';
+import { partitionOf } from './hash.js';
+
+export const FUTURE_MS = 600_000;
+export const DAY_MS = 86_400_000;
+const POINTS_MAX = Number.MAX_SAFE_INTEGER;
+/** Ordinal of a partition's own account: holds what belongs to no member (what was returned of anonymous receipts). */
+export const OWN_ACCOUNT = 0;
+/** Account flags. */
+export const Flag = { blocked: 1, registered: 2 } as const;
+
+/**
+ * What became of it. `elsewhere`: it belongs to another partition. `missing`: a fact that it needs is not at hand; the batch ends before it. Otherwise a refusal.
+ */
+export type Outcome = { status: 'processed' | 'duplicate' | 'waiting' | 'elsewhere' | 'missing' } | { status: 'rejected'; reason: Reason; detail?: string; pointer?: string };
+export const processed: Outcome = { status: 'processed' };
+export const duplicate: Outcome = { status: 'duplicate' };
+export const missing: Outcome = { status: 'missing' };
+const elsewhere: Outcome = { status: 'elsewhere' };
+const refusals = new Map<Reason, Outcome>();
+export function refuse(reason: Reason): Outcome {
+  let outcome = refusals.get(reason);
+  if (!outcome) refusals.set(reason, (outcome = { status: 'rejected', reason }));
+  return outcome;
+}
+
+export function decide(c: Context): Outcome {
+  const { transaction: t, reference, state } = c;
+  const { text, bytes } = t;
+
+  t.partnerOrdinal = reference.partnerOrdinal(bytes, text[2 * Text.partner]!, text[2 * Text.partner + 1]!);
+  if (t.partnerOrdinal < 0) return refuse('unknown-partner');
+  const partner = reference.set.partners[t.partnerOrdinal]!;
+  const program = (t.programOrdinal = partner.program);
+  const programLength = text[2 * Text.program + 1]!;
+  if (programLength > 0 && reference.programOrdinal(bytes, text[2 * Text.program]!, programLength) !== program) return refuse('wrong-program');
+  if (t.kind === Kind.return) return decideReturn(c);
+
+  // ── whose account ──
+  const cardStart = text[2 * Text.card]!, cardLength = text[2 * Text.card + 1]!;
+  let ordinal = -1;
+  if (cardLength > 0) {
+    if (partitionOf(bytes, cardStart, cardLength, c.partitions) !== state.partition) return elsewhere;
+    ordinal = state.findCard(program, bytes, cardStart, cardLength);
+    if (ordinal < 0 && !reference.takesCard(program, bytes, cardStart, cardLength)) return refuse('unknown-card');
+  } else if (text[2 * Text.account + 1]! > 0) {
+    const account = parseAccount(t.string(Text.account));
+    if (account && account.partition !== state.partition && account.partition < c.partitions) return elsewhere;
+    if (!account || account.partition !== state.partition || !state.hasAccount(account.ordinal)) return refuse('unknown-account');
+    ordinal = account.ordinal;
+    state.ensure(ordinal);
+    if (state.accounts.program(ordinal) !== program) return refuse('wrong-program');
+  }
+  if (ordinal >= 0 && state.accounts.flags(ordinal) & Flag.blocked) return refuse('blocked');
+
+  // ── seen before, in time ──
+  const again = seenBefore(c);
+  if (again) return again;
+  const untimely = checkTime(t, c.nowMs, partner.document.latenessDays);
+  if (untimely) return untimely;
+
+  // ── what the rules give ──
+  const identified = cardLength > 0 || ordinal >= 0;
+  reference.resolveLines(t);
+  c.awards.clear();
+  c.ordinal = ordinal;
+  if (identified && earns(c, program, ordinal)) {
+    evaluate(reference.rules, t, c, reference, c.awards);
+    if (c.awards.overflow || overflows(c, ordinal)) return refuse('overflow');
+  }
+
+  // ── from here on it must succeed ──
+  if (identified && ordinal < 0) {
+    ordinal = state.accounts.opened;
+    c.effects.open(ordinal, program);
+    c.effects.card(ordinal, program, bytes, cardStart, cardLength);
+    c.applyEffects();
+    c.ordinal = ordinal;
+  }
+  const today = c.today(program);
+  if (ordinal >= 0) settleFirst(c, ordinal, today);
+  c.postings.clear();
+  if (ordinal >= 0 && c.awards.count > 0) {
+    postAwards(c, ordinal, today);
+    settle(c, ordinal, today);
+  }
+  writeFact(c, FactKind.purchase, 1, ordinal);
+  return processed;
+}
+
+/** A repeat of a known transaction: the same content is a duplicate, other content a conflict. Leaves the hashes in the context. */
+export function seenBefore(c: Context): Outcome | undefined {
+  transactionHash(c.transaction, c.idHash);
+  contentHash(c.transaction, c.contentHash);
+  const { transactions } = c.state;
+  if (!transactions.find(c.idHash)) return undefined;
+  return transactions.content[0] === c.contentHash[0] && transactions.content[1] === c.contentHash[1] ? duplicate : refuse('conflict');
+}
+export function checkTime(t: Transaction, nowMs: number, latenessDays: number | undefined): Outcome | undefined {
+  if (t.occurredAtMs > nowMs + FUTURE_MS) return refuse('future');
+  if (latenessDays !== undefined && t.occurredAtMs < nowMs - latenessDays * DAY_MS) return refuse('late');
+  return undefined;
+}
+export function parseAccount(text: string): { partition: number; ordinal: number } | undefined {
+  const match = /^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,9})$/.exec(text);
+  return match ? { partition: Number(match[1]), ordinal: Number(match[2]) } : undefined;
+}
+
+/** What became due by now is settled before the command, as a fact of its own. */
+export function settleFirst(c: Context, ordinal: number, today: number): void {
+  c.postings.clear();
+  if (!settle(c, ordinal, today)) return;
+  const { count } = c.awards;
+  c.awards.count = 0;
+  c.header.ledgerRow(FactKind.settlement, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, c.reference.set.version);
+  c.facts.add(null, c.header, c.awards, c.postings, c.reference);
+  c.awards.count = count;
+}
+
+/** Puts the transaction into the facts and among the known ones. */
+export function writeFact(c: Context, kind: number, sign: 1 | -1, ordinal: number, status: number = FactStatus.processed): void {
+  const { header, reference, awards } = c;
+  const first = reference.firstCurrency(c.transaction.programOrdinal);
+  let points = 0;
+  for (let i = 0; i < awards.count; i++) if (awards.currency[i] === first) points += awards.points[i]!;
+  header.ledgerRow(kind, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, reference.set.version);
+  header.sign = sign;
+  header.status = status;
+  header.points = points;
+  header.ruleSet = reference.set.ruleSet;
+  const row = c.facts.rows;
+  c.facts.add(c.transaction, header, awards, c.postings, reference);
+  c.effects.seen(c.idHash, c.contentHash, row);
+  c.applyEffects();
+}
+
+/** An account that is not registered may be one that does not earn. */
+function earns(c: Context, program: number, ordinal: number): boolean {
+  const { unregistered } = c.reference.set.programs[program]!.document;
+  if (!unregistered || unregistered.earn) return true;
+  return ordinal >= 0 && (c.state.accounts.flags(ordinal) & Flag.registered) !== 0;
+}
+function overflows(c: Context, ordinal: number): boolean {
+  const { awards } = c;
+  let given = 0;
+  for (let i = 0; i < awards.count; i++) given += awards.points[i]!;
+  if (given > POINTS_MAX) return true;
+  if (given < 2 ** 40 || ordinal < 0) return false;
+  let held = 0;
+  c.state.accounts.forEach(ordinal, (key1, _key2, value) => {
+    const kind = Math.floor(key1 / 2 ** 40);
+    if (kind === CellKind.available || kind === CellKind.pending || kind === CellKind.held) held += value;
+  });
+  return held + given > POINTS_MAX;
+}
+
+/** Splits each award over its funders and posts the parts; counters move together with them. */
+function postAwards(c: Context, ordinal: number, today: number): void {
+  const { awards, reference } = c;
+  for (let i = 0; i < awards.counterTotal; i++) c.add(awards.counterKey1[i]!, awards.counterKey2[i]!, awards.counterDelta[i]!);
+  const program = c.transaction.programOrdinal;
+  const awardDay = reference.set.programs[program]!.document.expiryFrom === 'received' ? today : reference.programDay(program, c.transaction.occurredAtMs);
+  for (let award = 0; award < awards.count; award++) {
+    const points = awards.points[award]!;
+    if (points === 0) continue;
+    const { funding, pendingDays, expiresAfterDays } = reference.terms(awards.rule[award]!);
+    const matures = awardDay + pendingDays;
+    const expires = expiresAfterDays < 0 ? NEVER : awardDay + expiresAfterDays;
+    const currency = awards.currency[award]!;
+    if (funding.length === 0) credit(c, ordinal, currency, reference.partnerFunder(c.transaction.partnerOrdinal), points, award, expires, matures, today);
+    else {
+      const parts = split(points, funding);
+      for (let i = 0; i < parts.length; i++) if (parts[i]! > 0) credit(c, ordinal, currency, funding[i]!.funder, parts[i]!, award, expires, matures, today);
+    }
+  }
+  c.applyCells(ordinal);
+}
+
+/** Shares `points` over parts by largest remainder, ties in order. */
+export function split(points: number, funding: readonly { parts: number }[]): number[] {
+  let whole = 0n;
+  for (const { parts } of funding) whole += BigInt(parts);
+  const shares = funding.map(({ parts }) => Number((BigInt(points) * BigInt(parts)) / whole));
+  const rests = funding.map(({ parts }, i) => [(BigInt(points) * BigInt(parts)) % whole, i] as const).sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] > b[0] ? -1 : 1));
+  let left = points - shares.reduce((sum, share) => sum + share, 0);
+  for (const [, i] of rests) {
+    if (left-- <= 0) break;
+    shares[i]!++;
+  }
+  return shares;
+}

@@ -1,0 +1,83 @@
+/** What the main thread asks of a shard and what the shard answers. Everything large is bytes that are transferred. */
+import type { FactRecord } from '../schemas/fact.js';
+import type { ReferenceSet } from '../schemas/reference.js';
+import type { Reply } from '../schemas/envelope.js';
+import type { Rejected } from '../schemas/reasons.js';
+import type { InputRange } from '../schemas/results.js';
+import type { Forward } from './context.js';
+import type { WaitingNotice } from './state/waiting.js';
+
+export interface OpenTask { type: 'open'; partition: number; partitions: number; directory: string; cacheBytesMax: number; debtBytesMax: number; factCacheBytesMax: number; epoch: number }
+/** Results records of consecutive batches, to be applied. */
+export interface ReplayTask { type: 'replay'; partition: number; records: Uint8Array[] }
+export interface ReferenceTask { type: 'reference'; set: ReferenceSet; products: [partner: number, content: Uint8Array][] }
+export interface BatchTask {
+  type: 'batch';
+  partition: number;
+  epoch: number;
+  /** The number that this batch gets: must be the state's next, or the shard refuses. */
+  batch: number;
+  /** Batches up to this one are committed. */
+  committed: number;
+  frame: Uint8Array;
+  /** Where each input topic stands: [offset, items of that record that are done]. */
+  positions: [offset: number, item: number][];
+  /** Stop after that many transactions of a record; for the search of one that kills its worker. */
+  itemsMax?: number;
+  /** Facts of earlier batches that the shard asked for. */
+  facts: { batch: number; row: number; fact: FactRecord | undefined }[];
+}
+export interface SweepTask { type: 'sweep'; partition: number; committed: number; begin: boolean }
+export interface FindTask { type: 'find'; partition: number; partner: string; id: string; kind: 'purchase' | 'return' }
+export interface AccountTask { type: 'account'; partition: number; ordinal?: number; program?: string; card?: string }
+export interface CellsTask { type: 'cells'; partition: number; from: number; count: number }
+export interface CloseTask { type: 'close'; partition: number }
+export type ShardTask = OpenTask | ReplayTask | ReferenceTask | BatchTask | SweepTask | FindTask | AccountTask | CellsTask | CloseTask;
+
+export interface PartitionStatus {
+  partition: number;
+  batch: number;
+  floor: number;
+  reference: number;
+  clockMs: number;
+  debtBytes: number;
+  sweeping: boolean;
+  accounts: number;
+  residentAccounts: number;
+  cacheBytes: number;
+  transactions: number;
+  waiting: WaitingNotice[];
+  /** When a tick is due next (a day that lots wait for has come, a waiting return ends), ms; Infinity: nothing waits. */
+  dueMs: number;
+}
+
+export interface BatchCounts {
+  processed: number; duplicates: number; rejected: number; waiting: number; lines: number; candidates: number; awards: number; postings: number;
+  /** By reason. */
+  reasons: Record<string, number>;
+}
+
+export interface BatchResult {
+  partition: number;
+  batch: number;
+  epoch: number;
+  /** The results record, ready to be committed; undefined when the batch could not begin for want of facts (`missing`). */
+  results: Uint8Array | undefined;
+  rows: number;
+  inputs: InputRange[];
+  positions: [offset: number, item: number][];
+  forwards: Forward[];
+  rejected: Rejected[];
+  replies: Reply[];
+  waiting: WaitingNotice[];
+  /** Facts that the next batch needs; the batch ended before the command that needs them. */
+  missing: { batch: number; row: number }[];
+  activated: number | undefined;
+  counts: BatchCounts;
+  status: PartitionStatus;
+  /** Milliseconds the shard worked on it: its busy share. Measured by the main thread's wrapper of the worker (engine/shard-worker.ts). */
+  busyMs?: number;
+}
+
+/** An account as its cells, for the verifier. */
+export interface AccountCellsView { ordinal: number; program: number; flags: number; cells: [number, number, number][] }

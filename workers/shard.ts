@@ -1,0 +1,172 @@
+/**
+ * A shard: the partitions that one worker thread owns. Synchronous; a message in, a message out. It refuses a batch that does not stand exactly where its state ends.
+ */
+import { viewOf } from './answer.js';
+import { apply } from './apply.js';
+import { processBatch } from './batch.js';
+import { Context } from './context.js';
+import { EffectsReader } from './effects.js';
+import { FactCache } from './fact-cache.js';
+import { transactionHashOf } from './commands.js';
+import type { AccountCellsView, BatchResult, BatchTask, PartitionStatus, ShardTask } from './messages.js';
+import { Reference } from './reference.js';
+import { PartitionState } from './state/partition-state.js';
+import { readResults } from '../schemas/results.js';
+import type { Reply } from '../schemas/envelope.js';
+
+/** Dirty buckets that a sweep writes between two batches: about 2 ms of work. */
+const BUCKETS_PER_SLICE = 96;
+
+export interface Partition {
+  state: PartitionState;
+  epoch: number;
+  factCache: FactCache;
+  debtBytesMax: number;
+  /** Transactions that killed the worker and are set aside: `topic:offset:item`. */
+  skips: Set<string>;
+  /** Replies of envelopes of which a part has been processed. */
+  partial: Map<string, Reply>;
+}
+
+export class Shard {
+  private readonly partitions = new Map<number, Partition>();
+  private readonly references = new Map<number, Reference>();
+  private readonly products = new Map<number, Uint8Array>();
+  private readonly context = new Context();
+  private newest: Reference | undefined;
+
+  run(task: ShardTask): unknown {
+    switch (task.type) {
+      case 'open':
+        return this.open(task);
+      case 'replay':
+        return this.replay(task.partition, task.records);
+      case 'reference':
+        return this.learn(task.set, task.products);
+      case 'batch':
+        return this.batch(task);
+      case 'sweep':
+        return this.sweep(task.partition, task.committed, task.begin);
+      case 'find':
+        return this.find(task);
+      case 'account':
+        return this.account(task);
+      case 'cells':
+        return this.cells(task.partition, task.from, task.count);
+      case 'close':
+        this.partitions.get(task.partition)?.state.close();
+        this.partitions.delete(task.partition);
+        return undefined;
+    }
+  }
+
+  private open(task: Extract<ShardTask, { type: 'open' }>): PartitionStatus {
+    this.partitions.get(task.partition)?.state.close();
+    this.context.partitions = task.partitions;
+    const state = new PartitionState({ partition: task.partition, directory: task.directory, cacheBytesMax: task.cacheBytesMax });
+    this.partitions.set(task.partition, { state, epoch: task.epoch, factCache: new FactCache(task.factCacheBytesMax), debtBytesMax: task.debtBytesMax, skips: new Set(), partial: new Map() });
+    return this.status(task.partition);
+  }
+  private replay(number: number, records: Uint8Array[]): PartitionStatus {
+    const { state, factCache } = this.partition(number);
+    const reader = new EffectsReader();
+    for (const record of records) {
+      const { header, effects, facts } = readResults(record);
+      if (header.batch !== state.batch + 1) throw new Error(`partition ${number}: results of batch ${header.batch} can't follow batch ${state.batch}`);
+      reader.bytes = effects;
+      reader.at = 0;
+      apply(state, reader, effects.length, header.batch, true);
+      state.batch = state.committed = header.batch;
+      state.clockMs = Math.max(state.clockMs, header.clockMs);
+      state.debtBytes += effects.length;
+      factCache.put(header.batch, facts.slice());
+    }
+    return this.status(number);
+  }
+  private learn(set: Extract<ShardTask, { type: 'reference' }>['set'], products: [number, Uint8Array][]): void {
+    for (const [partner, content] of products) this.products.set(partner, content);
+    if (this.references.has(set.version)) return;
+    this.newest = new Reference(set, this.products, this.newest);
+    this.references.set(set.version, this.newest);
+    const live = new Set([...this.partitions.values()].map(({ state }) => state.reference));
+    for (const version of this.references.keys()) if (version < set.version - 8 && !live.has(version)) this.references.delete(version);
+  }
+  private batch(task: BatchTask): BatchResult {
+    const partition = this.partition(task.partition);
+    const { state } = partition;
+    if (partition.epoch !== task.epoch || state.batch + 1 !== task.batch) {
+      throw new Error(`partition ${task.partition} stands after batch ${state.batch} of epoch ${partition.epoch}; refused batch ${task.batch} of epoch ${task.epoch}`);
+    }
+    state.writeCommitted(task.committed);
+    const c = this.context;
+    c.recentFacts = partition.factCache;
+    c.earlier = new Map(task.facts.map(({ batch, row, fact }) => [`${batch}:${row}`, fact]));
+    c.beginBatch(state, this.references.get(state.reference) ?? this.newest!);
+    const result = processBatch(c, partition, task, (version) => {
+      const reference = this.references.get(version);
+      if (!reference) throw new Error(`reference set ${version} has not been loaded`);
+      c.reference = reference;
+    });
+    if (result.results) state.batch = task.batch;
+    if (state.debtBytes > partition.debtBytesMax || state.accounts.overfull) state.beginSweep();
+    state.sweepSlice(BUCKETS_PER_SLICE);
+    return { ...result, status: this.status(task.partition) };
+  }
+  private sweep(number: number, committed: number, begin: boolean): PartitionStatus {
+    const { state } = this.partition(number);
+    state.writeCommitted(committed);
+    if (begin) state.beginSweep();
+    state.sweepSlice(BUCKETS_PER_SLICE * 8);
+    state.writeCommitted(committed);
+    return this.status(number);
+  }
+  private find(task: Extract<ShardTask, { type: 'find' }>): { batch: number; row: number } | undefined {
+    const { state } = this.partition(task.partition);
+    const hash = new Uint32Array(4);
+    transactionHashOf(task.partner, task.id, task.kind, hash);
+    return state.transactions.find(hash) ? { batch: state.transactions.batch, row: state.transactions.row } : undefined;
+  }
+  private account(task: Extract<ShardTask, { type: 'account' }>): object | undefined {
+    const { state } = this.partition(task.partition);
+    const reference = this.references.get(state.reference) ?? this.newest;
+    if (!reference) return undefined;
+    let ordinal = task.ordinal ?? -1;
+    if (task.card !== undefined) {
+      const text = Buffer.from(task.card, 'utf8');
+      const program = reference.set.programs.findIndex(({ id }) => id === task.program);
+      ordinal = state.findCard(program, text, 0, text.length);
+    }
+    if (!state.hasAccount(ordinal) || ordinal === 0) return undefined;
+    state.ensure(ordinal);
+    const c = this.context;
+    c.state = state;
+    c.reference = reference;
+    return viewOf(c, ordinal);
+  }
+  private cells(number: number, from: number, count: number): AccountCellsView[] {
+    const { state } = this.partition(number);
+    const found: AccountCellsView[] = [];
+    for (let ordinal = from; ordinal < Math.min(from + count, state.accounts.opened); ordinal++) {
+      state.ensure(ordinal);
+      const cells: [number, number, number][] = [];
+      state.accounts.forEach(ordinal, (key1, key2, value) => cells.push([key1, key2, value]));
+      found.push({ ordinal, program: state.accounts.program(ordinal), flags: state.accounts.flags(ordinal), cells });
+    }
+    return found;
+  }
+  private status(number: number): PartitionStatus {
+    const { state } = this.partition(number);
+    // A day begins at most 14 hours before its UTC midnight; the tick then looks at the program's own zone.
+    const dueMs = Math.min(state.waiting.firstEndMs, state.due.firstDay === Infinity ? Infinity : state.due.firstDay * 86_400_000 - 14 * 3_600_000);
+    return {
+      partition: number, batch: state.batch, floor: state.floor, reference: state.reference, clockMs: state.clockMs, debtBytes: state.debtBytes, sweeping: state.sweeping,
+      accounts: state.accounts.opened, residentAccounts: state.accounts.resident, cacheBytes: state.accounts.bytes + state.transactions.bytes,
+      transactions: state.transactions.entries, waiting: state.waiting.notices(), dueMs,
+    };
+  }
+  private partition(number: number): Partition {
+    const partition = this.partitions.get(number);
+    if (!partition) throw new Error(`partition ${number} is not open in this shard`);
+    return partition;
+  }
+}
