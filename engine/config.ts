@@ -1,0 +1,159 @@
+/**
+ * Every setting, once: name, type, default, bounds and why. Flags (--body-bytes-max), the environment (POINTSTREAM_BODY_BYTES_MAX), pointstream.yaml
+ * (bodyBytesMax) and the table in docs/settings.md all come from this list.
+ *
+ * Promises: flag over environment over file over default; what is unknown, of a wrong type or out of bounds is refused with the place it stands in and, where
+ * there is one, the nearest known name. Never: reads a setting anywhere else, or changes one after the start.
+ */
+import { parse as parseYaml } from 'yaml';
+import { nearestName } from '../schemas/validate.js';
+
+interface Described { why: string }
+export interface IntegerSetting extends Described { type: 'integer'; default: number; min: number; max: number }
+export interface TextSetting extends Described { type: 'text'; default: string; secret?: boolean }
+export interface ChoiceSetting extends Described { type: 'choice'; default: string; choices: readonly string[] }
+export type Setting = IntegerSetting | TextSetting | ChoiceSetting;
+
+const MiB = 2 ** 20;
+const integer = (value: number, min: number, max: number, why: string) => ({ type: 'integer', default: value, min, max, why }) as const;
+const text = (value: string, why: string) => ({ type: 'text', default: value, why }) as const;
+const secret = (why: string) => ({ type: 'text', default: '', secret: true, why }) as const;
+const choice = <const C extends readonly [string, ...string[]]>(choices: C, why: string) => ({ type: 'choice', default: choices[0], choices, why }) as const;
+const port = (value: number, why: string) => integer(value, 0, 65_535, `${why} 0 picks a free one.`);
+
+export const settings = {
+  data: text('data', 'Directory that holds everything the engine knows; one engine at a time.'),
+  host: text('127.0.0.1', 'Address of all listeners. Only this machine by default: TLS belongs in front.'),
+  port: port(8080, 'HTTP API.'),
+  clickhousePort: port(8123, 'Embedded ClickHouse, HTTP protocol.'),
+  metricsPort: port(9464, 'Prometheus metrics.'),
+  adminKey: secret('API key with every scope. When empty, a first key is made and written to DIR/admin-key, mode 0600. Never a flag: flags show in the list of processes.'),
+  logLevel: choice(['info', 'trace', 'debug', 'warn', 'error', 'fatal'], 'What is logged on stderr.'),
+
+  partitions: integer(0, 0, 256, 'Units of order; fixed when the log is created. 0: as stored, 8 for a new log.'),
+  shards: integer(0, 0, 64, 'Threads that evaluate; partitions are spread over them. 0: as many as cores, at most the partitions.'),
+  parsers: integer(0, 0, 64, 'Threads that parse bodies. 0: half the cores, at least 1.'),
+
+  bodyBytesMax: integer(64 * MiB, 1024, 1024 * MiB, 'Largest body, also after decompression; beyond it 413.'),
+  bodyTimeoutMs: integer(120_000, 1000, 3_600_000, 'A whole request must have arrived by then, else 408: slow senders may not hold connections for ever.'),
+  bodyIdleMsMax: integer(15_000, 100, 600_000, 'Longest pause between two pieces of a body, else 408.'),
+  pieceBytes: integer(MiB, 4096, 16 * MiB, 'NDJSON goes to the parsers in pieces of this size: large enough to amortise the hand-over, small enough to use all parsers.'),
+  piecesPerRequestMax: integer(4, 1, 64, 'Pieces of one request between arrival and commit; then the sender is slowed down by TCP.'),
+  bodyBytesInFlightMax: integer(256 * MiB, MiB, 4096 * MiB, 'Bytes of all bodies between arrival and commit; beyond it 503.'),
+  rejectedItemsMax: integer(100_000, 1, 10_000_000, 'Rejected items of one batch; a body with more is refused from there on: it is not what it says it is.'),
+  connectionsMax: integer(4096, 1, 65_535, 'Open connections of the API; more are closed at once.'),
+  answerTimeoutMs: integer(30_000, 100, 600_000, 'How long a request waits for its commit before it is answered 503; what was accepted stays accepted, a repeat is a duplicate.'),
+  pageMax: integer(1000, 1, 10_000, 'Most items of a page (limit=).'),
+  quotaPerMinute: integer(0, 0, 1_000_000_000, 'Requests a minute that one key may make, told in RateLimit headers; beyond it 429. 0: no quota.'),
+
+  lagRecordsMax: integer(2_000_000, 1000, 2 ** 40, 'Transactions that may wait in the log; above it the bulk door answers 429.'),
+  lagBytesMax: integer(1024 * MiB, MiB, 2 ** 45, 'Bytes that may wait in the log; above it the bulk door answers 429.'),
+  batchBytesMax: integer(4 * MiB, 16 * 1024, 64 * MiB, 'Most input bytes of one batch of a partition.'),
+  batchTransactionsMax: integer(2000, 1, 100_000, 'Most transactions of one batch of a partition: about 2 ms of work, so that a till waits behind little.'),
+  cacheBytesMax: integer(256 * MiB, MiB, 2 ** 40, 'Memory for hot accounts over all shards.'),
+  replaySecondsMax: integer(5, 1, 3600, 'How long the replay of effects may take after a crash; it paces the checkpoints.'),
+  historyDays: integer(400, 1, 36_500, 'How long commands and results are kept.'),
+  stopTimeoutMs: integer(30_000, 100, 600_000, 'Longest graceful stop; afterwards the process ends anyway. Nothing acknowledged is lost either way.'),
+
+  clickhouse: choice(['embedded', 'server', 'off'], 'Where facts go: the embedded engine, a server at clickhouseUrl, or nowhere (they stay in the log).'),
+  clickhouseUrl: text('', 'HTTP address of the ClickHouse server, for clickhouse=server.'),
+  clickhouseUser: text('default', 'User at the ClickHouse server.'),
+  clickhousePassword: secret('Password at the ClickHouse server.'),
+  clickhouseAccess: choice(['readonly', 'full'], 'What user default may do at the embedded endpoint: read, or also write databases other than pointstream.'),
+  clickhouseMemoryBytesMax: integer(700 * MiB, 128 * MiB, 2 ** 42, 'Memory of the embedded ClickHouse.'),
+  sinkRowsMax: integer(50_000, 1, 1_000_000, 'Most facts of one insert.'),
+  sinkBytesMax: integer(16 * MiB, 64 * 1024, 256 * MiB, 'Most bytes of one insert.'),
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settings;
+type ValueOf<S> = S extends { type: 'integer' } ? number : S extends { type: 'choice'; choices: infer C extends readonly string[] } ? C[number] : string;
+export type Config = { readonly [N in SettingName]: ValueOf<(typeof settings)[N]> };
+
+/** A mistake of whoever wrote the settings; exit code 2, no stack. */
+export class ConfigError extends Error {}
+
+/** Settings that have no flag. */
+const isSecret = (setting: Setting): boolean => setting.type === 'text' && setting.secret === true;
+export const flagName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+export const environmentName = (name: string): string => `POINTSTREAM_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+export const flagSettings = (): [SettingName, Setting][] => (Object.entries(settings) as [SettingName, Setting][]).filter(([, setting]) => !isSecret(setting));
+
+/** Variables with our prefix that are not settings: the client's (commands/client.ts), the tests', and those that Kubernetes makes for a service called pointstream. */
+const otherVariables = /^POINTSTREAM_(URL|KEY|CONFIG|REQUIRE|SERVICE_(HOST|PORT.*)|PORT_\d+_.*)$/;
+
+function unknown(where: string, name: string, known: readonly string[]): ConfigError {
+  const meant = nearestName(name, known);
+  return new ConfigError(`${where}: unknown setting ${name}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
+}
+
+function readValue(where: string, setting: Setting, value: unknown): string | number {
+  if (setting.type === 'integer') {
+    const number = typeof value === 'number' ? value : typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : NaN;
+    if (!Number.isSafeInteger(number)) throw new ConfigError(`${where}: ${JSON.stringify(value)} is not an integer`);
+    if (number < setting.min || number > setting.max) throw new ConfigError(`${where}: ${number} is not between ${setting.min} and ${setting.max}`);
+    return number;
+  }
+  if (typeof value !== 'string') throw new ConfigError(`${where}: ${JSON.stringify(value)} is not a text`);
+  if (setting.type === 'choice' && !setting.choices.includes(value)) {
+    throw new ConfigError(`${where}: ${JSON.stringify(value)} is not one of ${setting.choices.join(', ')}`);
+  }
+  return value;
+}
+
+export interface ConfigSources {
+  /** Values by setting name, as the command line gave them. */
+  flags?: Record<string, unknown>;
+  environment?: Record<string, string | undefined>;
+  /** Text of pointstream.yaml and what to call it in errors. */
+  file?: { name: string; text: string };
+}
+
+/** Throws ConfigError. */
+export function readConfig({ flags = {}, environment = {}, file }: ConfigSources): Config {
+  const names = Object.keys(settings) as SettingName[];
+  const values: Record<string, string | number> = {};
+  for (const name of names) values[name] = settings[name].default;
+
+  if (file !== undefined) {
+    for (const [name, value] of Object.entries(parseFile(file))) {
+      if (!(name in settings)) throw unknown(file.name, name, names);
+      values[name] = readValue(`${file.name}: ${name}`, settings[name as SettingName], value);
+    }
+  }
+  const byVariable = new Map(names.map((name) => [environmentName(name), name]));
+  for (const [variable, value] of Object.entries(environment)) {
+    if (value === undefined || !variable.startsWith('POINTSTREAM_') || otherVariables.test(variable)) continue;
+    const name = byVariable.get(variable);
+    if (name === undefined) throw unknown('environment', variable, [...byVariable.keys()]);
+    values[name] = readValue(variable, settings[name], value);
+  }
+  for (const [name, value] of Object.entries(flags)) {
+    if (value === undefined) continue;
+    if (!(name in settings)) throw unknown('command line', name, names);
+    values[name] = readValue(`--${flagName(name)}`, settings[name as SettingName], value);
+  }
+  if (values.clickhouse === 'server' && values.clickhouseUrl === '') throw new ConfigError('clickhouse is "server", but clickhouseUrl is empty');
+  return values as unknown as Config;
+}
+
+function parseFile(file: { name: string; text: string }): Record<string, unknown> {
+  let document: unknown;
+  try {
+    document = parseYaml(file.text);
+  } catch (error) {
+    throw new ConfigError(`${file.name}: ${(error as Error).message}`);
+  }
+  if (document === null) return {};
+  if (typeof document !== 'object' || Array.isArray(document)) throw new ConfigError(`${file.name}: is not a list of "name: value"`);
+  return document as Record<string, unknown>;
+}
+
+/** The table of docs/settings.md. */
+export function settingsTable(): string {
+  const rows = Object.entries(settings as Record<string, Setting>).map(([name, setting]) => {
+    const range = setting.type === 'integer' ? `${setting.min} to ${setting.max}` : setting.type === 'choice' ? setting.choices.join(', ') : 'text';
+    const flag = isSecret(setting) ? '(no flag)' : `\`--${flagName(name)}\``;
+    return `| \`${name}\` | ${flag} | \`${environmentName(name)}\` | ${setting.default === '' ? '(empty)' : setting.default} | ${range} | ${setting.why} |`;
+  });
+  return ['| pointstream.yaml | flag | environment | default | bounds | why |', '|---|---|---|---|---|---|', ...rows, ''].join('\n');
+}

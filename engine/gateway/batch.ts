@@ -1,0 +1,145 @@
+/**
+ * A posted batch on its way: pieces of the body are parsed side by side, handed to the engine in the order in which they stood, and their replies are put
+ * together.
+ *
+ *   piece 0 ─ parse ─┬─ submit ────────── commit ─┐
+ *   piece 1 ─ parse ──┴─(turn)─ submit ── commit ─┼─► one answer
+ *
+ * Promises: the order of items within a request is the order in the log; after the first failure no later piece is handed over, so a repeat of the
+ * whole request finds what was taken as duplicates and the rest in order. Bounded: pieces between arrival and commit by piecesPerRequestMax, rejected items by
+ * rejectedItemsMax.
+ */
+import { Packr } from 'msgpackr';
+import type { ReplyItem } from '../../schemas/envelope.js';
+import type { Reason, Rejected } from '../../schemas/reasons.js';
+import { EngineError } from '../engine.js';
+import type { GatewayContext } from './context.js';
+import type { ParseResult } from './parser-pool.js';
+import { Problem } from './problems.js';
+
+export interface BatchAnswer { accepted: number; duplicates: number; rejected: number; items: ReplyItem[] }
+export type Format = 'ndjson' | 'json' | 'msgpack';
+type RejectedRow = ParseResult['rejected'][number];
+
+const packr = new Packr({ useRecords: false });
+const ERRORS_SHOWN_MAX = 20;
+
+export class Batch {
+  readonly answer: BatchAnswer = { accepted: 0, duplicates: 0, rejected: 0, items: [] };
+  /** Resolves when the piece before has been handed to the engine; never rejects. */
+  private turn: Promise<unknown> = Promise.resolve();
+  /** What went wrong first; from then on nothing is handed over. */
+  failure: unknown;
+  private itemCount = 0;
+  private malformedCount = 0;
+  private firstMalformed: RejectedRow[] = [];
+
+  constructor(
+    private readonly context: GatewayContext,
+    private readonly format: Format,
+    private readonly wait: 'commit' | 'append',
+    private readonly keyPartner: string | undefined,
+  ) {}
+
+  /** Takes one piece; resolves when it has been answered. Rejects with what went wrong first. */
+  async add(bytes: Uint8Array): Promise<void> {
+    const { engine, parser } = this.context;
+    // With `append` nobody waits for a reply; request 0 says so.
+    const request = this.wait === 'append' ? 0 : engine.nextRequest();
+    const parsing = parser.parse({
+      format: this.format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: false, partitions: engine.partitions,
+      ...(this.keyPartner === undefined ? {} : { keyPartner: this.keyPartner }),
+    });
+    const handedOver = this.turn.then(async () => {
+      const parsed = await parsing;
+      if (this.failure !== undefined) throw this.failure;
+      return this.handOver(parsed, request);
+    });
+    // `parsing` is awaited in the turn only; until then its failure must not count as unhandled.
+    parsing.catch(() => undefined);
+    this.turn = handedOver.catch((error: unknown) => this.fail(error));
+    const { replied } = await handedOver;
+    await replied.catch((error: unknown) => {
+      this.fail(error);
+      throw error;
+    });
+  }
+
+  /** The answer when all pieces are in. Throws a Problem when nothing of the body could be read. */
+  finish(): BatchAnswer {
+    if (this.itemCount > 0 && this.malformedCount === this.itemCount) {
+      const errors = this.firstMalformed.map(({ pointer, reason, detail, hint }) => ({ pointer, reason, detail, hint }));
+      throw new Problem('malformed', `none of ${this.itemCount} items can be read: ${errors[0]?.detail ?? ''}`, { errors });
+    }
+    this.answer.items.sort((a, b) => a.index - b.index);
+    return this.answer;
+  }
+
+  private fail(error: unknown): void {
+    this.failure ??= error;
+  }
+
+  /** Counts the piece in and gives it to the engine, without waiting for the commit (hence the promise inside an object). */
+  private handOver(parsed: ParseResult, request: number): { replied: Promise<unknown> } {
+    if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail} at byte ${parsed.unreadable.position}`);
+    const firstIndex = this.itemCount;
+    this.itemCount += parsed.count;
+    this.addRejected(parsed.rejected, firstIndex);
+    const replied = parsed.envelopes.length === 0 ? Promise.resolve() : this.submit(parsed, request, firstIndex);
+    return { replied: Promise.all([replied, keepRejected(this.context, parsed.rejected, firstIndex)]) };
+  }
+
+  private async submit({ envelopes }: ParseResult, request: number, firstIndex: number): Promise<void> {
+    const { answer, context } = this;
+    const replies = await committed(context, context.engine.submit('commands', request, envelopes, this.wait));
+    if (this.wait === 'append') {
+      for (const { count } of envelopes) answer.accepted += count;
+      return;
+    }
+    for (const reply of replies) {
+      answer.accepted += reply.accepted;
+      answer.duplicates += reply.duplicates;
+      answer.rejected += reply.rejected;
+      for (const item of reply.items) {
+        answer.items.push({ ...item, index: firstIndex + item.index });
+        if (item.status === 'rejected') context.metrics.rejected.inc({ reason: item.reason ?? 'invalid' });
+      }
+    }
+  }
+
+  private addRejected(rows: RejectedRow[], firstIndex: number): void {
+    const { answer } = this;
+    for (const { index, id, reason, pointer, detail } of rows) answer.items.push({ index: firstIndex + index, id, status: 'rejected', reason, pointer, detail });
+    answer.rejected += rows.length;
+    const malformed = rows.filter(({ reason }) => reason === 'malformed');
+    this.malformedCount += malformed.length;
+    this.firstMalformed.push(...malformed.slice(0, ERRORS_SHOWN_MAX - this.firstMalformed.length));
+    const { rejectedItemsMax } = this.context.config;
+    if (answer.rejected > rejectedItemsMax) {
+      throw new Problem('malformed', `more than ${rejectedItemsMax} items of the body are wrong, from item ${firstIndex} on nothing was taken`);
+    }
+  }
+}
+
+/** Keeps what parsing refused under /v1/rejected. */
+async function keepRejected(context: GatewayContext, rows: RejectedRow[], firstIndex: number): Promise<void> {
+  for (const { reason } of rows) context.metrics.rejected.inc({ reason });
+  // A key that posts for another partner must not be able to fill that partner's list.
+  const kept = rows.filter(({ reason }) => reason !== 'other-partner');
+  if (kept.length === 0) return;
+  const rejectedAtMs = Date.now();
+  await context.engine.reject(kept.map(({ index, id, partner, kind, reason, pointer, detail, input }) => {
+    const source = { topic: 'http', partition: -1, offset: -1, index: firstIndex + index };
+    const rejected: Rejected = { partner, id, kind, reason: reason as Reason, pointer, detail, rejectedAtMs, source, input };
+    return packr.pack(rejected);
+  }));
+}
+
+/** A commit that takes longer than anyone waits is answered 503; the transactions stay in the log, and a repeat finds them as duplicates. */
+export function committed<T>({ config }: GatewayContext, submitted: Promise<T>): Promise<T> {
+  const ms = config.answerTimeoutMs;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new EngineError('unavailable', `not committed within ${ms} ms; repeat the request`, 1)), ms);
+    submitted.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,129 @@
+/**
+ * Bodies as bytes: read from the connection, bounded in size (also after decompression) and in time, cut into pieces at line ends. Never looks at what the
+ * bytes mean: that is the parsers' work.
+ *
+ * Pieces own their memory, so that it can be transferred to a parser. Throws Problem; a sender that goes away ends the reading with the connection's error.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { createGunzip, createInflate } from 'node:zlib';
+import { EngineError } from '../engine.js';
+import { Problem } from './problems.js';
+
+const LINE_END = 10;
+
+export interface BodyBounds { bodyBytesMax: number; bodyIdleMsMax: number }
+
+const tooLarge = (bytesMax: number): Problem => new Problem('body-too-large', `a body may have at most ${bytesMax} bytes`, { headers: { connection: 'close' } });
+
+/** Chunks as they arrive, decompressed. `onBytes` is told of each chunk's size before it is yielded and may throw. */
+export async function* readChunks(request: IncomingMessage, bounds: BodyBounds, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > bounds.bodyBytesMax) throw tooLarge(bounds.bodyBytesMax);
+  const iterator = decompress(request).iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let total = 0;
+  for (;;) {
+    const next = await withinMs(bounds.bodyIdleMsMax, readNext(iterator, request));
+    if (next.done === true) return;
+    total += next.value.length;
+    if (total > bounds.bodyBytesMax) throw tooLarge(bounds.bodyBytesMax);
+    onBytes?.(next.value.length);
+    yield next.value;
+  }
+}
+
+/** The whole body in memory of its own. */
+export async function readWhole(request: IncomingMessage, bounds: BodyBounds, onBytes?: (bytes: number) => void): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of readChunks(request, bounds, onBytes)) chunks.push(chunk);
+  return join(chunks);
+}
+
+/** Pieces of about `pieceBytes`, each ending at a line end (the last one at the end of the body); a longer line makes a longer piece. */
+export async function* cutAtLines(chunks: AsyncIterable<Buffer>, pieceBytes: number): AsyncGenerator<Uint8Array> {
+  let held: Buffer[] = [], heldBytes = 0;
+  for await (const chunk of chunks) {
+    const end = heldBytes + chunk.length < pieceBytes ? 0 : chunk.lastIndexOf(LINE_END) + 1;
+    if (end === 0) {
+      held.push(chunk);
+      heldBytes += chunk.length;
+      continue;
+    }
+    held.push(chunk.subarray(0, end));
+    yield join(held);
+    held = [chunk.subarray(end)];
+    heldBytes = chunk.length - end;
+  }
+  if (heldBytes > 0) yield join(held);
+}
+
+/** Bytes of one request that are in memory: what its `open` gave, returned at the latest by `close`. */
+export interface HeldBytes { take(bytes: number): void; give(bytes: number): void; close(): void }
+
+/** Counts the bytes of all bodies between arrival and commit against their bound; `onChange` is told the new sum. */
+export class BodyMemory {
+  private total = 0;
+
+  constructor(private readonly bytesMax: number, private readonly onChange: (total: number) => void) {}
+
+  open(): HeldBytes {
+    let own = 0;
+    const add = (bytes: number): void => {
+      own += bytes;
+      this.total += bytes;
+      this.onChange(this.total);
+    };
+    return {
+      take: (bytes) => {
+        if (this.total + bytes > this.bytesMax) throw new EngineError('unavailable', 'too many bodies are under way', 1);
+        add(bytes);
+      },
+      give: (bytes) => add(-bytes),
+      close: () => add(-own),
+    };
+  }
+}
+
+function decompress(request: IncomingMessage): Readable {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (encoding === 'identity' || encoding === '') return request;
+  if (encoding !== 'gzip' && encoding !== 'deflate') {
+    throw new Problem('unsupported-media-type', `content-encoding ${encoding}; known: gzip, deflate`, { headers: { 'accept-encoding': 'gzip, deflate' } });
+  }
+  const inflated = encoding === 'gzip' ? createGunzip() : createInflate();
+  // pipe and not pipeline: pipeline would destroy the connection before the sender has been told that the compressed data is broken.
+  request.pipe(inflated);
+  request.once('error', (error) => inflated.destroy(error));
+  request.once('aborted', () => inflated.destroy(new Error('aborted')));
+  return inflated;
+}
+
+async function readNext(iterator: AsyncIterator<Buffer>, request: IncomingMessage): Promise<IteratorResult<Buffer>> {
+  try {
+    return await iterator.next();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code?.startsWith('Z_') === true) {
+      request.unpipe();
+      throw new Problem('malformed', `the compressed body is broken: ${message}`);
+    }
+    throw error;
+  }
+}
+
+function withinMs<T>(ms: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const problem = (): void => reject(new Problem('request-timeout', `nothing of the body arrived for ${ms} ms`, { headers: { connection: 'close' } }));
+    const timer = setTimeout(problem, ms);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function join(chunks: Buffer[]): Uint8Array {
+  const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  // allocUnsafeSlow: memory of its own, not a slice of the shared pool, which could not be transferred.
+  const out = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const chunk of chunks) at += chunk.copy(out, at);
+  return out;
+}

@@ -1,0 +1,129 @@
+/**
+ * Documents that marketing and integration put: programs, partners, products, rules. A PUT is answered when the document is live in every partition, so the next
+ * transaction is decided by it. PUT of what is there already changes nothing.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { KeyDocument } from '../keys.js';
+import { mayUsePartner } from './authenticate.js';
+import { readWhole } from './body.js';
+import type { GatewayContext } from './context.js';
+import { operations } from './openapi.js';
+import { Problem, type ProblemError } from './problems.js';
+import { createPublisher } from './references.js';
+import { readQuery } from './query.js';
+
+const DOCUMENT_DEPTH_MAX = 32;
+
+export function documentRoutes(app: FastifyInstance, context: GatewayContext): void {
+  const { references, keys, engine } = context;
+  const publish = createPublisher(references, engine);
+  const found = <T>(value: T | undefined, what: string): T => {
+    if (value === undefined) throw new Problem('not-found', `there is no ${what}`);
+    return value;
+  };
+
+  app.put<{ Params: { program: string } }>('/v1/programs/:program', { config: { scope: 'admin' }, schema: operations.putProgram }, async (request) => {
+    const document = await readDocument(request, context);
+    const set = await publish((store) => store.putProgram(request.params.program, document));
+    return set.programs.find(({ id }) => id === request.params.program)?.document;
+  });
+  app.get<{ Params: { program: string } }>('/v1/programs/:program', { config: { scope: 'admin' }, schema: operations.getProgram }, async (request) => {
+    readQuery(request, {});
+    return found(references.set.programs.find(({ id }) => id === request.params.program), `program ${request.params.program}`).document;
+  });
+  app.get('/v1/programs', { config: { scope: 'admin' }, schema: operations.listPrograms }, async (request) => {
+    readQuery(request, {});
+    return { data: references.set.programs.map(({ id, document }) => ({ id, ...document })), has_more: false };
+  });
+
+  app.put<{ Params: { partner: string } }>('/v1/partners/:partner', { config: { scope: 'admin' }, schema: operations.putPartner }, async (request) => {
+    const { partner } = request.params;
+    const { keys: given, ...document } = await readDocument(request, context);
+    // Keys are checked before anything is published, so that a partner is put whole or not at all.
+    const errors = given === undefined ? [] : keys.check(given, partner);
+    if (errors.length > 0) throw new Problem('invalid', summary(errors), { errors });
+    const set = await publish((store) => store.putPartner(partner, document));
+    if (given !== undefined) await keys.put(partner, given as KeyDocument[]);
+    return set.partners.find(({ id }) => id === partner)?.document;
+  });
+  app.get<{ Params: { partner: string } }>('/v1/partners/:partner', { config: { scope: 'read' }, schema: operations.getPartner }, async (request) => {
+    readQuery(request, {});
+    mayUsePartner(request.caller, request.params.partner);
+    return found(references.set.partners.find(({ id }) => id === request.params.partner), `partner ${request.params.partner}`).document;
+  });
+  app.get('/v1/partners', { config: { scope: 'admin' }, schema: operations.listPartners }, async (request) => {
+    readQuery(request, {});
+    return { data: references.set.partners.map(({ id, document }) => ({ id, ...document })), has_more: false };
+  });
+
+  app.put<{ Params: { partner: string } }>('/v1/partners/:partner/products', { config: { scope: 'products' }, schema: operations.putProducts }, async (request) => {
+    readQuery(request, {});
+    const { partner } = request.params;
+    mayUsePartner(request.caller, partner);
+    expectType(request, ['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
+    const bytes = await readBounded(request, context);
+    await publish((store) => store.putProducts(partner, bytes));
+    return { partner, products: countLines(bytes) };
+  });
+
+  app.put('/v1/rules', { config: { scope: 'admin' }, schema: operations.putRules }, async (request) => {
+    const document = await readDocument(request, context);
+    const { ruleSet } = await publish((store) => store.putRules(document));
+    return { ruleSet };
+  });
+  app.get('/v1/rules', { config: { scope: 'admin' }, schema: operations.getRules }, async (request) => {
+    readQuery(request, {});
+    const { ruleSet, live, rules } = references.set;
+    return { ruleSet, rules: live.map((index) => rules[index]!.document) };
+  });
+}
+
+export const summary = (errors: ProblemError[]): string =>
+  `${errors[0]!.pointer}: ${errors[0]!.detail}${errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`}`;
+
+/** One JSON object from the body; what its fields mean is checked by the store. */
+async function readDocument(request: FastifyRequest, context: GatewayContext): Promise<Record<string, unknown>> {
+  readQuery(request, {});
+  expectType(request, ['application/json']);
+  const bytes = await readBounded(request, context);
+  let text: string, value: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Problem('malformed', (error as Error).message);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Problem('invalid', 'the body must be one JSON object');
+  if (depth(value) > DOCUMENT_DEPTH_MAX) throw new Problem('invalid', `nested deeper than ${DOCUMENT_DEPTH_MAX}`);
+  return value as Record<string, unknown>;
+}
+
+async function readBounded(request: FastifyRequest, { bodyMemory, config }: GatewayContext): Promise<Uint8Array> {
+  const held = bodyMemory.open();
+  try {
+    return await readWhole(request.raw, config, held.take);
+  } finally {
+    held.close();
+  }
+}
+
+function expectType(request: FastifyRequest, types: string[]): void {
+  const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+  if (!types.includes(type)) throw new Problem('unsupported-media-type', `send ${types[0]}`, { headers: { accept: types.join(', ') } });
+}
+
+/** Breadth first, so that a hostile depth costs no stack. */
+function depth(value: object): number {
+  let levels = 0;
+  for (let level: unknown[] = [value]; level.length > 0; levels++) {
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+    if (levels > DOCUMENT_DEPTH_MAX) break;
+  }
+  return levels;
+}
+
+function countLines(bytes: Uint8Array): number {
+  let lines = 0;
+  for (const line of Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split('\n')) if (line.trim() !== '') lines++;
+  return lines;
+}

@@ -1,0 +1,84 @@
+/** What can be looked up: transactions, accounts, cards, entries, rejects. Balances are read behind everything that was accepted before. */
+import type { FastifyInstance } from 'fastify';
+import type { FactRecord } from '../../schemas/fact.js';
+import { reasons } from '../../schemas/reasons.js';
+import type { AccountView } from '../engine.js';
+import type { Caller } from '../keys.js';
+import { mayUsePartner } from './authenticate.js';
+import type { GatewayContext } from './context.js';
+import { operations } from './openapi.js';
+import { Problem } from './problems.js';
+import { pageParameters, readPage, readQuery } from './query.js';
+
+/** How long a reader of entries waits for ClickHouse to have what was committed before. */
+const SINK_WAIT_MS = 5000;
+const reasonCodes = Object.keys(reasons);
+
+export function readRoutes(app: FastifyInstance, context: GatewayContext): void {
+  const { engine, config } = context;
+
+  app.get<{ Params: { partner: string; id: string } }>('/v1/transactions/:partner/:id', { config: { scope: 'read' }, schema: operations.getTransaction }, async (request) => {
+    const { kind = 'purchase' } = readQuery(request, { kind: ['purchase', 'return'] });
+    const { partner, id } = request.params;
+    mayUsePartner(request.caller, partner);
+    const found = await engine.findTransaction(partner, id, kind);
+    if (found === undefined) throw new Problem('not-found', `partner ${partner} has no ${kind} ${id}`);
+    const view = found.fact.account === '' ? undefined : await engine.readAccount(found.fact.account);
+    return transactionAnswer(found.fact, view);
+  });
+
+  app.get<{ Params: { account: string } }>('/v1/accounts/:account', { config: { scope: 'read' }, schema: operations.getAccount }, async (request) => {
+    readQuery(request, {});
+    return visible(await engine.readAccount(request.params.account), request.caller, context, `account ${request.params.account}`);
+  });
+
+  app.get<{ Params: { card: string } }>('/v1/cards/:card', { config: { scope: 'read' }, schema: operations.getCard }, async (request) => {
+    const { program } = readQuery(request, { program: 'text' });
+    const own = programOf(request.caller, context);
+    if (own !== undefined && program !== undefined && program !== own) throw new Problem('forbidden', `the key belongs to program ${own}`);
+    return visible(await engine.readCard(own ?? program ?? 'default', request.params.card), request.caller, context, `card ${request.params.card}`);
+  });
+
+  app.get<{ Params: { account: string } }>('/v1/accounts/:account/entries', { config: { scope: 'read' }, schema: operations.getEntries }, async (request) => {
+    const page = readPage(readQuery(request, pageParameters), config.pageMax);
+    const { account } = request.params;
+    visible(await engine.readAccount(account), request.caller, context, `account ${account}`);
+    // When ClickHouse is behind for longer the page is older than the balance, but never wrong.
+    await engine.sinkCaughtUp(SINK_WAIT_MS);
+    return context.queryEntries(account, { partner: request.caller.partner }, page);
+  });
+
+  app.get('/v1/rejected', { config: { scope: 'read' }, schema: operations.getRejected }, async (request) => {
+    const { partner, reason, ...paging } = readQuery(request, { partner: 'text', reason: reasonCodes, ...pageParameters });
+    if (partner !== undefined) mayUsePartner(request.caller, partner);
+    return context.queryRejected({ partner: partner ?? request.caller.partner, reason }, readPage(paging, config.pageMax));
+  });
+}
+
+/** The program of a partner's key; undefined for the admin key, which sees all. */
+function programOf(caller: Caller, { references }: GatewayContext): string | undefined {
+  if (caller.partner === undefined) return undefined;
+  return references.set.partners.find(({ id }) => id === caller.partner)?.document.program;
+}
+
+/** Programs don't see each other's accounts: what belongs to another one isn't there. */
+function visible(view: AccountView | undefined, caller: Caller, context: GatewayContext, what: string): AccountView {
+  const own = programOf(caller, context);
+  if (view === undefined || (own !== undefined && view.program !== own)) throw new Problem('not-found', `there is no ${what}`);
+  return view;
+}
+
+/** As the single POST answered; the balances are today's. */
+export function transactionAnswer(fact: FactRecord, view: AccountView | undefined): object {
+  const balances = Object.entries(view?.balances ?? {}).map(([currency, { available, pending }]) => [currency, { available, pending }] as const);
+  return {
+    status: 'processed',
+    partner: fact.partner,
+    id: fact.id,
+    kind: fact.kind,
+    account: fact.account === '' ? null : fact.account,
+    points: fact.points,
+    awards: fact.awards.map(({ rule, version, currency, points, shares }) => ({ rule, version, currency, points, lines: fact.lines.length === 0 ? [] : shares })),
+    balances: Object.fromEntries(balances),
+  };
+}

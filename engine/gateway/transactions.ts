@@ -1,0 +1,131 @@
+/**
+ * POST /v1/transactions, the partners' door.
+ *
+ *   one object  → lane `interactive`, answered with its awards or a problem
+ *   a batch     → lane `commands` (JSON array, NDJSON in pieces while it still arrives, MessagePack array), answered item by item
+ *
+ * An answer is given after the commit that evaluated the transactions; `?wait=append` answers once they are in the log. The main thread looks at the content
+ * type and at the first byte, and at nothing else of a body.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { reasons } from '../../schemas/reasons.js';
+import { EngineError } from '../engine.js';
+import { Batch, committed, type Format } from './batch.js';
+import { cutAtLines, readChunks, readWhole, type HeldBytes } from './body.js';
+import type { GatewayContext } from './context.js';
+import { Problem, type ProblemCode } from './problems.js';
+import { operations } from './openapi.js';
+import { readQuery } from './query.js';
+
+const waits = ['commit', 'append'] as const;
+type Wait = (typeof waits)[number];
+
+const formats: Record<string, Format> = {
+  'application/json': 'json',
+  'application/x-ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  'application/jsonl': 'ndjson',
+  'application/msgpack': 'msgpack',
+  'application/x-msgpack': 'msgpack',
+  'application/vnd.msgpack': 'msgpack',
+};
+
+export function transactionRoutes(app: FastifyInstance, context: GatewayContext): void {
+  app.post('/v1/transactions', { config: { scope: 'post' }, schema: operations.postTransactions }, async (request, reply) => {
+    const { wait = 'commit' } = readQuery(request, { wait: waits });
+    const format = formatOf(request);
+    const held = context.bodyMemory.open();
+    try {
+      if (format === 'ndjson') return await postPieces(request, wait, context, held);
+      const body = await readWhole(request.raw, context.config, held.take);
+      if (body.length === 0) throw new Problem('malformed', 'the body is empty');
+      if (wait === 'append' || isBatch(format, body)) return await postWhole(request, format, body, wait, context);
+      return await postSingle(request, reply, format, body, context);
+    } finally {
+      held.close();
+    }
+  });
+}
+
+async function postSingle(request: FastifyRequest, reply: FastifyReply, format: Format, bytes: Uint8Array, context: GatewayContext): Promise<string> {
+  const { engine, parser, metrics } = context;
+  const keyPartner = request.caller.partner;
+  const requestNumber = engine.nextRequest();
+  const parsed = await parser.parse({
+    format, bytes, firstIndex: 0, gateway: engine.gateway, request: requestNumber, detailed: true, partitions: engine.partitions,
+    ...(keyPartner === undefined ? {} : { keyPartner }),
+  });
+  if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail} at byte ${parsed.unreadable.position}`);
+  if (parsed.rejected.length > 0) {
+    const errors = parsed.rejected.map(({ pointer, reason, detail, hint }) => ({ pointer, reason, detail, hint }));
+    const { reason, pointer, detail } = parsed.rejected[0]!;
+    metrics.rejected.inc({ reason });
+    throw new Problem(reason as ProblemCode, pointer === '' ? detail : `${pointer}: ${detail}`, { errors });
+  }
+  const [answered] = await committed(context, engine.submit('interactive', requestNumber, parsed.envelopes, 'commit'));
+  if (answered === undefined) throw new EngineError('unavailable', 'the engine gave no answer', 1);
+  metrics.accepted.inc({ lane: 'interactive' }, answered.accepted);
+  metrics.duplicates.inc(answered.duplicates);
+  const [item] = answered.items;
+  if (item?.status === 'rejected') {
+    const code = (item.reason ?? 'invalid') as ProblemCode;
+    const hint = code in reasons ? reasons[code as keyof typeof reasons].hint : undefined;
+    metrics.rejected.inc({ reason: code });
+    throw new Problem(code, item.detail ?? '', { errors: [{ pointer: item.pointer ?? '', reason: code, detail: item.detail, hint }] });
+  }
+  reply.code(item?.status === 'waiting' ? 202 : 200).type('application/json');
+  return answered.answer ?? JSON.stringify({ status: item?.status ?? 'processed' });
+}
+
+async function postWhole(request: FastifyRequest, format: Format, body: Uint8Array, wait: Wait, context: GatewayContext): Promise<unknown> {
+  const batch = new Batch(context, format, wait, request.caller.partner);
+  await batch.add(body);
+  return finish(batch, context);
+}
+
+/** NDJSON: parsing and evaluation begin while the body still arrives; at most piecesPerRequestMax pieces are under way, then the connection is not read. */
+async function postPieces(request: FastifyRequest, wait: Wait, context: GatewayContext, held: HeldBytes): Promise<unknown> {
+  const { pieceBytes, piecesPerRequestMax } = context.config;
+  const batch = new Batch(context, 'ndjson', wait, request.caller.partner);
+  const underWay = new Set<Promise<void>>();
+  try {
+    for await (const piece of cutAtLines(readChunks(request.raw, context.config, held.take), pieceBytes)) {
+      const bytes = piece.length;
+      const answered: Promise<void> = batch.add(piece).finally(() => {
+        underWay.delete(answered);
+        held.give(bytes);
+      });
+      // The set is awaited as a whole below; a failure in between is not unhandled.
+      answered.catch(() => undefined);
+      underWay.add(answered);
+      if (underWay.size >= piecesPerRequestMax) await Promise.race(underWay);
+      if (batch.failure !== undefined) break;
+    }
+  } finally {
+    // Also when the sender went away: what was handed over is let through to its end.
+    await Promise.allSettled(underWay);
+  }
+  if (batch.failure !== undefined) throw batch.failure;
+  return finish(batch, context);
+}
+
+function finish(batch: Batch, { metrics }: GatewayContext): unknown {
+  const answer = batch.finish();
+  metrics.accepted.inc({ lane: 'commands' }, answer.accepted);
+  metrics.duplicates.inc(answer.duplicates);
+  return answer;
+}
+
+function formatOf(request: FastifyRequest): Format {
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';').map((part) => part.trim());
+  const format = formats[type];
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length).replaceAll('"', '');
+  if (format !== undefined && (charset === undefined || charset === 'utf-8' || charset === 'utf8')) return format;
+  throw new Problem('unsupported-media-type', 'send application/json, application/x-ndjson or application/msgpack, in UTF-8', { headers: { accept: Object.keys(formats).join(', ') } });
+}
+
+/** By the first byte: `[`, or a MessagePack array; everything else is one transaction, or the parser says what is wrong with it. */
+function isBatch(format: Format, body: Uint8Array): boolean {
+  if (format === 'msgpack') return (body[0]! & 0xf0) === 0x90 || body[0] === 0xdc || body[0] === 0xdd;
+  return body.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) === 0x5b;
+}

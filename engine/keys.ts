@@ -1,0 +1,135 @@
+/**
+ * API keys: who may call, and for whom.
+ *
+ *   admin key     from POINTSTREAM_ADMIN_KEY, or made once and kept in DIR/admin-key; every scope, every partner
+ *   partner keys  set by PUT /v1/partners/{partner} {keys}; only that partner's data, only the scopes given
+ *
+ * Promises: only SHA-256 digests are kept, in memory and at rest; a key that is presented is compared by digest in constant time; nothing here is ever
+ * returned or logged. SHA-256 and not scrypt: keys are long random texts, not passwords (at least 16 characters are asked for), so there is nothing for a
+ * slow hash to protect, and it would cost every request its latency. Never: keeps the text of a key.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nearestName } from '../schemas/validate.js';
+
+export const partnerScopes = ['post', 'read', 'products'] as const;
+export type PartnerScope = (typeof partnerScopes)[number];
+export const scopeTexts: Record<PartnerScope, string> = {
+  post: 'post transactions of the partner',
+  read: "read the partner's transactions, entries and rejects, and accounts and cards of its program",
+  products: "put the partner's products",
+};
+
+export interface KeyDocument { key: string; scopes: string[] }
+export interface KeyProblem { pointer: string; reason: 'invalid' | 'missing' | 'unknown-field'; detail: string; hint?: string }
+
+/** Who calls. `partner` is absent for the admin key; `digest` names the caller in quotas. */
+export interface Caller { digest: string; partner?: string; scopes: ReadonlySet<string> }
+
+/** Where digests survive a restart: two named values of the log. */
+export interface KeyStorage {
+  getValue(name: string): Promise<Uint8Array | undefined>;
+  putValue(name: string, value: Uint8Array): Promise<void>;
+}
+
+const KEY_LENGTH_MIN = 16;
+const KEY_LENGTH_MAX = 256;
+const KEYS_PER_PARTNER_MAX = 16;
+const STORED_NAME = 'keys';
+
+const digestOf = (key: string): Buffer => createHash('sha256').update(key, 'utf8').digest();
+
+interface StoredKey { partner: string; digest: string; scopes: string[] }
+
+export class Keys {
+  private readonly admin: Buffer;
+  private readonly adminCaller: Caller;
+  private byDigest = new Map<string, Caller>();
+
+  private constructor(adminKey: string, private readonly storage: KeyStorage, private stored: StoredKey[]) {
+    this.admin = digestOf(adminKey);
+    this.adminCaller = { digest: this.admin.toString('base64url'), scopes: new Set(['admin']) };
+    this.index();
+  }
+
+  static async open(adminKey: string, storage: KeyStorage): Promise<Keys> {
+    const bytes = await storage.getValue(STORED_NAME);
+    return new Keys(adminKey, storage, bytes === undefined ? [] : JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredKey[]);
+  }
+
+  /** The caller that a key belongs to. The look-up is by digest, so its timing says nothing about the key. */
+  find(key: string): Caller | undefined {
+    if (key.length > KEY_LENGTH_MAX) return undefined;
+    const digest = digestOf(key);
+    if (timingSafeEqual(digest, this.admin)) return this.adminCaller;
+    return this.byDigest.get(digest.toString('base64url'));
+  }
+
+  /** What is wrong with the `keys` of a partner document; nothing when it may be given to `put`. */
+  check(keys: unknown, partner: string): KeyProblem[] {
+    if (!Array.isArray(keys)) return [{ pointer: '/keys', reason: 'invalid', detail: 'must be a list of {key, scopes}' }];
+    if (keys.length > KEYS_PER_PARTNER_MAX) return [{ pointer: '/keys', reason: 'invalid', detail: `at most ${KEYS_PER_PARTNER_MAX} keys` }];
+    return keys.flatMap((entry: unknown, index) => this.checkKey(entry, `/keys/${index}`, partner));
+  }
+
+  /** Replaces the keys of a partner; durable when it resolves. */
+  async put(partner: string, keys: KeyDocument[]): Promise<void> {
+    const others = this.stored.filter((entry) => entry.partner !== partner);
+    const own = keys.map(({ key, scopes }) => ({ partner, digest: digestOf(key).toString('base64url'), scopes: [...new Set(scopes)] }));
+    const next = [...others, ...own];
+    await this.storage.putValue(STORED_NAME, Buffer.from(JSON.stringify(next)));
+    this.stored = next;
+    this.index();
+  }
+
+  private index(): void {
+    this.byDigest = new Map(this.stored.map(({ digest, partner, scopes }) => [digest, { digest, partner, scopes: new Set(scopes) }]));
+  }
+
+  private checkKey(entry: unknown, pointer: string, partner: string): KeyProblem[] {
+    if (typeof entry !== 'object' || entry === null) return [{ pointer, reason: 'invalid', detail: 'must be {key, scopes}' }];
+    const problems: KeyProblem[] = [];
+    for (const name of Object.keys(entry)) {
+      if (name !== 'key' && name !== 'scopes') problems.push({ pointer: `${pointer}/${name}`, reason: 'unknown-field', detail: 'unknown field', hint: 'known fields: key, scopes' });
+    }
+    const { key, scopes } = entry as { key?: unknown; scopes?: unknown };
+    if (typeof key !== 'string' || key.length < KEY_LENGTH_MIN || key.length > KEY_LENGTH_MAX || !/^[\x21-\x7e]+$/.test(key)) {
+      const detail = `must be ${KEY_LENGTH_MIN} to ${KEY_LENGTH_MAX} printable ASCII characters without spaces`;
+      problems.push({ pointer: `${pointer}/key`, reason: key === undefined ? 'missing' : 'invalid', detail, hint: 'for example: openssl rand -hex 24' });
+    } else if (this.belongsToAnother(key, partner)) {
+      problems.push({ pointer: `${pointer}/key`, reason: 'invalid', detail: 'this key cannot be used', hint: 'choose another one' });
+    }
+    if (!Array.isArray(scopes)) {
+      problems.push({ pointer: `${pointer}/scopes`, reason: scopes === undefined ? 'missing' : 'invalid', detail: `must be a list of ${partnerScopes.join(', ')}` });
+    } else {
+      scopes.forEach((scope: unknown, index) => {
+        if ((partnerScopes as readonly unknown[]).includes(scope)) return;
+        const meant = typeof scope === 'string' ? nearestName(scope, partnerScopes) : undefined;
+        const hint = meant === undefined ? `known scopes: ${partnerScopes.join(', ')}` : `did you mean ${meant}?`;
+        problems.push({ pointer: `${pointer}/scopes/${index}`, reason: 'invalid', detail: 'not a scope', hint });
+      });
+    }
+    return problems;
+  }
+
+  private belongsToAnother(key: string, partner: string): boolean {
+    const caller = this.find(key);
+    return caller !== undefined && caller.partner !== partner;
+  }
+}
+
+/** The admin key: as configured, else what DIR/admin-key holds, else a new one that is written there for its owner alone. */
+export async function adminKey(configured: string, directory: string): Promise<string> {
+  if (configured !== '') return configured;
+  const path = join(directory, 'admin-key');
+  try {
+    const key = (await readFile(path, 'utf8')).trim();
+    if (key !== '') return key;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const key = randomBytes(24).toString('hex');
+  await writeFile(path, `${key}\n`, { mode: 0o600 });
+  return key;
+}
