@@ -3,7 +3,7 @@
  *
  *   npm test                      everything but files named *.nightly.test.ts
  *   npm test -- ledger gateway    only the test files whose path contains one of these words; no lint
- *   npm run test:nightly          everything, with POINTSTREAM_NIGHTLY=1 (tests use it to try more seeds)
+ *   npm run test:nightly          everything, with NIGHTLY=1 (tests use it to try more seeds)
  *
  * Prints one line for each file, the details of what failed, and as its last line `N passed, N failed`, which counts assertions (a crashed or empty file counts as one that
  * failed; lint counts as one). A `todo` fails. A skipped test prints its reason, and fails when POINTSTREAM_REQUIRE (names, separated by commas) has a name that the reason
@@ -47,7 +47,7 @@ function findTests() {
 
 async function runTests(files) {
   const tap = spawn(process.execPath, [join(root, 'node_modules/tap/dist/esm/run.mjs'), '--disable-coverage', '--reporter=tap', '--allow-empty-coverage', ...files], {
-    cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: nightly ? { ...process.env, POINTSTREAM_NIGHTLY: '1' } : process.env, detached: true,
+    cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: nightly ? { ...process.env, NIGHTLY: '1' } : process.env, detached: true,
   });
   // A process group of its own: whatever a failing test left running ends with it, and can't keep our output open.
   const end = () => {

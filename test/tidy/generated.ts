@@ -1,0 +1,33 @@
+/**
+ * Files of the project that are made from code: where each lies and what makes it. `npm run generate` writes them; generated.test.ts fails when one is not current.
+ */
+import { dashboard } from '../../grafana/dashboard.js';
+import { settingsTable } from '../../engine/config.js';
+import { metricsMarkdown } from '../../engine/metrics.js';
+import { reasons } from '../../schemas/reasons.js';
+
+export const generatedFiles: { path: string; make: () => string }[] = [
+  { path: 'docs/reasons.md', make: reasonsMarkdown },
+  { path: 'docs/metrics.md', make: () => `# Metrics\n\nMade from engine/metrics.ts by \`npm run generate\`. Prometheus reads them from the metrics port, at /metrics.\n\n${metricsMarkdown()}` },
+  { path: 'docs/settings.md', make: settingsMarkdown },
+  { path: 'grafana/dashboards/pointstream.json', make: () => `${JSON.stringify(dashboard(), null, 2)}\n` },
+];
+
+function reasonsMarkdown(): string {
+  const rows = Object.entries(reasons).map(([code, { status, review, text, hint }]) => `| \`${code}\` | ${status} | ${review ? 'yes' : 'batches only'} | ${text} | ${hint} |`);
+  return [
+    '# Reasons', '',
+    'Made from schemas/reasons.ts by `npm run generate`. Every reason with which an input can be refused; codes are stable. *Status* is that of a single POST; *kept* says',
+    'whether the input can be looked up under `/v1/rejected` also when it was posted alone.', '',
+    '| reason | status | kept | what it means | what to do |', '|---|---|---|---|---|', ...rows, '',
+  ].join('\n');
+}
+
+function settingsMarkdown(): string {
+  return [
+    '# Settings', '',
+    'Made from engine/config.ts by `npm run generate`. A flag goes before the environment, that before pointstream.yaml, that before the default. Bytes, milliseconds and',
+    'counts are plain integers.', '',
+    settingsTable(),
+  ].join('\n');
+}
