@@ -63,7 +63,7 @@ interface Stream {
 /** Throws LogError: `fenced` when another process has it open, `failed` when its settings differ. */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log> {
   const directory = join(options.directory, 'log');
-  const owner = await own(join(directory, 'owner'));
+  const owner = await own(options.directory, join(directory, 'owner'));
   try {
     return await EmbeddedLog.open(directory, owner, options);
   } catch (error) {

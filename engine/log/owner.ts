@@ -16,10 +16,10 @@ export interface Owner { release(): Promise<void> }
 /** Locks are per process, and opening the same environment twice in one would drop them: so the own directories are known here. */
 const owned = new Set<string>();
 
-/** Throws LogError `fenced` when another owner lives. */
-export async function own(directory: string): Promise<Owner> {
-  mkdirSync(directory, { recursive: true });
-  const path = realpathSync(directory);
+/** Owns `directory`, by files in `tableDirectory`. Throws LogError `fenced` when another owner lives. */
+export async function own(directory: string, tableDirectory: string): Promise<Owner> {
+  mkdirSync(tableDirectory, { recursive: true });
+  const path = realpathSync(tableDirectory);
   if (owned.has(path)) throw new LogError('fenced', `${directory} is already open in this process (${process.pid})`);
   owned.add(path);
   const table = open({ path, mapSize: 2 ** 20, maxDbs: 1, overlappingSync: false, noSync: true });
