@@ -1,0 +1,49 @@
+/** What documents name is there: linked files, npm scripts, subcommands. And the lock file fits every platform. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { projectRoot, readProjectFile, readTexts } from './project.js';
+
+const documents = readTexts().filter(({ path }) => path.endsWith('.md'));
+
+t.test('links lead to files', async (t) => {
+  for (const { path, text } of documents) {
+    const missing = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, link]) => link!).filter((link) => !existsSync(join(projectRoot, dirname(path), link)));
+    t.strictSame(missing, [], path);
+  }
+});
+
+t.test('npm scripts that are named exist', async (t) => {
+  const { scripts } = JSON.parse(readProjectFile('package.json')) as { scripts: Record<string, string> };
+  for (const { path, text } of documents) {
+    const named = [...text.matchAll(/\bnpm run ([a-z:]+)/g)].map(([, name]) => name!);
+    t.strictSame(named.filter((name) => !(name in scripts)), [], path);
+  }
+});
+
+t.test('subcommands that are named exist', async (t) => {
+  for (const { path, text } of documents) {
+    const named = [...text.matchAll(/\bnpx pointstream ([a-z]+)/g)].map(([, name]) => name!);
+    t.strictSame(named.filter((name) => !existsSync(join(projectRoot, `engine/commands/${name}.ts`))), [], path);
+  }
+});
+
+t.test('ARCHITECTURE.md is a map that fits: short, and every path in it exists', async (t) => {
+  const text = readProjectFile('ARCHITECTURE.md');
+  t.ok(text.trimEnd().split('\n').length <= 150, 'at most 150 lines');
+  const named = [...text.matchAll(/`((?:engine|workers|schemas|loadtest|grafana|test|docs|scripts)\/[\w./-]*)`/g)].map(([, path]) => path!);
+  t.strictSame(named.filter((path) => !existsSync(join(projectRoot, path))), []);
+});
+
+t.test('the lock file names the optional packages of every platform', async (t) => {
+  const { packages } = JSON.parse(readProjectFile('package-lock.json')) as { packages: Record<string, { optionalDependencies?: Record<string, string> }> };
+  const missing = Object.entries(packages).flatMap(([place, { optionalDependencies = {} }]) => Object.keys(optionalDependencies)
+    .filter((name) => !(`node_modules/${name}` in packages) && !(`${place}/node_modules/${name}` in packages)).map((name) => `${name}, of ${place}`));
+  t.strictSame(missing, [], 'a registry without them made npm leave them out, and npm ci fails: add them by hand, with version, os, cpu and "optional": true');
+});
+
+t.test('package.json pins what it needs', async (t) => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(readProjectFile('package.json')) as Record<string, Record<string, string>>;
+  const loose = Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies }).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version));
+  t.strictSame(loose, [], 'exact versions only');
+});
