@@ -1,0 +1,24 @@
+/**
+ * Which cards a program takes (contract.md): those of its ranges; without ranges every card but the numbers of payment cards.
+ */
+import type { ProgramDocument } from '../../schemas/reference.js';
+
+export function takesCard({ cardRanges }: ProgramDocument, card: string): boolean {
+  if (!cardRanges) return !isPaymentCard(card);
+  return cardRanges.some(({ prefix, length, checkDigit }) => card.startsWith(prefix) && Buffer.byteLength(card) === length && (checkDigit === 'none' || isLuhn(card)));
+}
+
+/** First four digits, from and to: Visa, Mastercard, American Express, Discover, Diners, JCB, UnionPay, Mir, Maestro. */
+const issuers = [
+  [4000, 4999], [5100, 5599], [2221, 2720], [3400, 3499], [3700, 3799], [6011, 6011], [6440, 6599], [3000, 3059], [3600, 3699], [3800, 3999], [3528, 3589], [6200, 6299],
+  [2200, 2204], [5000, 5099], [5600, 5899], [6300, 6309], [6390, 6399], [6760, 6769],
+] as const;
+
+const isPaymentCard = (card: string): boolean =>
+  /^\d{13,19}$/.test(card) && isLuhn(card) && issuers.some(([from, to]) => from <= Number(card.slice(0, 4)) && Number(card.slice(0, 4)) <= to);
+
+function isLuhn(digits: string): boolean {
+  if (!/^\d+$/.test(digits)) return false;
+  const sum = [...digits].reverse().map(Number).reduce((total, digit, i) => total + (i % 2 === 0 ? digit : digit * 2 - (digit > 4 ? 9 : 0)), 0);
+  return sum % 10 === 0;
+}

@@ -1,0 +1,51 @@
+/**
+ * Conditions of rules, evaluated by @marcbachmann/cel-js itself on plain objects with the names of schemas/condition.ts. An expression that can't be evaluated is false.
+ *
+ * Not watched here: an integer between 2^53 and 2^63 on the way, which the compiled conditions refuse (docs/calculation.md, step 2).
+ */
+import { Environment, type ParseResult } from '@marcbachmann/cel-js';
+import { localDay, localTimeMs, weekdayNames, weekdayOf } from './calendar.js';
+import type { EnrichedLine } from './reference.js';
+import type { NaiveTransaction } from './transaction.js';
+
+const environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false })
+  .registerFunction('sum(list): int', (values: bigint[]) => values.reduce((sum, value) => sum + value, 0n));
+const PARSED_MAX = 100_000;
+const parsed = new Map<string, ParseResult>();
+
+export type ConditionContext = Record<string, unknown>;
+
+/** What `condition` of a rule sees. Integers are big integers, as CEL's int wants them; `lines` are those that were given. */
+export function transactionContext(transaction: NaiveTransaction, lines: EnrichedLine[], total: number, storeZone: string, currency: string): ConditionContext {
+  const { partner, store, terminal, cashier, channel, card } = transaction;
+  return {
+    transaction: {
+      partner, store, terminal, cashier, channel, card, currency,
+      total: BigInt(total),
+      hour: BigInt(Math.floor(localTimeMs(storeZone, transaction.occurredAtMs) / 3_600_000)),
+      weekday: weekdayNames[weekdayOf(localDay(storeZone, transaction.occurredAtMs))],
+      lines: BigInt(lines.length),
+      categories: BigInt(new Set(lines.map((line) => line.category).filter((category) => category !== '')).size),
+    },
+    lines: lines.map(lineValues),
+  };
+}
+
+/** What `lines.condition` of a rule sees. */
+export const lineContext = (line: EnrichedLine): ConditionContext => ({ line: lineValues(line) });
+
+const lineValues = ({ line, kind, sku, category, department, brand, quantity, amount, discount }: EnrichedLine): Record<string, unknown> =>
+  ({ line: BigInt(line), kind, sku, category, department, brand, quantity: BigInt(quantity), amount: BigInt(amount), discount: BigInt(discount) });
+
+export function holds(expression: string, context: ConditionContext): boolean {
+  let run = parsed.get(expression);
+  if (!run) {
+    if (parsed.size >= PARSED_MAX) parsed.clear();
+    parsed.set(expression, (run = environment.parse(expression)));
+  }
+  try {
+    return run(context) === true;
+  } catch {
+    return false; // docs/calculation.md, step 2
+  }
+}

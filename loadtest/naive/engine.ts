@@ -1,0 +1,238 @@
+/**
+ * The naive second implementation of the engine: one partition, or several, on plain objects, straight from docs/calculation.md. `pointstream verify` and the tests compare
+ * the real engine with it. Written for clarity only; it shares no code with workers/, and what both get wrong in the same way is wrong in the text.
+ */
+import { localDay } from './calendar.js';
+import { largestRemainder } from './fraction.js';
+import { takesCard } from './cards.js';
+import { Account, Ledger, NEVER, type CellChange, type Posting } from './ledger.js';
+import type { NaiveReference } from './reference.js';
+import { returnedLines, returnReceipt, takeBack, type Purchase, type RecordedAward } from './returns.js';
+import { evaluate, Overflow, Receipt, type CounterChange, type NaiveAward } from './rules.js';
+import { contentOf, keyOf, type NaiveTransaction } from './transaction.js';
+import type { ImportedAccount } from '../../schemas/commands.js';
+import type { Reason } from '../../schemas/reasons.js';
+
+const DAY_MS = 86_400_000, FUTURE_MS = 600_000;
+
+/** A fact as this implementation records it; settlement rows have no transaction. */
+export interface NaiveFact {
+  kind: 'purchase' | 'return' | 'settlement' | 'import';
+  account: string;
+  processedAtMs: number;
+  transaction: NaiveTransaction | null;
+  /** Lines as recorded, of returns those that came back (positive). */
+  receipt: Receipt | null;
+  awards: NaiveAward[];
+  postings: Posting[];
+}
+
+export interface Outcome {
+  status: 'processed' | 'duplicate' | 'waiting' | 'rejected';
+  reason?: Reason;
+  account?: string;
+  awards?: NaiveAward[];
+}
+
+/** What a partition keeps of a transaction for ever: its content, and, of purchases, what returns need. */
+interface Known { content: string; purchase?: Purchase }
+
+/** Ordinal of a partition's own account: it keeps what has been returned of anonymous receipts. */
+const OWN_ACCOUNT = 0;
+
+export class NaivePartition {
+  readonly accounts: Account[] = [];
+  /** What happened since somebody emptied them: facts, changes of cells, in order. */
+  readonly facts: NaiveFact[] = [];
+  readonly changes: CellChange[] = [];
+  private readonly cards = new Map<string, Account>();
+  private readonly known = new Map<string, Known>();
+  private readonly waiting = new Map<string, NaiveTransaction>();
+  private reference: NaiveReference | undefined;
+
+  constructor(readonly partition: number) {}
+
+  activate(reference: NaiveReference): void {
+    this.reference = reference;
+    if (this.accounts.length === OWN_ACCOUNT) this.accounts.push(new Account(this.partition, OWN_ACCOUNT, 0, this.changes));
+  }
+
+  /** Decides one transaction. `nowMs`: append time of its record, the partition's clock. */
+  post(transaction: NaiveTransaction, nowMs: number): Outcome {
+    try {
+      return transaction.kind === 'purchase' ? this.purchase(transaction, nowMs) : this.takeReturn(transaction, nowMs, false);
+    } catch (error) {
+      if (error instanceof Overflow) return { status: 'rejected', reason: 'overflow' };
+      throw error;
+    }
+  }
+
+  private purchase(transaction: NaiveTransaction, nowMs: number): Outcome {
+    const reference = this.reference!;
+    const partner = reference.partner(transaction.partner);
+    if (!partner) return refuse('unknown-partner');
+    if (transaction.program !== '' && transaction.program !== reference.set.programs[partner.program]!.id) return refuse('wrong-program');
+
+    let account: Account | undefined;
+    if (transaction.card !== '') {
+      account = this.cards.get(`${partner.program}/${transaction.card}`);
+      if (!account && !takesCard(reference.program(partner.program), transaction.card)) return refuse('unknown-card');
+    } else if (transaction.account !== '') {
+      account = this.accountOf(transaction.account);
+      if (!account) return refuse('unknown-account');
+      if (account.program !== partner.program) return refuse('wrong-program');
+    }
+    if (account?.blocked) return refuse('blocked');
+    const again = this.seen(transaction);
+    if (again) return again;
+    const untimely = outOfTime(transaction, nowMs, partner.document.latenessDays);
+    if (untimely) return refuse(untimely);
+
+    const receipt = Receipt.of(reference, transaction);
+    const identified = transaction.card !== '' || account !== undefined;
+    const counters = account ?? { counter: (): number => 0 };
+    const earns = identified && (account?.registered || (reference.program(partner.program).unregistered?.earn ?? true));
+    const { awards, changes } = earns ? evaluate(reference, receipt, counters) : { awards: [], changes: [] };
+    if (awards.reduce((sum, { points }) => sum + BigInt(points), account?.points() ?? 0n) > BigInt(Number.MAX_SAFE_INTEGER)) return refuse('overflow');
+
+    if (!identified) {
+      this.remember(transaction, { transaction, receipt, account: '', awards: [], returned: new Map() });
+      this.facts.push({ kind: 'purchase', account: '', processedAtMs: nowMs, transaction, receipt, awards: [], postings: [] });
+      return { status: 'processed', awards: [] };
+    }
+    account ??= this.open(partner.program, [transaction.card]);
+    const today = localDay(reference.program(partner.program).timeZone, nowMs);
+    this.settle(account, today, nowMs);
+    const ledger = new Ledger(account);
+    const recorded = this.accrue(account, ledger, transaction, awards, changes, today);
+    if (awards.length > 0) ledger.settle(today);
+    this.remember(transaction, { transaction, receipt, account: account.id, awards: recorded, returned: new Map() });
+    this.facts.push({ kind: 'purchase', account: account.id, processedAtMs: nowMs, transaction, receipt, awards, postings: ledger.postings });
+    return { status: 'processed', account: account.id, awards };
+  }
+
+  /** Posts the awards, each split over its funders. */
+  private accrue(account: Account, ledger: Ledger, transaction: NaiveTransaction, awards: NaiveAward[], changes: CounterChange[], today: number): RecordedAward[] {
+    const reference = this.reference!;
+    const { timeZone, expiryFrom } = reference.program(account.program);
+    const awardDay = expiryFrom === 'received' ? today : localDay(timeZone, transaction.occurredAtMs);
+    for (const change of changes) account.count(change);
+    return awards.map((award, place) => {
+      const { funding, pendingDays, expiresAfterDays } = award.version.document;
+      const funders = funding ?? [{ funder: transaction.partner, parts: 1 }];
+      const matures = awardDay + (pendingDays ?? 0), expires = expiresAfterDays === undefined ? NEVER : awardDay + expiresAfterDays;
+      const parts = largestRemainder(BigInt(award.points), funders.map((part) => BigInt(part.parts)))
+        .map((points, i) => ({ currency: award.currency, funder: reference.funder(funders[i]!.funder), matures, expires, points: Number(points) }))
+        .filter(({ points }) => points > 0);
+      for (const part of parts) ledger.bringIn('accrual', 'issuance', matures <= today ? 'available' : 'pending', part, place);
+      return { ...award, parts, reversed: 0 };
+    });
+  }
+
+  private takeReturn(transaction: NaiveTransaction, nowMs: number, waited: boolean): Outcome {
+    const reference = this.reference!;
+    const partner = reference.partner(transaction.partner);
+    if (!partner) return refuse('unknown-partner');
+    if (transaction.program !== '' && transaction.program !== reference.set.programs[partner.program]!.id) return refuse('wrong-program');
+    const again = this.seen(transaction);
+    if (again) return again;
+    const untimely = outOfTime(transaction, nowMs, partner.document.latenessDays);
+    if (untimely) return refuse(untimely);
+
+    const purchase = this.known.get(keyOf({ ...transaction, id: transaction.originalId, kind: 'purchase' }))?.purchase;
+    if (!purchase) {
+      if (this.known.has(keyOf({ ...transaction, id: transaction.originalId }))) return refuse('not-a-purchase');
+      if (waited) return refuse('unknown-original');
+      this.waiting.set(keyOf(transaction), transaction);
+      return { status: 'waiting' };
+    }
+    const { returnWindowDays } = partner.document;
+    if (returnWindowDays !== undefined && transaction.occurredAtMs - purchase.transaction.occurredAtMs > returnWindowDays * DAY_MS) return refuse('return-window');
+    const lines = returnedLines(purchase, transaction);
+    if (typeof lines === 'string') return refuse(lines);
+
+    const account = this.accountOf(purchase.account);
+    if (account) this.settle(account, localDay(reference.program(account.program).timeZone, nowMs), nowMs);
+    const receipt = returnReceipt(purchase, transaction, lines);
+    const keeper = account ?? this.accounts[OWN_ACCOUNT]!, ledger = new Ledger(keeper);
+    const awards = takeBack(reference, purchase, lines, keeper, ledger);
+    this.remember(transaction);
+    this.facts.push({ kind: 'return', account: purchase.account, processedAtMs: nowMs, transaction, receipt, awards, postings: ledger.postings });
+    return { status: 'processed', account: purchase.account, awards };
+  }
+
+  /** A return that waited elsewhere for the purchase that is here. */
+  executeWaited(transaction: NaiveTransaction, nowMs: number): Outcome {
+    return this.takeReturn(transaction, nowMs, true);
+  }
+  /** A waiting return leaves: its purchase was found elsewhere, or it waited too long. */
+  stopWaiting(key: string): NaiveTransaction | undefined {
+    const transaction = this.waiting.get(key);
+    this.waiting.delete(key);
+    return transaction;
+  }
+
+  /** Settles what is due by now on all accounts, or on those that are given. */
+  tick(nowMs: number, accounts: Iterable<Account> = this.accounts): void {
+    for (const account of accounts) this.settle(account, localDay(this.reference!.program(account.program).timeZone, nowMs), nowMs);
+  }
+
+  importAccount(imported: ImportedAccount, nowMs: number): Outcome {
+    const reference = this.reference!;
+    const program = reference.set.programs.findIndex(({ id }) => id === imported.program);
+    if (program < 0) return refuse('wrong-program');
+    for (const card of imported.cards) {
+      if (this.cards.has(`${program}/${card}`)) return refuse('conflict');
+      if (!takesCard(reference.program(program), card)) return refuse('unknown-card');
+    }
+    const lots = imported.lots.map((lot) => ({
+      points: lot.points, matures: lot.matures, expires: lot.expires < 0 ? NEVER : lot.expires, currency: reference.currency(program, lot.currency), funder: reference.funder(lot.funder),
+    }));
+    if (lots.some(({ currency, funder }) => currency < 0 || funder < 0)) return refuse('invalid');
+    const account = this.open(program, imported.cards);
+    account.registered = imported.registered;
+    const ledger = new Ledger(account), today = localDay(reference.program(program).timeZone, nowMs);
+    for (const lot of lots) if (lot.points > 0) ledger.bringIn('import', 'import', lot.matures <= today ? 'available' : 'pending', lot, -1);
+    ledger.settle(today);
+    this.facts.push({ kind: 'import', account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings: ledger.postings });
+    return { status: 'processed', account: account.id };
+  }
+
+  /** What is due is settled before the command, as a fact of its own. */
+  settle(account: Account, today: number, nowMs: number): void {
+    const ledger = new Ledger(account);
+    ledger.settle(today);
+    if (ledger.postings.length === 0) return;
+    this.facts.push({ kind: 'settlement', account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings: ledger.postings });
+  }
+
+  private open(program: number, cards: string[]): Account {
+    const account = new Account(this.partition, this.accounts.length, program, this.changes);
+    this.accounts.push(account);
+    for (const card of cards) {
+      account.cards.push(card);
+      this.cards.set(`${program}/${card}`, account);
+    }
+    return account;
+  }
+  private seen(transaction: NaiveTransaction): Outcome | undefined {
+    const known = this.known.get(keyOf(transaction));
+    if (!known) return undefined;
+    return known.content === contentOf(transaction) ? { status: 'duplicate' } : refuse('conflict');
+  }
+  private remember(transaction: NaiveTransaction, purchase?: Purchase): void {
+    this.known.set(keyOf(transaction), { content: contentOf(transaction), ...(purchase && { purchase }) });
+  }
+  /** A member's account of this partition. */
+  private accountOf(id: string): Account | undefined {
+    const account = this.accounts[Number(id.split('.')[1])];
+    return account?.id === id && account.ordinal !== OWN_ACCOUNT ? account : undefined;
+  }
+}
+
+const refuse = (reason: Reason): Outcome => ({ status: 'rejected', reason });
+
+function outOfTime(transaction: NaiveTransaction, nowMs: number, latenessDays: number | undefined): Reason | undefined {
+  if (transaction.occurredAtMs > nowMs + FUTURE_MS) return 'future';
+  return latenessDays !== undefined && transaction.occurredAtMs < nowMs - latenessDays * DAY_MS ? 'late' : undefined;
+}

@@ -1,0 +1,367 @@
+/**
+ * Steps 2 to 10 of docs/calculation.md, word by word: which rules fire for a purchase, and how many points each gives on which lines.
+ *
+ * Promises: no state is changed; what the awards do to counters is returned. Never imports from workers/.
+ */
+import type { LineMatch, RuleDocument } from '../../schemas/reference.js';
+import { holds, lineContext, transactionContext, type ConditionContext } from './conditions.js';
+import { clockTimeMs, localDay, localTimeMs, periodNumber, weekdayNames, weekdayOf } from './calendar.js';
+import { ONE, add, decimal, fraction, greater, largestRemainder, multiply, round, type Fraction } from './fraction.js';
+import { moneyExponent } from '../../schemas/money.js';
+import type { EnrichedLine, NaiveReference, RuleVersion } from './reference.js';
+import type { NaiveTransaction } from './transaction.js';
+
+/** Thrown when a result passes 2^53-1; the transaction is refused with it. */
+export class Overflow extends Error {}
+
+const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+export function safe(value: bigint): number {
+  if (value > SAFE || value < -SAFE) throw new Overflow('a result passes 2^53-1');
+  return Number(value);
+}
+
+export type CounterKind = 'ruleCount' | 'rulePaid' | 'ruleSpend' | 'ruleDay';
+/** The counters of an account, 0 when never counted. `period`: periodCode of the table in schemas terms, 0 for ever; the day for ruleDay. */
+export interface Counters { counter(kind: CounterKind, rule: number, period: number): number }
+export interface CounterChange { kind: CounterKind; rule: number; period: number; change: number }
+
+export interface NaiveAward {
+  version: RuleVersion;
+  currency: number;
+  points: number;
+  /** The counter before: fired purchases or spend; 0 for other kinds. */
+  input: number;
+  /** How far `paid` moved. */
+  milestones: number;
+  period: number;
+  shares: { line: number; points: number }[];
+}
+
+/**
+ * A receipt as the rules see it: the purchase, or what returns left of it. `lines` are those that were given, `counted` those that earn: a receipt that only states
+ * its total counts as one line.
+ */
+export class Receipt {
+  private seen: ConditionContext | undefined;
+
+  constructor(readonly transaction: NaiveTransaction, readonly total: number, readonly lines: EnrichedLine[], readonly counted: EnrichedLine[]) {}
+
+  static of(reference: NaiveReference, transaction: NaiveTransaction): Receipt {
+    const lines = reference.enrich(transaction), total = transaction.total ?? 0;
+    return new Receipt(transaction, total, lines, lines.length > 0 ? lines : [totalAsLine(total)]);
+  }
+  /** What conditions see of it. */
+  context(reference: NaiveReference): ConditionContext {
+    return (this.seen ??= transactionContext(this.transaction, this.lines, this.total, reference.storeZone(this.transaction), reference.moneyOf(this.transaction)));
+  }
+}
+export const totalAsLine = (total: number): EnrichedLine => ({ line: 1, kind: 'product', sku: '', quantity: 1000, amount: total, discount: 0, category: '', department: '', brand: '' });
+
+/** A rule that fired: the lines it matched and its exact award, one part for the receipt or one for each earning line. */
+interface Fired {
+  version: RuleVersion;
+  earning: EnrichedLine[];
+  base: bigint;
+  parts: Fraction[];
+  input: number;
+  milestones: number;
+  period: number;
+  /** Changes of counters, `paid` apart. */
+  counts: CounterChange[];
+  points: bigint;
+  won: boolean;
+}
+
+const PERIOD_CODES = { ever: 0, day: 1, week: 2, month: 3, year: 4 } as const;
+const counterKinds = new Set(['everyNth', 'firstPurchase', 'spendThreshold']);
+
+export function evaluate(reference: NaiveReference, receipt: Receipt, counters: Counters): { awards: NaiveAward[]; changes: CounterChange[]; candidates: number } {
+  const partner = reference.partner(receipt.transaction.partner)!;
+  const zone = reference.program(partner.program).timeZone;
+  const day = localDay(zone, receipt.transaction.occurredAtMs);
+
+  const candidates = reference.rulesOf(partner.ordinal).flatMap((versions) => validVersion(versions, receipt.transaction.occurredAtMs) ?? []);
+  const fired = candidates.flatMap((version) => fire(reference, version, receipt, counters, day) ?? []).sort((a, b) => ruleOrder(a.version, b.version));
+
+  calculate(reference, fired, partner.program);
+  for (const rule of fired) capPerTransaction(rule);
+  compete(fired);
+  capGroups(fired);
+  const changes: CounterChange[] = [];
+  for (const rule of fired) {
+    changes.push(...rule.counts);
+    if (rule.won && rule.milestones > 0) changes.push({ kind: 'rulePaid', rule: rule.version.rule, period: rule.period, change: rule.milestones });
+    const capDay = rule.version.document.caps?.perAccountPerDay;
+    if (capDay !== undefined) {
+      const left = BigInt(capDay - counters.counter('ruleDay', rule.version.rule, day));
+      if (rule.points > left) rule.points = left > 0n ? left : 0n;
+      if (rule.points > 0n) changes.push({ kind: 'ruleDay', rule: rule.version.rule, period: day, change: safe(rule.points) });
+    }
+  }
+  const awards = fired.filter((rule) => rule.points > 0n || counterKinds.has(rule.version.document.award.kind)).map((rule): NaiveAward => ({
+    version: rule.version,
+    currency: reference.currency(partner.program, rule.version.document.award.currency),
+    points: safe(rule.points),
+    input: rule.input,
+    milestones: rule.won ? rule.milestones : 0,
+    period: rule.period,
+    shares: shares(rule, fired, receipt),
+  }));
+  return { awards, changes, candidates: candidates.length };
+}
+
+
+/**
+ * What the recorded rule gives on what remains of a purchase: the new award of `requalify`, capped per transaction, without multipliers and competition.
+ * Of a multiplier only its bases know; see returns.ts.
+ */
+export function requalify(reference: NaiveReference, recorded: NaiveAward, original: Receipt, remaining: Receipt): number {
+  const { document } = recorded.version;
+  const match = matches(reference, recorded.version, remaining);
+  if (!match) return 0;
+  let points: bigint;
+  switch (document.award.kind) {
+    case 'everyNth':
+    case 'firstPurchase':
+      return recorded.points;
+    case 'spendThreshold': {
+      const before = matches(reference, recorded.version, original);
+      const reached = (base: bigint): bigint => milestones(BigInt(recorded.input) + base, document);
+      const kept = BigInt(recorded.milestones) - (reached(before?.base ?? 0n) - reached(match.base));
+      points = kept > 0n ? BigInt(document.award.points) * kept : 0n;
+      break;
+    }
+    default:
+      points = rounded(exactParts(document, match, moneyExponent(reference.moneyOf(remaining.transaction)), scaleOf(reference, recorded.currency)), ONE, document);
+  }
+  const cap = document.caps?.perTransaction;
+  return safe(cap !== undefined && points > BigInt(cap) ? BigInt(cap) : points);
+}
+
+/** The base amount of a rule on a receipt, 0 when it does not match. */
+export const baseAmount = (version: RuleVersion, receipt: Receipt): number => safe(matchedLines(version.document, receipt)?.base ?? 0n);
+
+/** Bytewise by phase, priority (higher first), id. */
+function ruleOrder(a: RuleVersion, b: RuleVersion): number {
+  return (a.document.phase ?? 0) - (b.document.phase ?? 0) || (b.document.priority ?? 0) - (a.document.priority ?? 0) || Buffer.compare(Buffer.from(a.id), Buffer.from(b.id));
+}
+
+// ── step 2: candidates ──
+
+const validVersion = (versions: RuleVersion[], atMs: number): RuleVersion | undefined => versions.find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs);
+
+interface Match { earning: EnrichedLine[]; base: bigint }
+
+function matches(reference: NaiveReference, { document }: RuleVersion, receipt: Receipt): Match | undefined {
+  const { transaction } = receipt;
+  if (!inScope(document, transaction) || !inSchedule(reference, document, transaction)) return undefined;
+  const match = matchedLines(document, receipt);
+  if (!match || document.condition === undefined) return match;
+  return holds(document.condition, receipt.context(reference)) ? match : undefined;
+}
+
+function inScope({ scope }: RuleDocument, transaction: NaiveTransaction): boolean {
+  return (!scope?.partners || scope.partners.includes(transaction.partner))
+    && (!scope?.stores || scope.stores.includes(transaction.store))
+    && (!scope?.channels || scope.channels.includes(transaction.channel));
+}
+
+function inSchedule(reference: NaiveReference, { schedule }: RuleDocument, transaction: NaiveTransaction): boolean {
+  if (!schedule) return true;
+  const named = schedule.zone ?? 'store';
+  const zone = named === 'store' ? reference.storeZone(transaction)
+    : named === 'program' ? reference.program(reference.partner(transaction.partner)!.program).timeZone
+    : named;
+  const timeMs = localTimeMs(zone, transaction.occurredAtMs);
+  const fromMs = clockTimeMs(schedule.from ?? '00:00'), toMs = clockTimeMs(schedule.to ?? '24:00');
+  const wraps = fromMs > toMs;
+  if (wraps ? timeMs < fromMs && timeMs >= toMs : timeMs < fromMs || timeMs >= toMs) return false;
+  if (!schedule.weekdays) return true;
+  const day = localDay(zone, transaction.occurredAtMs);
+  const beganOn = wraps && timeMs < toMs ? day - 1 : day;
+  return schedule.weekdays.includes(weekdayNames[weekdayOf(beganOn)]!);
+}
+
+// ── step 3: matched lines ──
+
+function matchedLines({ lines: match }: RuleDocument, { counted, lines }: Receipt): Match | undefined {
+  const matched = match ? counted.filter((line) => fitsAll(line, match, lines.length > 0)) : counted;
+  const sum = matched.reduce((total, line) => total + BigInt(line.amount), 0n);
+  const earning = matched.filter((line) => line.amount > 0 && line.quantity > 0);
+  return earning.length === 0 || sum <= 0n ? undefined : { earning, base: sum };
+}
+
+function fitsAll(line: EnrichedLine, match: NonNullable<RuleDocument['lines']>, given: boolean): boolean {
+  const { skus, categories, brands, departments, exclude, condition } = match;
+  if ((skus || categories || brands || departments) && !fits(line, match)) return false;
+  if (exclude && fits(line, exclude)) return false;
+  return condition === undefined || (given && holds(condition, lineContext(line)));
+}
+
+function fits(line: EnrichedLine, { skus, categories, brands, departments }: LineMatch): boolean {
+  const listed = (texts: string[] | undefined, text: string): boolean => text !== '' && texts !== undefined && texts.includes(text);
+  return listed(skus, line.sku) || listed(categories, line.category) || listed(brands, line.brand) || listed(departments, line.department);
+}
+
+// ── step 4: the exact award ──
+
+function fire(reference: NaiveReference, version: RuleVersion, receipt: Receipt, counters: Counters, day: number): Fired | undefined {
+  const match = matches(reference, version, receipt);
+  if (!match) return undefined;
+  const { document, rule } = version;
+  const fired: Fired = { version, ...match, parts: [], input: 0, milestones: 0, period: 0, counts: [], points: 0n, won: true };
+  switch (document.award.kind) {
+    case 'everyNth':
+    case 'firstPurchase': {
+      const n = document.award.kind === 'everyNth' ? document.award.n : 1;
+      const count = counters.counter('ruleCount', rule, 0), paid = counters.counter('rulePaid', rule, 0);
+      const reached = document.award.kind === 'everyNth' ? Math.floor((count + 1) / n) : count === 0 ? 1 : 0;
+      fired.input = count;
+      fired.milestones = Math.max(0, reached - paid);
+      fired.parts = [fraction(fired.milestones > 0 ? BigInt(document.award.points) : 0n)];
+      fired.counts.push({ kind: 'ruleCount', rule, period: 0, change: 1 });
+      return fired;
+    }
+    case 'spendThreshold': {
+      const period = document.award.period ?? 'ever';
+      fired.period = PERIOD_CODES[period] * 2 ** 24 + periodNumber(period, day);
+      fired.input = counters.counter('ruleSpend', rule, fired.period);
+      const reached = safe(milestones(BigInt(safe(BigInt(fired.input) + match.base)), document));
+      fired.milestones = Math.max(0, reached - counters.counter('rulePaid', rule, fired.period));
+      fired.parts = [fraction(BigInt(document.award.points) * BigInt(fired.milestones))];
+      fired.counts.push({ kind: 'ruleSpend', rule, period: fired.period, change: safe(match.base) });
+      return fired;
+    }
+    case 'multiplier':
+      return fired;
+    default: {
+      const currency = reference.currency(reference.partner(receipt.transaction.partner)!.program, document.award.currency);
+      fired.parts = exactParts(document, match, moneyExponent(reference.moneyOf(receipt.transaction)), scaleOf(reference, currency));
+      return fired;
+    }
+  }
+}
+
+function milestones(spend: bigint, { award }: RuleDocument): bigint {
+  if (award.kind !== 'spendThreshold') throw new Error(`${award.kind} has no milestones`);
+  const reached = spend / BigInt(award.amount);
+  return award.repeat || reached < 1n ? reached : 1n;
+}
+
+const scaleOf = (reference: NaiveReference, currency: number): number => reference.set.currencies[currency]!.scale;
+
+function exactParts(document: RuleDocument, { earning, base }: Match, exponent: number, scale: number): Fraction[] {
+  const { award } = document;
+  const exact = (amount: bigint, quantity: bigint): Fraction => {
+    switch (award.kind) {
+      case 'percent': {
+        const percent = decimal(award.percent);
+        return fraction(amount * percent.numerator * 10n ** BigInt(scale), percent.denominator * 100n * 10n ** BigInt(exponent));
+      }
+      case 'perAmount': return fraction((amount / BigInt(award.amount)) * BigInt(award.points));
+      case 'fixed': return fraction(BigInt(award.points));
+      case 'perUnit': return fraction(quantity * BigInt(award.points), 1000n);
+      default: throw new Error(`${award.kind} has no exact award of its own`);
+    }
+  };
+  if (document.basis === 'line') return earning.map((line) => exact(BigInt(line.amount), BigInt(line.quantity)));
+  return [exact(base, earning.reduce((sum, line) => sum + BigInt(line.quantity), 0n))];
+}
+
+// ── steps 5 and 6: multipliers, and rounding once ──
+
+const rounded = (parts: Fraction[], factor: Fraction, document: RuleDocument): bigint => {
+  const sum = parts.reduce((total, part) => total + round(multiply(part, factor), document.rounding ?? 'floor'), 0n);
+  safe(sum);
+  return sum;
+};
+
+function calculate(reference: NaiveReference, fired: Fired[], program: number): void {
+  const currencyOf = ({ version }: Fired): number => reference.currency(program, version.document.award.currency);
+  for (const rule of fired) {
+    const { document, id } = rule.version;
+    if (document.award.kind === 'multiplier') continue;
+    rule.points = rounded(rule.parts, ONE, document);
+    let reported = rule.points;
+    for (const { multiplier, factor } of factors(fired.filter((other) => multiplies(other, id) && currencyOf(other) === currencyOf(rule)))) {
+      const upTo = rounded(rule.parts, factor, document);
+      multiplier.points += upTo - reported;
+      safe(multiplier.points);
+      reported = upTo;
+    }
+  }
+}
+
+const multiplies = ({ version: { document: { award } } }: Fired, id: string): boolean => award.kind === 'multiplier' && award.of.includes(id);
+
+/** The multipliers in the order of their report (sum, multiply, the first best), each with the whole factor up to and including it. */
+function factors(multipliers: Fired[]): { multiplier: Fired; factor: Fraction }[] {
+  const of = (combine: string): { multiplier: Fired; own: Fraction }[] => multipliers.flatMap((multiplier) => {
+    const { award } = multiplier.version.document;
+    return award.kind === 'multiplier' && award.combine === combine ? [{ multiplier, own: decimal(award.factor) }] : [];
+  });
+  const steps: { multiplier: Fired; factor: Fraction }[] = [];
+  let factor = ONE;
+  for (const { multiplier, own } of of('sum')) {
+    factor = add(factor, add(own, fraction(-1n)));
+    steps.push({ multiplier, factor });
+  }
+  for (const { multiplier, own } of of('multiply')) {
+    factor = multiply(factor, own);
+    steps.push({ multiplier, factor });
+  }
+  const best = of('best').reduce<{ multiplier: Fired; own: Fraction } | undefined>((first, next) => (!first || greater(next.own, first.own) ? next : first), undefined);
+  if (best) steps.push({ multiplier: best.multiplier, factor: multiply(factor, best.own) });
+  return steps;
+}
+
+// ── steps 7 and 8: the cap of a transaction, and competition ──
+
+function capPerTransaction(rule: Fired): void {
+  const cap = rule.version.document.caps?.perTransaction;
+  if (cap !== undefined && rule.points > BigInt(cap)) rule.points = BigInt(cap);
+}
+
+function compete(fired: Fired[]): void {
+  const groups = new Map<string, Fired[]>();
+  for (const rule of fired) {
+    const group = rule.version.document.stacking?.group;
+    if (group !== undefined && rule.points > 0n && rule.version.document.award.kind !== 'multiplier') groups.set(group, [...(groups.get(group) ?? []), rule]);
+  }
+  for (const rules of groups.values()) {
+    const { mode } = rules[0]!.version.document.stacking!;
+    if (mode === 'sum') continue;
+    const winner = mode === 'first' ? rules[0]! : rules.reduce((best, next) => (next.points > best.points ? next : best));
+    for (const rule of rules) {
+      if (rule === winner) continue;
+      rule.points = 0n;
+      rule.won = false;
+    }
+  }
+}
+
+/** `stacking.cap`: the smallest that the rules of a group state bounds what all of them award, in rule order. */
+function capGroups(fired: Fired[]): void {
+  const left = new Map<string, bigint>();
+  for (const { version: { document: { stacking } } } of fired) {
+    if (stacking?.cap === undefined) continue;
+    const cap = BigInt(stacking.cap), known = left.get(stacking.group);
+    if (known === undefined || cap < known) left.set(stacking.group, cap);
+  }
+  for (const rule of fired) {
+    const group = rule.version.document.stacking?.group, rest = group === undefined ? undefined : left.get(group);
+    if (rest === undefined) continue;
+    if (rule.points > rest) rule.points = rest;
+    left.set(group!, rest - rule.points);
+  }
+}
+
+// ── step 10: shares ──
+
+function shares(rule: Fired, fired: Fired[], { counted }: Receipt): { line: number; points: number }[] {
+  const { document } = rule.version;
+  const multiplied = new Set(fired.filter((base) => multiplies(rule, base.version.id)).flatMap((base) => base.earning));
+  const lines = document.award.kind === 'multiplier' ? counted.filter((line) => multiplied.has(line)) : rule.earning;
+  const weights = document.basis === 'line' ? rule.parts.map((part) => round(part, document.rounding ?? 'floor')) : lines.map((line) => BigInt(line.amount));
+  return largestRemainder(rule.points, weights).map((points, i) => ({ line: lines[i]!.line, points: safe(points) }));
+}
