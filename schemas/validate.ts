@@ -1,0 +1,168 @@
+/**
+ * The check of a decoded document against its table of fields: everything that is wrong, each with its place, a stable reason and a hint.
+ *
+ * It recurses along the table, never along the value, so that deep or cyclic input costs nothing; it reports at most PROBLEMS_MAX problems, and never throws
+ * because of a value. It doesn't look at two fields at once: that is said beside each table (checkTransaction, validateProgram …).
+ */
+import { distance } from 'fastest-levenshtein';
+import { dateTimeMs, DATE_TIME_MS_MAX, DATE_TIME_MS_MIN } from './date-time.js';
+import { integerOf, isNumber, Moment, NumberText, thousandthsOf } from './decoded.js';
+import type { Field, RecordField } from './fields.js';
+import { reasons, type Reason } from './reasons.js';
+
+/** One thing that is wrong with a document. `pointer` is a JSON pointer (RFC 6901) from the document's root. */
+export interface Problem { pointer: string; reason: Reason; detail: string; hint: string }
+
+export const PROBLEMS_MAX = 50;
+const SHOWN_CHARACTERS_MAX = 64;
+/** Control characters (Unicode Cc) and lone surrogates (Cs; with the u flag paired ones don't match). */
+const FORBIDDEN_CHARACTER = /[\p{Cc}\p{Cs}]/u;
+
+export const problem = (pointer: string, reason: Reason, detail: string, hint?: string): Problem => ({ pointer, reason, detail, hint: hint ?? reasons[reason].hint });
+
+/** A name as part of a pointer, bounded. */
+export const pointerPart = (name: string): string => '/' + name.slice(0, SHOWN_CHARACTERS_MAX).replaceAll('~', '~0').replaceAll('/', '~1');
+
+/** A value as it is shown in a detail: short, on one line. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > SHOWN_CHARACTERS_MAX ? value.slice(0, SHOWN_CHARACTERS_MAX) + '…' : value);
+  if (value instanceof NumberText) return value.source.slice(0, SHOWN_CHARACTERS_MAX);
+  if (isNumber(value) || typeof value === 'boolean') return String(value);
+  if (value === null) return 'null';
+  if (value === undefined) return 'nothing';
+  return Array.isArray(value) ? 'an array' : 'an object';
+}
+
+/** The name nearest to what was written, when it is near enough to be meant. */
+export function nearestName(written: string, names: readonly string[]): string | undefined {
+  let nearest: string | undefined, least = Math.max(2, Math.floor(written.length / 3)) + 1;
+  if (written.length > SHOWN_CHARACTERS_MAX) return undefined;
+  for (const name of names) {
+    const steps = distance(written.toLowerCase(), name.toLowerCase());
+    if (steps < least) [nearest, least] = [name, steps];
+  }
+  return nearest;
+}
+
+/** Whether the machine's time-zone data know this IANA name. */
+export function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+/** Everything that is wrong with `value`; empty when it fits. */
+export function validateDocument(schema: Field, value: unknown): Problem[] {
+  const problems: Problem[] = [];
+  check(schema, value, '', problems);
+  return problems;
+}
+
+function check(field: Field, value: unknown, pointer: string, problems: Problem[]): void {
+  if (problems.length >= PROBLEMS_MAX) return;
+  const detail = wrong(field, value);
+  if (detail !== undefined) {
+    problems.push(problem(pointer, 'invalid', detail));
+    return;
+  }
+  if (field.type === 'record') checkRecord(field, value as Record<string, unknown>, pointer, problems);
+  if (field.type === 'list') (value as unknown[]).forEach((item, i) => check(field.item, item, `${pointer}/${i}`, problems));
+}
+
+function checkRecord(field: RecordField, value: Record<string, unknown>, pointer: string, problems: Problem[]): void {
+  const names = Object.keys(field.fields);
+  for (const name of Object.keys(value)) {
+    if (problems.length >= PROBLEMS_MAX) return;
+    if (Object.hasOwn(field.fields, name)) {
+      check(field.fields[name]!, value[name], pointer + pointerPart(name), problems);
+      continue;
+    }
+    const near = nearestName(name, names);
+    const hint = near === undefined ? `known fields: ${names.join(', ')}` : `did you mean ${shown(near)}?`;
+    problems.push(problem(pointer + pointerPart(name), 'unknown-field', `unknown field ${shown(name)}${near === undefined ? '' : ', ' + hint}`, hint));
+  }
+  for (const name of names) {
+    if (field.fields[name]!.optional === true || Object.hasOwn(value, name) || problems.length >= PROBLEMS_MAX) continue;
+    problems.push(problem(pointer + pointerPart(name), 'missing', `${shown(name)} is required`));
+  }
+}
+
+/** What is wrong with the value by itself, without its children; undefined when nothing is. */
+function wrong(field: Field, value: unknown): string | undefined {
+  switch (field.type) {
+    case 'text':
+      return wrongText(value, field.bytesMax) ?? (field.pattern?.source.test(value as string) === false ? `must be ${field.pattern.says}, not ${shown(value)}` : undefined);
+    case 'code': {
+      const fits = typeof value === 'string' && value.length === field.count && [...value].every(character => character >= field.from && character <= field.to);
+      return fits ? undefined : `must be ${field.count} characters ${field.from}-${field.to}, not ${shown(value)}`;
+    }
+    case 'choice':
+      return field.values.includes(value as string) ? undefined : `must be one of ${field.values.map(shown).join(', ')}, not ${shown(value)}`;
+    case 'integer':
+      return wrongInteger(value, field.min, field.max);
+    case 'thousandths': {
+      if (!isNumber(value)) return `must be a number, not ${shown(value)}`;
+      const exact = thousandthsOf(value);
+      if (exact === undefined) return `must be a number with at most three decimals and without exponent, at most ${Number.MAX_SAFE_INTEGER / 1000}, not ${shown(value)}`;
+      return exact < 0 ? `must not be negative, not ${shown(value)}` : undefined;
+    }
+    case 'number': {
+      const plain = value instanceof NumberText ? Number(value.source) : value;
+      return typeof plain === 'number' && plain >= field.min && plain <= field.max ? undefined : `must be a number from ${field.min} to ${field.max}, not ${shown(value)}`;
+    }
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : `must be true or false, not ${shown(value)}`;
+    case 'dateTime':
+      return wrongDateTime(value);
+    case 'timeZone':
+      return typeof value === 'string' && isTimeZone(value) ? undefined : `must be a time zone like "Europe/Berlin", not ${shown(value)}`;
+    case 'list':
+      if (!Array.isArray(value)) return `must be an array, not ${shown(value)}`;
+      if (value.length > field.itemsMax) return `must have at most ${field.itemsMax} items, not ${value.length}`;
+      return value.length < field.itemsMin ? `must have at least ${field.itemsMin} item${field.itemsMin === 1 ? '' : 's'}` : undefined;
+    case 'record':
+      return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberText) && !(value instanceof Moment)
+        ? undefined : `must be an object, not ${shown(value)}`;
+  }
+}
+
+function wrongText(value: unknown, bytesMax: number): string | undefined {
+  if (typeof value !== 'string') return `must be text, not ${shown(value)}`;
+  if (value.length === 0) return 'must not be empty';
+  if (value.length > bytesMax || Buffer.byteLength(value) > bytesMax) return `must have at most ${bytesMax} bytes`;
+  return FORBIDDEN_CHARACTER.test(value) ? 'must not have control characters or lone surrogates' : undefined;
+}
+
+function wrongInteger(value: unknown, min: number, max: number): string | undefined {
+  if (!isNumber(value)) return `must be an integer, not ${shown(value)}`;
+  const exact = integerOf(value);
+  if (exact === undefined) {
+    const whole = typeof value === 'bigint' || value instanceof NumberText && /^-?\d+$/.test(value.source) || Number.isInteger(value);
+    return whole ? `passes 2^53-1: ${shown(value)}` : `must be an integer without fraction or exponent, not ${shown(value)}`;
+  }
+  if (exact < min) return min === 0 ? `must not be negative, not ${shown(value)}` : `must be at least ${min}, not ${shown(value)}`;
+  return exact > max ? `must be at most ${max}, not ${shown(value)}` : undefined;
+}
+
+function wrongDateTime(value: unknown): string | undefined {
+  if (value instanceof Moment) {
+    return Number.isSafeInteger(value.ms) && value.ms >= DATE_TIME_MS_MIN && value.ms <= DATE_TIME_MS_MAX ? undefined : `must be a time from 1970-01-02 to 9999, not ${value.ms}`;
+  }
+  if (typeof value !== 'string') return `must be a date-time like "2025-03-01T12:00:00Z", not ${shown(value)}`;
+  const bytes = Buffer.from(value.slice(0, SHOWN_CHARACTERS_MAX));
+  return Number.isNaN(dateTimeMs(bytes, 0, bytes.length)) ? `must be a date-time with offset like "2025-03-01T12:00:00+01:00", from 1970-01-02 on, not ${shown(value)}` : undefined;
+}
+
+/** A problem for each item whose `name` another item before it has. */
+export function repeats<N extends string>(pointer: string, items: readonly Readonly<Record<N, string>>[], name: N): Problem[] {
+  const seen = new Set<string>(), problems: Problem[] = [];
+  items.forEach((item, i) => {
+    if (seen.has(item[name]) && problems.length < PROBLEMS_MAX) problems.push(problem(`${pointer}/${i}/${name}`, 'invalid', `${shown(item[name])} is there twice`));
+    seen.add(item[name]);
+  });
+  return problems;
+}

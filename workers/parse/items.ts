@@ -1,0 +1,190 @@
+/**
+ * The transactions of a body or a record in one of the contract's forms, one after another: JSON (an object or an array), NDJSON, MessagePack (a map or an array).
+ *
+ * Promises: an item that is wrong doesn't touch the others, as long as its end can be found; where it can't, it is the last one, with reason `malformed`.
+ * Never throws because of the bytes, and looks at each byte a bounded number of times.
+ */
+import { problem, type Problem } from '../../schemas/validate.js';
+import { Text, type Transaction } from '../transaction.js';
+import { addPartner } from './fill.js';
+import { skipSpace, valueEnd } from './json-tree.js';
+import { messagePackEnd } from './msgpack-tree.js';
+import { readJson, readJsonSlow, type Read } from './read-json.js';
+import { readMessagePack, readMessagePackSlow } from './read-msgpack.js';
+
+export type ItemFormat = 'json' | 'ndjson' | 'msgpack';
+
+/** Longest item that is looked into: 1,000 lines with the longest texts allowed, escaped, stay below. */
+export const ITEM_BYTES_MAX = 1 << 20;
+
+const NEWLINE = 0x0a, COMMA = 0x2c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b;
+const NONE: readonly Problem[] = [];
+const PARTNER = 2 * Text.partner + 1;
+
+export class Items {
+  /** The body is one item, not a list of items. */
+  single = false;
+  /** What is wrong with the item read last; empty when it is in the transaction. */
+  problems: readonly Problem[] = NONE;
+  /** The decoded item when there are problems, as far as it could be read, and its bytes. */
+  value: unknown = undefined;
+  itemStart = 0;
+  itemEnd = 0;
+  /** Where the item's bytes went wrong, counted from the start of the body. */
+  position = 0;
+  private format: ItemFormat = 'json';
+  private bytes: Uint8Array = new Uint8Array(0);
+  private at = 0;
+  private end = 0;
+  private itemsLeft = 0;
+  private partner: Uint8Array | undefined;
+  private complete: ((value: unknown) => void) | undefined;
+
+  /** Begins with bytes[start] … bytes[end - 1]. `partner` is put into items that name none. Returns what is wrong when these bytes are no such body at all. */
+  open(format: ItemFormat, bytes: Uint8Array, start: number, end: number, partner?: string): { detail: string; position: number } | undefined {
+    this.format = format;
+    this.bytes = bytes;
+    this.at = start;
+    this.end = end;
+    this.problems = NONE;
+    this.value = undefined;
+    this.partner = partner === undefined ? undefined : new TextEncoder().encode(partner);
+    this.complete = partner === undefined ? undefined : value => setPartner(value, partner);
+    if (format === 'msgpack') return this.openMessagePack();
+    if (bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf) this.at += 3;
+    this.single = false;
+    return format === 'json' ? this.openJson() : undefined;
+  }
+
+  /** Reads the next item into `t`; false after the last. Look at `problems` before `t`. */
+  next(t: Transaction): boolean {
+    if (this.format === 'ndjson') return this.nextLine(t);
+    return this.format === 'json' ? this.nextJson(t) : this.nextMessagePack(t);
+  }
+
+  private openJson(): { detail: string; position: number } | undefined {
+    this.at = skipSpace(this.bytes, this.at, this.end);
+    const first = this.at < this.end ? this.bytes[this.at]! : -1;
+    this.single = first === OBJECT;
+    this.itemsLeft = 1;
+    if (first !== OBJECT && first !== ARRAY) return { detail: 'expected a JSON object or an array of objects', position: this.at };
+    if (first === OBJECT) return undefined;
+    this.at = skipSpace(this.bytes, this.at + 1, this.end);
+    if (this.bytes[this.at] === ARRAY_END && this.at < this.end) {
+      this.itemsLeft = 0;
+      return this.trailing(this.at + 1) ? { detail: 'unexpected bytes after the array', position: this.at + 1 } : undefined;
+    }
+    return undefined;
+  }
+
+  private openMessagePack(): { detail: string; position: number } | undefined {
+    const { bytes, at, end } = this;
+    const head = at < end ? bytes[at]! : 0xc1;
+    this.single = (head & 0xf0) === 0x80 || head === 0xde || head === 0xdf;
+    this.itemsLeft = 1;
+    if (this.single) return undefined;
+    const width = (head & 0xf0) === 0x90 ? 0 : head === 0xdc ? 2 : head === 0xdd ? 4 : -1;
+    if (width < 0 || at + 1 + width > end) return { detail: 'expected a MessagePack map or an array of maps', position: at };
+    this.itemsLeft = head & 15;
+    if (width > 0) {
+      this.itemsLeft = 0;
+      for (let i = 1; i <= width; i++) this.itemsLeft = this.itemsLeft * 256 + bytes[at + i]!;
+    }
+    this.at += 1 + width;
+    return this.itemsLeft === 0 && this.at !== end ? { detail: 'unexpected bytes after the array', position: this.at } : undefined;
+  }
+
+  private nextLine(t: Transaction): boolean {
+    const { bytes, end } = this;
+    for (;;) {
+      const start = skipSpace(bytes, this.at, end);
+      if (start >= end) return false;
+      const newline = bytes.indexOf(NEWLINE, start);
+      const lineEnd = newline < 0 || newline > end ? end : newline;
+      this.at = lineEnd + 1;
+      const next = this.read(t, start, lineEnd);
+      if (next < 0) this.itemEnd = lineEnd;
+      else if (skipSpace(bytes, next, lineEnd) < lineEnd) this.refuse('unexpected bytes after the object', next, lineEnd);
+      return true;
+    }
+  }
+
+  private nextJson(t: Transaction): boolean {
+    if (this.itemsLeft === 0) return false;
+    const { bytes, end } = this;
+    const next = this.read(t, this.at, end);
+    if (next < 0) return this.stop();
+    if (this.single) {
+      if (this.trailing(next)) this.refuse('unexpected bytes after the object', next, end);
+      return this.stop();
+    }
+    const at = skipSpace(bytes, next, end);
+    if (at < end && bytes[at] === COMMA) this.at = skipSpace(bytes, at + 1, end);
+    else {
+      if (at >= end || bytes[at] !== ARRAY_END) this.refuse('expected "," or "]" after the item; what follows is not read', at, end);
+      else if (this.trailing(at + 1)) this.refuse('unexpected bytes after the array', at + 1, end);
+      return this.stop();
+    }
+    return true;
+  }
+
+  private nextMessagePack(t: Transaction): boolean {
+    if (this.itemsLeft === 0) return false;
+    const next = this.read(t, this.at, this.end);
+    if (next < 0) return this.stop();
+    this.at = next;
+    if (--this.itemsLeft === 0 && next !== this.end) this.refuse('unexpected bytes after the last item', next, this.end);
+    return true;
+  }
+
+  /** The item at `start` into `t` or into problems; returns the place after it, -1 when that can't be told. */
+  private read(t: Transaction, start: number, end: number): number {
+    const isMessagePack = this.format === 'msgpack';
+    this.itemStart = start;
+    const next = isMessagePack ? readMessagePack(this.bytes, start, end, t) : readJson(this.bytes, start, end, t);
+    if (next >= 0 && (t.text[PARTNER] !== 0 || this.partner !== undefined)) {
+      if (t.text[PARTNER] === 0) addPartner(t, this.bytes, start, next, this.partner!);
+      this.problems = NONE;
+      this.itemEnd = next;
+      return next;
+    }
+    const stop = (isMessagePack ? messagePackEnd : valueEnd)(this.bytes, start, end);
+    if (stop - start > ITEM_BYTES_MAX) {
+      const detail = `an item has at most ${ITEM_BYTES_MAX} bytes, not ${stop - start}`;
+      return this.keep({ next: stop, problems: [problem('', 'invalid', detail)], value: undefined, position: start }, stop);
+    }
+    const slowEnd = stop < 0 ? Math.min(end, start + ITEM_BYTES_MAX) : end;
+    return this.keep((isMessagePack ? readMessagePackSlow : readJsonSlow)(this.bytes, start, slowEnd, t, this.complete), stop);
+  }
+
+  /** What the slow reader found; an item that it could not read to its end is taken to end at `stop`. */
+  private keep({ next, problems, value, position }: Read, stop: number): number {
+    this.problems = problems;
+    this.value = value;
+    this.position = position;
+    this.itemEnd = next < 0 ? stop < 0 ? this.end : stop : next;
+    return next < 0 ? stop : next;
+  }
+
+  /** Calls the item malformed for what stands behind it. */
+  private refuse(detail: string, position: number, itemEnd: number): void {
+    this.problems = [problem('', 'malformed', `${detail}, at byte ${position - this.itemStart}`), ...this.problems];
+    this.position = position;
+    this.itemEnd = itemEnd;
+  }
+
+  private trailing(at: number): boolean {
+    return skipSpace(this.bytes, at, this.end) < this.end;
+  }
+
+  private stop(): true {
+    this.itemsLeft = 0;
+    return true;
+  }
+}
+
+function setPartner(value: unknown, partner: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  const fields = value as Record<string, unknown>;
+  if (!Object.hasOwn(fields, 'partner')) fields.partner = partner;
+}
