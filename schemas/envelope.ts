@@ -30,5 +30,7 @@ export interface Reply {
   /** Everything that was not simply accepted, by index in the request. */
   items: ReplyItem[];
   answer?: string;
+  /** Set for a detailed duplicate: the answer is the first one, read again from its fact. */
+  again?: { partner: string; id: string; kind: 'purchase' | 'return' };
 }
 export interface ReplyItem { index: number; id: string; status: 'duplicate' | 'rejected' | 'waiting'; reason?: string; pointer?: string; detail?: string }

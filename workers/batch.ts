@@ -49,6 +49,11 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     const first = record.offset === position ? item : 0;
     let bytes = record.value;
     if (reader.open(bytes) === 'command') {
+      if (partition.skips.has(`${c.topic}:${c.offset}:0`)) {
+        c.reject('', '', 'command', 'poison');
+        done(record, 0);
+        continue;
+      }
       const result = decideCommand(c, bytes);
       if (result.outcome.status === 'missing') {
         lookAhead(c, records, number, 0);
@@ -95,7 +100,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   }
   return {
     partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions, forwards: c.forwards, rejected: c.rejected, replies, waiting: c.waiting,
-    missing: c.missing, activated, counts,
+    missing: c.missing, activated, counts, inputBytes: 0,
   };
 }
 
@@ -141,6 +146,7 @@ function processEnvelope(c: Context, partition: Partition, first: number, end: n
       case 'duplicate':
         counts.duplicates++;
         reply.duplicates++;
+        if (c.detailed) reply.again = { partner: t.string(Text.partner), id: t.string(Text.id), kind: t.kind === Kind.return ? 'return' : 'purchase' };
         break;
       case 'waiting':
         counts.waiting++;

@@ -175,29 +175,26 @@ function postAwards(c: Context, ordinal: number, today: number): void {
   for (let award = 0; award < awards.count; award++) {
     const points = awards.points[award]!;
     if (points === 0) continue;
-    const { funding, pendingDays, expiresAfterDays } = reference.terms(awards.rule[award]!);
+    const { funders, fundingParts, pendingDays, expiresAfterDays } = reference.rules.rule(awards.rule[award]!);
     const matures = awardDay + pendingDays;
     const expires = expiresAfterDays < 0 ? NEVER : awardDay + expiresAfterDays;
     const currency = awards.currency[award]!;
-    if (funding.length === 0) credit(c, ordinal, currency, reference.partnerFunder(c.transaction.partnerOrdinal), points, award, expires, matures, today);
+    if (funders.length === 0) credit(c, ordinal, currency, reference.partnerFunder[c.transaction.partnerOrdinal]!, points, award, expires, matures, today);
     else {
-      const parts = split(points, funding);
-      for (let i = 0; i < parts.length; i++) if (parts[i]! > 0) credit(c, ordinal, currency, funding[i]!.funder, parts[i]!, award, expires, matures, today);
+      const parts = split(points, fundingParts);
+      for (let i = 0; i < parts.length; i++) if (parts[i]! > 0) credit(c, ordinal, currency, funders[i]!, parts[i]!, award, expires, matures, today);
     }
   }
   c.applyCells(ordinal);
 }
 
-/** Shares `points` over parts by largest remainder, ties in order. */
-export function split(points: number, funding: readonly { parts: number }[]): number[] {
-  let whole = 0n;
-  for (const { parts } of funding) whole += BigInt(parts);
-  const shares = funding.map(({ parts }) => Number((BigInt(points) * BigInt(parts)) / whole));
-  const rests = funding.map(({ parts }, i) => [(BigInt(points) * BigInt(parts)) % whole, i] as const).sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] > b[0] ? -1 : 1));
+/** Shares `points` over weights by largest remainder, ties in order; all to the first when the weights are 0. */
+export function split(points: number, weights: ArrayLike<number>): number[] {
+  const all = Array.from(weights, BigInt), whole = all.reduce((sum, weight) => sum + weight, 0n);
+  if (whole === 0n) return all.map((_, i) => (i === 0 ? points : 0));
+  const shares = all.map((weight) => Number((BigInt(points) * weight) / whole));
+  const rests = all.map((weight, i) => [(BigInt(points) * weight) % whole, i] as const).sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] > b[0] ? -1 : 1));
   let left = points - shares.reduce((sum, share) => sum + share, 0);
-  for (const [, i] of rests) {
-    if (left-- <= 0) break;
-    shares[i]!++;
-  }
+  for (const [, i] of rests) if (left-- > 0) shares[i]!++;
   return shares;
 }

@@ -75,8 +75,8 @@ export interface BatchResult {
   activated: number | undefined;
   counts: BatchCounts;
   status: PartitionStatus;
-  /** Milliseconds the shard worked on it: its busy share. Measured by the main thread's wrapper of the worker (engine/shard-worker.ts). */
-  busyMs?: number;
+  /** Bytes of the lane `commands` that the batch consumed; set by the main thread. */
+  inputBytes: number;
 }
 
 /** An account as its cells, for the verifier. */

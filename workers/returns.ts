@@ -4,7 +4,7 @@
  */
 import type { FactRecord } from '../schemas/fact.js';
 import type { Context } from './context.js';
-import { checkTime, DAY_MS, missing, OWN_ACCOUNT, parseAccount, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
+import { checkTime, DAY_MS, missing, OWN_ACCOUNT, parseAccount, processed, refuse, seenBefore, settleFirst, split, writeFact, type Outcome } from './decide.js';
 import { EnvelopeWriter, transactionHash } from './envelope.js';
 import { FactKind } from './facts/fact-block.js';
 import { CellKind, cellKey, Period } from './ledger/cells.js';
@@ -193,7 +193,7 @@ function recordAward(c: Context, award: FactRecord['awards'][number], points: nu
   const among = taken.filter(({ line }) => award.shares.some((share) => share.line === line));
   const lines = among.length > 0 ? among : taken;
   const weights = lines.map(({ now }) => now.amount);
-  const shares = shareOut(points, weights);
+  const shares = split(points, weights);
   lines.forEach(({ line }, i) => {
     const index = t.lineNumber.subarray(0, t.lineCount).indexOf(line);
     if (index >= 0) awards.addShare(index, shares[i]!);
@@ -222,17 +222,6 @@ function reversalParts(fact: FactRecord, number: number, before: number, after: 
 function portion(x: number, part: number, whole: number): number {
   return x * part <= Number.MAX_SAFE_INTEGER ? Math.floor((x * part) / whole) : Number((BigInt(x) * BigInt(part)) / BigInt(whole));
 }
-/** Largest remainder, ties in order. */
-function shareOut(points: number, weights: number[]): number[] {
-  const whole = weights.reduce((sum, weight) => sum + weight, 0);
-  if (whole === 0) return weights.map((_, i) => (i === 0 ? points : 0));
-  const shares = weights.map((weight) => portion(points, weight, whole));
-  const rests = weights.map((weight, i) => [Number((BigInt(points) * BigInt(weight)) % BigInt(whole)), i] as const).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
-  let left = points - shares.reduce((sum, share) => sum + share, 0);
-  for (const [, i] of rests) if (left-- > 0) shares[i]!++;
-  return shares;
-}
-
 function originalHash(t: Transaction, kind: number): void {
   const { text } = t;
   const id = [text[2 * Text.id]!, text[2 * Text.id + 1]!] as const, ownKind = t.kind;
@@ -298,6 +287,6 @@ function wait(c: Context): Outcome {
   waitingEnvelope.add(t);
   c.effects.wait(Buffer.from(key), WaitingReturns.value(untilMs, t.string(Text.originalId), waitingEnvelope.finish()));
   c.applyEffects();
-  c.waiting.push({ key, partner: t.string(Text.partner), originalId: t.string(Text.originalId), untilMs });
+  c.waiting.push({ key, partner: t.string(Text.partner), originalId: t.string(Text.originalId), untilMs, request: c.request });
   return { status: 'waiting' };
 }

@@ -4,7 +4,7 @@
  *
  *   value = ┌ f64 untilMs ┬ u16 length of the original id ┬ original id ┬ envelope ┐
  */
-export interface WaitingNotice { key: string; partner: string; originalId: string; untilMs: number }
+export interface WaitingNotice { key: string; partner: string; originalId: string; untilMs: number; /** who brought it just now */ request?: number }
 
 export class WaitingReturns {
   private readonly entries = new Map<string, Uint8Array>();

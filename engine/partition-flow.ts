@@ -1,0 +1,249 @@
+/**
+ * The flow of one partition: read what is next → hand it to the shard → give the result to the committer. One batch at the shard at a time, few evaluated and not yet committed.
+ * When the shard fails, the partition is restored and goes on from the committed place; a batch that kills its worker twice is cut in halves until the
+ * transaction that does it stands alone, and that one is set aside by a record of the log.
+ */
+import { readFact } from '../workers/facts/read-fact.js';
+import type { BatchResult, BatchTask, PartitionStatus } from '../workers/messages.js';
+import { writeCommand } from '../schemas/commands.js';
+import { packFrame, type FrameRecord } from '../schemas/frame.js';
+import { readResults } from '../schemas/results.js';
+import { inputTopics, type InputTopic, type Log } from './log/log.js';
+import type { Restored } from './restore.js';
+import type { Shards } from './shards.js';
+
+/** Batches that are evaluated and wait for their commit, at most. */
+const UNCOMMITTED_MAX = 3;
+/** Where the search for a poisoned transaction begins when a record holds many. */
+const SUSPECT_ITEMS = 512;
+const BULK = inputTopics.indexOf('commands');
+
+export interface FlowEvents {
+  evaluated(result: BatchResult): void;
+  /** The shard failed on this partition. The owner restores all partitions of that shard and calls `restart` on each. */
+  shardFailed(partition: number, error: Error): void;
+  /** The log can't be read or written any more. */
+  failed(error: Error): void;
+}
+export interface FlowOptions { log: Log; shards: Shards; partition: number; batchBytesMax: number; events: FlowEvents }
+
+export class PartitionFlow {
+  status: PartitionStatus;
+  /** Last batch that is committed and last that was evaluated; -1: none. */
+  committed: number;
+  evaluated: number;
+  /** Where each input topic is read on. */
+  private positions: [offset: number, item: number][];
+  private epoch: number;
+  private readonly unread = new Set<InputTopic>(inputTopics);
+  private needed: { batch: number; row: number }[] = [];
+  private wake: (() => void) | undefined;
+  private stopping = false;
+  private paused = false;
+  private running: Promise<void> | undefined;
+  private sweepRequested = false;
+  /** The loop sleeps because of a pause, or has ended. */
+  private atRest = false;
+  private pauseWaiter: (() => void) | undefined;
+  private readonly commitWaiters: { batch: number; resolve(): void; reject(error: Error): void }[] = [];
+  /** Failures at one place, and how much of it is tried at a time since. */
+  private suspect: { at: string; failures: number; records: number; items: number } | undefined;
+
+  constructor(private readonly options: FlowOptions, restored: Restored) {
+    this.status = restored.status;
+    this.committed = this.evaluated = restored.status.batch;
+    this.positions = restored.positions;
+    this.epoch = restored.epoch;
+  }
+  start(): void {
+    this.running = this.run().catch((error: unknown) => this.options.events.failed(error as Error));
+  }
+  /** Ends after the batch at the shard; resolves then. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.nudge();
+    await this.running;
+  }
+  /** Stops handing over; resolves when nothing of this partition is at the shard. `restart` ends it. */
+  async pause(): Promise<void> {
+    this.paused = true;
+    if (this.atRest) return;
+    await new Promise<void>((resolve) => {
+      this.pauseWaiter = resolve;
+      this.nudge();
+    });
+  }
+  /** Goes on from a restored state. */
+  restart(restored: Restored): void {
+    this.status = restored.status;
+    this.committed = this.evaluated = restored.status.batch;
+    this.positions = restored.positions;
+    this.epoch = restored.epoch;
+    this.needed = [];
+    for (const topic of inputTopics) this.unread.add(topic);
+    this.paused = false;
+    this.settleWaiters();
+    this.nudge();
+  }
+  appended(topic: InputTopic): void {
+    this.unread.add(topic);
+    this.nudge();
+  }
+  sweep(): void {
+    this.sweepRequested = true;
+    this.nudge();
+  }
+  get positionOf(): readonly (readonly [offset: number, item: number])[] {
+    return this.positions;
+  }
+  onCommitted(batch: number): void {
+    this.committed = batch;
+    this.settleWaiters();
+    this.nudge();
+  }
+  /** Resolves when everything that is evaluated now has been committed; rejects when it is thrown away. */
+  whenCommitted(): Promise<void> {
+    if (this.evaluated <= this.committed) return Promise.resolve();
+    return new Promise((resolve, reject) => this.commitWaiters.push({ batch: this.evaluated, resolve, reject }));
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping) {
+      if (this.paused) {
+        this.atRest = true;
+        this.pauseWaiter?.();
+        await this.sleep();
+        this.atRest = false;
+        continue;
+      }
+      if (this.evaluated - this.committed >= UNCOMMITTED_MAX) {
+        await this.sleep();
+        continue;
+      }
+      const records = await this.read();
+      if (records.length > 0) await this.evaluate(records);
+      else if (this.status.sweeping || this.sweepRequested) await this.sweepSlice();
+      else if (this.unread.size === 0) await this.sleep();
+    }
+  }
+  /** What is next, interactive first. */
+  private async read(): Promise<FrameRecord[]> {
+    const { log, partition, batchBytesMax } = this.options;
+    const records: FrameRecord[] = [];
+    let left = batchBytesMax;
+    for (const [topic, name] of inputTopics.entries()) {
+      if (left <= 0 || !this.unread.has(name)) continue;
+      this.unread.delete(name);
+      const batch = await log.read(name, partition, this.positions[topic]![0], left);
+      for (const { offset, timestampMs, value } of batch.records) {
+        records.push({ topic, offset, timestampMs, value });
+        left -= value.byteLength;
+      }
+      if (batch.records.length > 0) this.unread.add(name);
+    }
+    return records;
+  }
+  private async evaluate(all: FrameRecord[]): Promise<void> {
+    const { shards, partition, events } = this.options;
+    const suspect = this.suspect?.at === this.place() ? this.suspect : undefined;
+    const frame = packFrame(suspect ? all.slice(0, suspect.records) : all);
+    const task: BatchTask = {
+      type: 'batch', partition, epoch: this.epoch, batch: this.evaluated + 1, committed: this.committed, frame, positions: this.positions, facts: await this.fetchFacts(),
+      ...(suspect && suspect.items < SUSPECT_ITEMS ? { itemsMax: suspect.items } : {}),
+    };
+    let result: BatchResult;
+    try {
+      result = await shards.run<BatchResult>(partition, task, [frame.buffer]);
+    } catch (error) {
+      if (this.stopping) return;
+      this.paused = true;
+      await this.blame(all.length);
+      for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error as Error);
+      events.shardFailed(partition, error as Error);
+      return;
+    }
+    this.status = result.status;
+    this.needed = result.missing;
+    if (suspect && result.results) this.suspect = { at: '', failures: suspect.failures, records: suspect.records, items: suspect.items };
+    if (!result.results) return;
+    this.positions = result.positions;
+    if (this.suspect) this.suspect = this.suspect.items < SUSPECT_ITEMS ? { ...this.suspect, at: this.place() } : undefined;
+    this.evaluated = result.batch;
+    const [bulkPosition] = result.positions[BULK]!;
+    for (const { topic, offset, value } of all) if (topic === BULK && offset < bulkPosition) result.inputBytes += value.byteLength;
+    events.evaluated(result);
+  }
+  /** The facts that the shard asked for, from the log. Those that are not committed yet are in the shard's own memory. */
+  private async fetchFacts(): Promise<BatchTask['facts']> {
+    const { log, partition } = this.options;
+    const facts: BatchTask['facts'] = [];
+    const blocks = new Map<number, Uint8Array | undefined>();
+    for (const { batch, row } of this.needed) {
+      if (batch > this.committed) continue;
+      if (!blocks.has(batch)) {
+        const [record] = (await log.read('results', partition, batch, 1)).records;
+        const results = record && readResults(record.value);
+        blocks.set(batch, results?.header.batch === batch ? results.facts : undefined);
+      }
+      const block = blocks.get(batch);
+      facts.push({ batch, row, fact: block && readFact(block, row) });
+    }
+    this.needed = [];
+    return facts;
+  }
+  private place(): string {
+    return this.positions.map(([offset, item]) => `${offset}.${item}`).join(' ');
+  }
+  /** A shard failed on the batch at this place: narrows down what is tried next. Writes the offender's skip once it stands alone. */
+  private async blame(recordsTried: number): Promise<void> {
+    const at = this.place();
+    const before = this.suspect?.at === at ? this.suspect : undefined;
+    const next = { at, failures: (before?.failures ?? 0) + 1, records: Math.min(before?.records ?? recordsTried, recordsTried), items: before?.items ?? SUSPECT_ITEMS };
+    if (next.failures > 2) {
+      if (next.records > 1) next.records = Math.ceil(next.records / 2);
+      else if (next.items > 1) next.items = Math.ceil(next.items / 2);
+      else {
+        const topic = await this.firstUnread();
+        const [offset, index] = this.positions[topic]!;
+        await this.options.log.append([{ topic: 'internal', partition: this.options.partition, value: writeCommand({ type: 'skip', topic, offset, index }) }]);
+        this.suspect = undefined;
+        return;
+      }
+    }
+    this.suspect = next;
+  }
+  private async firstUnread(): Promise<number> {
+    for (const [topic, name] of inputTopics.entries()) {
+      if ((await this.options.log.read(name, this.options.partition, this.positions[topic]![0], 1)).records.length > 0) return topic;
+    }
+    throw new Error('nothing is there to be blamed');
+  }
+  private async sweepSlice(): Promise<void> {
+    const { shards, partition, events } = this.options;
+    const begin = this.sweepRequested;
+    this.sweepRequested = false;
+    try {
+      this.status = await shards.run<PartitionStatus>(partition, { type: 'sweep', partition, committed: this.committed, begin });
+    } catch (error) {
+      this.paused = true;
+      events.shardFailed(partition, error as Error);
+      return;
+    }
+    // A slice whose batches are not committed yet waits for the commit, not for more slices.
+    if (this.status.sweeping && this.evaluated > this.committed) await this.sleep();
+  }
+  private sleep(): Promise<void> {
+    if (this.stopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+  private nudge(): void {
+    const { wake } = this;
+    this.wake = undefined;
+    wake?.();
+  }
+  private settleWaiters(): void {
+    for (let i = this.commitWaiters.length - 1; i >= 0; i--) if (this.commitWaiters[i]!.batch <= this.committed) this.commitWaiters.splice(i, 1)[0]!.resolve();
+  }
+}

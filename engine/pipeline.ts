@@ -1,0 +1,310 @@
+/**
+ * THE story of the engine: input records are read by partition (partition-flow.ts), evaluated by shards (shards.ts → workers/), committed in groups (committer.ts), and
+ * only then told: to whoever waits for an answer, to readers, to the sink. It stops in the same order: doors first, then flows, then the last commit, then shards.
+ *
+ * The main thread moves buffers and never looks inside a transaction.
+ */
+import { answerFromFact } from '../workers/answer.js';
+import { readFact } from '../workers/facts/read-fact.js';
+import { parseAccount } from '../workers/decide.js';
+import { partitionOf } from '../workers/hash.js';
+import type { AccountCellsView, BatchResult, OpenTask } from '../workers/messages.js';
+import { writeCommand } from '../schemas/commands.js';
+import type { Reply } from '../schemas/envelope.js';
+import type { FactRecord } from '../schemas/fact.js';
+import type { ReferenceSet } from '../schemas/reference.js';
+import { readResults } from '../schemas/results.js';
+import { Committer } from './committer.js';
+import { EngineError, type AccountView, type Engine, type Envelope, type ReadyCheck } from './engine.js';
+import type { Logger } from './logger.js';
+import { LogError, type Append, type Log } from './log/log.js';
+import { PartitionFlow } from './partition-flow.js';
+import { Requests } from './requests.js';
+import { restorePartition } from './restore.js';
+import type { Shards } from './shards.js';
+import { WaitingReturnsLocator } from './waiting-returns.js';
+
+const TICK_MS = 1000;
+/** A tick that found nothing due (its day has begun in no zone of a program yet) is not repeated sooner. */
+const IDLE_TICK_MS = 60_000;
+
+export interface PipelineOptions {
+  log: Log;
+  shards: Shards;
+  logger: Logger;
+  gateway: string;
+  batchBytesMax: number;
+  lagBytesMax: number;
+  /** For each partition: where its state lives and how much of it may be in memory. */
+  open: Omit<OpenTask, 'type' | 'partition' | 'epoch' | 'directory'>;
+  stateDirectory(partition: number): string;
+  /** Reference sets that partitions may stand at or come to, oldest first, with products of the newest. */
+  references: { sets: ReferenceSet[]; products: Map<number, Uint8Array> };
+  /** Waits until the sink has delivered what is committed. */
+  sinkCaughtUp(timeoutMs: number): Promise<boolean>;
+  /** After each commit: for the sink and the counters. */
+  onCommitted(results: BatchResult[], milliseconds: number): void;
+}
+
+export class Pipeline implements Engine {
+  readonly requests = new Requests();
+  readonly flows: PartitionFlow[] = [];
+  private readonly committer: Committer;
+  private readonly located: WaitingReturnsLocator;
+  private readonly activations: { version: number; partitions: Set<number>; resolve(): void; reject(error: Error): void }[] = [];
+  private readonly sets: ReferenceSet[];
+  private readonly products: Map<number, Uint8Array>;
+  private readonly lastTickMs: number[];
+  private readonly restoring = new Set<number>();
+  private failure: string | undefined;
+  private stopping = false;
+  private ticker: NodeJS.Timeout | undefined;
+  private endListening: (() => void) | undefined;
+  /** Bytes submitted here that are not committed yet. */
+  private waitingBytes = 0;
+  /** How often a shard had to be replaced. */
+  shardFailures = 0;
+
+  constructor(private readonly options: PipelineOptions) {
+    this.committer = new Committer(options.log, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
+    this.located = new WaitingReturnsLocator({ find: (partner, id) => this.locate(partner, id, 'purchase'), append: (records) => this.append(records), logger: options.logger });
+    this.sets = [...options.references.sets];
+    this.products = new Map(options.references.products);
+    this.lastTickMs = Array.from({ length: options.log.partitions }, () => 0);
+  }
+
+  async start(): Promise<void> {
+    const { log } = this.options;
+    for (let shard = 0; shard < this.options.shards.count; shard++) await this.teach(shard);
+    const restored = await Promise.all(Array.from({ length: log.partitions }, (_, partition) => this.restore(partition)));
+    this.endListening = log.onAppend((topic, partition) => this.flows[partition]?.appended(topic));
+    for (const [partition, state] of restored.entries()) {
+      const flow = new PartitionFlow({
+        log, shards: this.options.shards, partition, batchBytesMax: this.options.batchBytesMax,
+        events: {
+          evaluated: (result) => this.committer.add(result),
+          shardFailed: (failed, error) => void this.shardFailed(this.options.shards.shardOf(failed), error),
+          failed: (error) => this.fail(error),
+        },
+      }, state);
+      this.flows.push(flow);
+      for (const notice of state.status.waiting) this.located.add(partition, notice);
+    }
+    for (const flow of this.flows) flow.start();
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
+  }
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.ticker);
+    this.endListening?.();
+    await Promise.all(this.flows.map((flow) => flow.stop()));
+    await this.committer.idle();
+    this.requests.failAll('the engine stops');
+    if (this.failure === undefined) await Promise.all(this.flows.map((flow, partition) => this.checkpoint(flow, partition)));
+    await this.options.shards.close();
+  }
+
+  // ── Engine: what doors ask ──
+  get partitions(): number {
+    return this.options.log.partitions;
+  }
+  get gateway(): string {
+    return this.options.gateway;
+  }
+  nextRequest(): number {
+    return this.requests.next();
+  }
+  async submit(lane: 'interactive' | 'commands', request: number, envelopes: Envelope[], wait: 'commit' | 'append'): Promise<Reply[]> {
+    this.available();
+    if (lane === 'commands' && this.waitingBytes > this.options.lagBytesMax) throw new EngineError('busy', 'more purchases wait than the bound allows', 1);
+    const replies = wait === 'commit' ? this.requests.expect(request, envelopes.length) : Promise.resolve([]);
+    try {
+      await this.append(envelopes.map(({ partition, bytes }) => ({ topic: lane, partition, value: bytes })));
+    } catch (error) {
+      this.requests.fail(request, error as Error);
+      await replies.catch(() => undefined);
+      throw error;
+    }
+    return Promise.all((await replies).map((reply) => this.complete(reply, envelopes)));
+  }
+  async reject(items: Uint8Array[]): Promise<void> {
+    await this.append(items.map((value, i) => ({ topic: 'dead-letters', partition: i % this.partitions, value })));
+  }
+  async readAccount(account: string): Promise<AccountView | undefined> {
+    const id = parseAccount(account);
+    if (!id || id.partition >= this.partitions) return undefined;
+    return this.read(id.partition, () => this.options.shards.run<AccountView | undefined>(id.partition, { type: 'account', partition: id.partition, ordinal: id.ordinal }));
+  }
+  async readCard(program: string, card: string): Promise<AccountView | undefined> {
+    const bytes = Buffer.from(card, 'utf8');
+    const partition = partitionOf(bytes, 0, bytes.length, this.partitions);
+    return this.read(partition, () => this.options.shards.run<AccountView | undefined>(partition, { type: 'account', partition, program, card }));
+  }
+  async findTransaction(partner: string, id: string, kind: 'purchase' | 'return'): Promise<{ partition: number; fact: FactRecord } | undefined> {
+    for (const { partition, batch, row } of await this.locate(partner, id, kind)) {
+      const [record] = (await this.options.log.read('results', partition, batch, 1)).records;
+      const results = record && readResults(record.value);
+      if (results?.header.batch === batch) return { partition, fact: readFact(results.facts, row) };
+    }
+    return undefined;
+  }
+  async activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void> {
+    this.available();
+    this.sets.push(set);
+    for (const [partner, content] of products) this.products.set(partner, content);
+    for (let shard = 0; shard < this.options.shards.count; shard++) await this.options.shards.runOn(shard, { type: 'reference', set, products: [...products] });
+    const partitions = Array.from({ length: this.partitions }, (_, partition) => partition);
+    const passed = new Promise<void>((resolve, reject) => this.activations.push({ version: set.version, partitions: new Set(partitions), resolve, reject }));
+    await this.append(partitions.map((partition) => ({ topic: 'internal', partition, value: writeCommand({ type: 'activate', version: set.version }) })));
+    await passed;
+  }
+  sinkCaughtUp(timeoutMs: number): Promise<boolean> {
+    return this.options.sinkCaughtUp(timeoutMs);
+  }
+  checks(): ReadyCheck[] {
+    return [
+      { name: 'log', ok: this.failure === undefined, ...(this.failure === undefined ? {} : { detail: this.failure }) },
+      { name: 'partitions', ok: this.restoring.size === 0 && this.flows.length === this.partitions, ...(this.restoring.size === 0 ? {} : { detail: `being restored: ${[...this.restoring].join(', ')}` }) },
+      { name: 'stopping', ok: !this.stopping },
+    ];
+  }
+
+  // ── for the verifier and the engine's own duties ──
+  async cells(partition: number, from: number, count: number): Promise<AccountCellsView[]> {
+    return this.read(partition, () => this.options.shards.run<AccountCellsView[]>(partition, { type: 'cells', partition, from, count }));
+  }
+  async append(records: Append[]): Promise<void> {
+    const bytes = records.reduce((sum, { topic, value }) => sum + (topic === 'commands' ? value.byteLength : 0), 0);
+    this.waitingBytes += bytes;
+    try {
+      await this.options.log.append(records);
+    } catch (error) {
+      this.waitingBytes -= bytes;
+      if (error instanceof LogError) this.fail(error);
+      throw new EngineError('unavailable', `the log refuses: ${(error as Error).message}`, 5);
+    }
+  }
+
+  private available(): void {
+    if (this.failure !== undefined) throw new EngineError('unavailable', this.failure, 30);
+    if (this.stopping) throw new EngineError('unavailable', 'the engine stops', 5);
+  }
+  private async read<T>(partition: number, ask: () => Promise<T>): Promise<T> {
+    this.available();
+    try {
+      const answer = await ask();
+      await this.flows[partition]!.whenCommitted();
+      return answer;
+    } catch (error) {
+      throw new EngineError('unavailable', `partition ${partition} is being restored: ${(error as Error).message}`, 1);
+    }
+  }
+  /** Where a transaction has been decided: every partition that knows it. */
+  private async locate(partner: string, id: string, kind: 'purchase' | 'return'): Promise<{ partition: number; batch: number; row: number }[]> {
+    const found = await Promise.all(this.flows.map(async (_, partition) => {
+      const place = await this.read(partition, () => this.options.shards.run<{ batch: number; row: number } | undefined>(partition, { type: 'find', partition, partner, id, kind }));
+      return place ? [{ partition, ...place }] : [];
+    }));
+    return found.flat();
+  }
+  /** A single post that was a duplicate is answered as the first time; one that waits is answered from where its purchase lies, if it lies anywhere. */
+  private async complete(reply: Reply, envelopes: Envelope[]): Promise<Reply> {
+    if (reply.again) {
+      const answer = await this.answerAgain(reply.again.partner, reply.again.id, reply.again.kind, 'duplicate');
+      return answer === undefined ? reply : { ...reply, answer };
+    }
+    if (envelopes.length === 1 && envelopes[0]!.count === 1 && reply.items[0]?.status === 'waiting') {
+      const final = this.requests.expect(reply.request, 1);
+      if (await this.located.lookForRequest(reply.request)) return this.complete((await final)[0]!, envelopes);
+      this.requests.fail(reply.request, new Error('no purchase'));
+      await final.catch(() => undefined);
+    }
+    return reply;
+  }
+  /** The answer to a duplicate: what the first was answered, with the balances of now. */
+  private async answerAgain(partner: string, id: string, kind: 'purchase' | 'return', status: 'processed' | 'duplicate'): Promise<string | undefined> {
+    const found = await this.findTransaction(partner, id, kind);
+    if (!found) return undefined;
+    const account = found.fact.account === '' ? undefined : await this.readAccount(found.fact.account);
+    const balances = Object.fromEntries(Object.entries(account?.balances ?? {}).map(([currency, { available, pending, held, debt }]) => [currency, { available, pending, held, debt }]));
+    return answerFromFact(found.fact, status, balances);
+  }
+
+  private committed(results: BatchResult[], milliseconds: number): void {
+    for (const result of results) {
+      this.flows[result.partition]!.onCommitted(result.batch);
+      for (const notice of result.waiting) this.located.add(result.partition, notice);
+    }
+    for (const result of results) {
+      for (const reply of result.replies) if (reply.gateway === this.gateway) this.requests.deliver(reply);
+      if (result.activated !== undefined) this.activated(result.partition, result.activated);
+      this.waitingBytes = Math.max(0, this.waitingBytes - result.inputBytes);
+    }
+    this.options.onCommitted(results, milliseconds);
+  }
+  private activated(partition: number, version: number): void {
+    for (const activation of [...this.activations]) {
+      if (activation.version > version) continue;
+      activation.partitions.delete(partition);
+      if (activation.partitions.size > 0) continue;
+      this.activations.splice(this.activations.indexOf(activation), 1);
+      activation.resolve();
+    }
+  }
+  private tick(): void {
+    const nowMs = Date.now();
+    const due: Append[] = [];
+    for (const [partition, flow] of this.flows.entries()) {
+      if (flow.status.dueMs > nowMs || nowMs - this.lastTickMs[partition]! < IDLE_TICK_MS) continue;
+      this.lastTickMs[partition] = nowMs;
+      due.push({ topic: 'internal', partition, value: writeCommand({ type: 'tick' }) });
+    }
+    if (due.length > 0) this.append(due).catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'a tick could not be written'));
+    void this.located.lookForAll();
+  }
+
+  // ── when things break ──
+  private fail(error: Error): void {
+    if (this.failure !== undefined) return;
+    this.failure = error instanceof LogError && error.code === 'full' ? `the disk is full: ${error.message}` : `the log failed: ${error.message}`;
+    this.options.logger.fatal({ error: error.stack }, 'the engine stops accepting: %s', this.failure);
+    this.requests.failAll(this.failure);
+    for (const { reject } of this.activations.splice(0)) reject(new EngineError('unavailable', this.failure, 30));
+  }
+  private async shardFailed(shard: number, error: Error): Promise<void> {
+    const partitions = this.flows.flatMap((_, partition) => (this.options.shards.shardOf(partition) === shard ? [partition] : []));
+    if (partitions.some((partition) => this.restoring.has(partition)) || this.failure !== undefined || this.stopping) return;
+    for (const partition of partitions) this.restoring.add(partition);
+    this.shardFailures++;
+    this.options.logger.error({ error: error.stack, shard, partitions }, 'a shard failed; its partitions are restored from checkpoint and effects');
+    try {
+      await Promise.all(partitions.map((partition) => this.flows[partition]!.pause()));
+      await this.committer.abandon(new Set(partitions));
+      await this.options.shards.replace(shard);
+      await this.teach(shard);
+      for (const partition of partitions) {
+        const restored = await this.restore(partition);
+        this.restoring.delete(partition);
+        this.flows[partition]!.restart(restored);
+      }
+      this.options.logger.info({ shard, partitions }, 'the partitions are restored');
+    } catch (again) {
+      this.fail(again as Error);
+    }
+  }
+  private restore(partition: number): ReturnType<typeof restorePartition> {
+    return restorePartition(this.options.log, this.options.shards, partition, { ...this.options.open, directory: this.options.stateDirectory(partition) });
+  }
+  /** Gives a shard the reference sets it may come across. */
+  private async teach(shard: number): Promise<void> {
+    for (const [i, set] of this.sets.entries()) await this.options.shards.runOn(shard, { type: 'reference', set, products: i === 0 ? [...this.products] : [] });
+  }
+  /** Writes everything that is dirty, so that the next start has nothing to replay. */
+  private async checkpoint(flow: PartitionFlow, partition: number): Promise<void> {
+    const { shards } = this.options;
+    for (let begin = true; ; begin = false) {
+      const status = await shards.run<PartitionFlow['status']>(partition, { type: 'sweep', partition, committed: flow.committed, begin });
+      if (!status.sweeping) return;
+    }
+  }
+}

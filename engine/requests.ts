@@ -1,0 +1,42 @@
+/** Who waits for which answers: requests by number, each with as many replies to come as envelopes were submitted. In memory; after a crash nobody waits any more. */
+import { EngineError } from './engine.js';
+import type { Reply } from '../schemas/envelope.js';
+
+interface Waiting { left: number; replies: Reply[]; resolve(replies: Reply[]): void; reject(error: Error): void }
+
+export class Requests {
+  private readonly waiting = new Map<number, Waiting>();
+  private last = 0;
+
+  next(): number {
+    return ++this.last;
+  }
+  get size(): number {
+    return this.waiting.size;
+  }
+  expect(request: number, replies: number): Promise<Reply[]> {
+    return new Promise((resolve, reject) => {
+      this.waiting.set(request, { left: replies, replies: [], resolve, reject });
+    });
+  }
+  /** One reply that became real. Replies that nobody waits for (of another run of the engine) are dropped: their callers ask again. */
+  deliver(reply: Reply): void {
+    const waiting = this.waiting.get(reply.request);
+    if (!waiting) return;
+    waiting.replies.push(reply);
+    if (--waiting.left > 0) return;
+    this.waiting.delete(reply.request);
+    waiting.resolve(waiting.replies);
+  }
+  isWaiting(request: number): boolean {
+    return this.waiting.has(request);
+  }
+  fail(request: number, error: Error): void {
+    const waiting = this.waiting.get(request);
+    this.waiting.delete(request);
+    waiting?.reject(error);
+  }
+  failAll(message: string): void {
+    for (const request of [...this.waiting.keys()]) this.fail(request, new EngineError('unavailable', message, 1));
+  }
+}
