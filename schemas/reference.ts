@@ -55,12 +55,12 @@ export interface RuleDocument {
   schedule?: { weekdays?: string[]; from?: string; to?: string; zone?: string };
   scope?: { partners?: string[]; stores?: string[]; channels?: string[] };
   condition?: string;
-  lines?: LineMatch & { exclude?: LineMatch };
+  lines?: LineMatch & { exclude?: LineMatch; /** CEL over one `line`. */ condition?: string };
   award: Award;
   basis?: 'receipt' | 'line';
   rounding?: 'floor' | 'half-up' | 'half-even' | 'ceiling';
   caps?: { perTransaction?: number; perAccountPerDay?: number };
-  stacking?: { group: string; mode: 'best' | 'first' | 'sum' };
+  stacking?: { group: string; mode: 'best' | 'first' | 'sum'; /** What the group gives one transaction at most. */ cap?: number };
   onReturn?: 'proportional' | 'requalify' | 'keep';
   funding?: { funder: string; parts: number }[];
   pendingDays?: number;

@@ -1,11 +1,13 @@
 /**
- * What the rules decided for one transaction: parallel arrays, one instance per shard, refilled for each transaction.
+ * What the rules decided for one transaction: parallel arrays, one instance per shard, refilled for each transaction. In rule order; of kinds with counters also awards of
+ * 0 points (docs/calculation.md, step 11). The one line of a transaction that only states its total has index 0.
  *
  *   award i:  rule[i] (index into Reference.rules: one id and version), currency[i], points[i], input[i]
  *   shares:   shareLine[j], sharePoints[j]  for j in shareStart[i] … shareStart[i] + shareCount[i] - 1   (line = index into the transaction's lines)
  *   counters: additions to cells of the account (ledger/cells.ts), to be made together with the postings
  */
-export const AWARDS_MAX = 4096;
+/** As many as a program may have live rules (schemas/rule.ts RULES_MAX). */
+export const AWARDS_MAX = 1 << 14;
 
 export class AwardSet {
   count = 0;

@@ -30,6 +30,7 @@ export class Reference {
 
   private readonly partnerTable = new ByteTable();
   private readonly programTable = new ByteTable();
+  private ruleOrdinals: Map<string, number> | undefined;
   private readonly zoneIds = new Map<string, number>();
   private readonly zones: ZoneClock[] = [];
   private readonly partners: Partner[];
@@ -65,9 +66,22 @@ export class Reference {
   programOrdinal(bytes: Uint8Array, start: number, length: number): number {
     return this.programTable.find(bytes, start, length);
   }
+  /** -1: unknown. Rare paths only: they go through the list. */
+  currencyOrdinal(id: string, program: number): number {
+    return this.set.currencies.findIndex((currency) => currency.id === id && currency.program === program);
+  }
+  funderOrdinal(id: string): number {
+    return this.set.funders.indexOf(id);
+  }
   /** Ordinal of the currency of awards that name none. */
   firstCurrency(program: number): number {
     return this.programs[program]!.firstCurrency;
+  }
+
+  /** Ordinal of a rule's id, -1: unknown. */
+  ruleOrdinal(program: number, id: string): number {
+    this.ruleOrdinals ??= new Map(this.set.ruleIds.map((rule, ordinal) => [`${rule.program} ${rule.id}`, ordinal]));
+    return this.ruleOrdinals.get(`${program} ${id}`) ?? -1;
   }
 
   /** Fills lineProduct, lineCategory, lineDepartment and lineBrand. A line's own category counts before the product's; -1: a text past the bound of names, read it from the line. */

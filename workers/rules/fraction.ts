@@ -20,9 +20,17 @@ export function reduced(numerator: bigint, denominator: bigint): Fraction {
   const divisor = greatestCommonDivisor(numerator, denominator);
   return { numerator: small(numerator / divisor), denominator: small(denominator / divisor) };
 }
-export const times = (a: Fraction, b: Fraction): Fraction => reduced(BigInt(a.numerator) * BigInt(b.numerator), BigInt(a.denominator) * BigInt(b.denominator));
-export const plus = (a: Fraction, b: Fraction): Fraction =>
-  reduced(BigInt(a.numerator) * BigInt(b.denominator) + BigInt(b.numerator) * BigInt(a.denominator), BigInt(a.denominator) * BigInt(b.denominator));
+/** Not reduced while it is small: that would cost more than it saves. */
+export function times(a: Fraction, b: Fraction): Fraction {
+  const numerator = Number(a.numerator) * Number(b.numerator), denominator = Number(a.denominator) * Number(b.denominator);
+  if (numerator <= MAX && denominator <= MAX) return { numerator, denominator };
+  return reduced(BigInt(a.numerator) * BigInt(b.numerator), BigInt(a.denominator) * BigInt(b.denominator));
+}
+/** a + b - 1, for factors: b adds what it is above 1. */
+export function plusAbove(a: Fraction, b: Fraction): Fraction {
+  if (b.numerator === 1 && b.denominator === 1) return a;
+  return reduced(BigInt(a.numerator) * BigInt(b.denominator) + (BigInt(b.numerator) - BigInt(b.denominator)) * BigInt(a.denominator), BigInt(a.denominator) * BigInt(b.denominator));
+}
 export const greater = (a: Fraction, b: Fraction): boolean => BigInt(a.numerator) * BigInt(b.denominator) > BigInt(b.numerator) * BigInt(a.denominator);
 
 /** round(x × a × b); Infinity when it passes 2^53-1. x is an integer of at most 2^53-1, not negative. */

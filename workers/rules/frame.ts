@@ -32,7 +32,7 @@ export class Frame {
   private storeZone = UNKNOWN;
   private distinct = UNKNOWN;
   private readonly distinctSeen = new Int32Array(LINES_MAX);
-  private bytes = new Uint8Array(0);
+  private bytes: Uint8Array = new Uint8Array(0);
   private start = 0;
   private length = 0;
 

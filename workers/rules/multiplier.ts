@@ -1,5 +1,5 @@
 /** multiplier: multiplies what other rules award (evaluate.ts does it, over all multipliers of a rule at once); by itself it earns nothing. */
-import { decimal, greater, ONE, plus, times, type Fraction } from './fraction.js';
+import { decimal, greater, ONE, plusAbove, times, type Fraction } from './fraction.js';
 import { termsOf, type AwardKind, type AwardOf } from './award-kind.js';
 
 export const multiplier: AwardKind<AwardOf<'multiplier'>> = {
@@ -17,7 +17,7 @@ export const factorOf = ({ factor, combine }: AwardOf<'multiplier'>): Factor => 
 export function eachFactor(multipliers: readonly Factor[], step: (index: number, factor: Fraction) => void): void {
   let whole = ONE, best = -1;
   multipliers.forEach(({ factor, combine }, i) => {
-    if (combine === Combine.sum) step(i, (whole = plus(whole, minusOne(factor))));
+    if (combine === Combine.sum) step(i, (whole = plusAbove(whole, factor)));
     else if (combine === Combine.best && (best < 0 || greater(factor, multipliers[best]!.factor))) best = i;
   });
   multipliers.forEach(({ factor, combine }, i) => {
@@ -25,6 +25,3 @@ export function eachFactor(multipliers: readonly Factor[], step: (index: number,
   });
   if (best >= 0) step(best, times(whole, multipliers[best]!.factor));
 }
-
-/** Factors are at least 1. */
-const minusOne = ({ numerator, denominator }: Fraction): Fraction => ({ numerator: BigInt(numerator) - BigInt(denominator), denominator });

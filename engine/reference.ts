@@ -1,0 +1,229 @@
+/**
+ * Reference data on the main thread: takes documents as they are PUT, checks them, and makes the next complete set for the shards (Engine.activate).
+ *
+ * Promises: sets are immutable; ordinals are given once, in the order of publishing, and never reused; a PUT of what is there already changes nothing; what is refused
+ * leaves nothing behind. It has no I/O: the caller stores sets (toBytes) and contents, and activates them one after the other.
+ */
+import { createHash } from 'node:crypto';
+import { TextDecoder } from 'node:util';
+import { pack, unpack } from 'msgpackr';
+import { partnerFields, productFields, programFields } from '../schemas/documents.js';
+import type { PartnerDocument, ProgramDocument, ReferenceSet, RuleDocument } from '../schemas/reference.js';
+import { RULES_MAX } from '../schemas/rule.js';
+import { identifier } from '../schemas/fields.js';
+import { PROBLEMS_MAX, problem, shown, validateDocument, type Problem } from '../schemas/validate.js';
+import { checkRule, checkStructure, programOf, ruleKey, validity } from './reference/check-rules.js';
+import { PublishError, refuseIf, unknownName } from './reference/problems.js';
+import { withZones } from './reference/zones.js';
+import { Names } from '../workers/reference/names.js';
+
+export { PublishError } from './reference/problems.js';
+
+/** What a PUT made: the set to activate, and contents that are new, by partner ordinal. `changed` false: it was there already, nothing to do. */
+export interface Publication { set: ReferenceSet; products: Map<number, Uint8Array>; changed: boolean }
+
+/** Ordinals share 20 bits in the cells of accounts (workers/ledger/cells.ts). */
+const ORDINALS_MAX = 1 << 20;
+const PRODUCT_LINE_BYTES_MAX = 16_384;
+const NEWLINE = 0x0a;
+
+export class ReferenceStore {
+  constructor(private current: ReferenceSet = initialSet()) {}
+
+  get set(): ReferenceSet {
+    return this.current;
+  }
+  static fromBytes(bytes: Uint8Array): ReferenceStore {
+    return new ReferenceStore(setFromBytes(bytes));
+  }
+  toBytes(): Uint8Array {
+    return setToBytes(this.current);
+  }
+
+  putProgram(id: string, document: unknown): Publication {
+    refuseIf([...checkId(id), ...validateDocument(programFields, document)]);
+    const program = structuredClone(document) as ProgramDocument, { set } = this, known = set.programs.findIndex((other) => other.id === id);
+    refuseIf(duplicates(program.currencies.map((currency) => currency.id), '/currencies', 'currency'));
+    if (known >= 0) {
+      if (isSame(set.programs[known]!.document, program)) return this.unchanged();
+      refuseIf(changedCurrencies(set, known, program), 409);
+    }
+    const ordinal = known >= 0 ? known : set.programs.length;
+    const currencies = [...set.currencies];
+    for (const currency of program.currencies) {
+      const at = currencies.findIndex((other) => other.program === ordinal && other.id === currency.id), entry = { ...currency, program: ordinal };
+      if (at >= 0) currencies[at] = entry;
+      else currencies.push(entry);
+    }
+    return this.publish({ programs: replaced(set.programs, ordinal, { id, document: program }), currencies, zones: withZones(set.zones, [program.timeZone]) });
+  }
+
+  /** Checks `keys` and leaves them out: they are not reference data. */
+  putPartner(id: string, document: unknown): Publication {
+    refuseIf([...checkId(id), ...validateDocument(partnerFields, document)]);
+    const { keys: _kept, ...rest } = structuredClone(document) as PartnerDocument & { keys?: unknown }, partner: PartnerDocument = { ...rest, program: rest.program ?? 'default' };
+    const { set } = this, known = set.partners.findIndex((other) => other.id === id), program = set.programs.findIndex((other) => other.id === partner.program);
+    if (program < 0) throw new PublishError(422, [unknownName('/program', 'program', partner.program, set.programs.map((other) => other.id), 'PUT /v1/programs/{program} first.')]);
+    refuseIf([...duplicates((partner.stores ?? []).map((store) => store.id), '/stores', 'store'), ...duplicates((partner.terminals ?? []).map((terminal) => terminal.id), '/terminals', 'terminal')]);
+    if (known >= 0) {
+      if (isSame(set.partners[known]!.document, partner)) return this.unchanged();
+      if (set.partners[known]!.program !== program) throw new PublishError(409, [problem('/program', 'conflict', `the partner belongs to program ${shown(set.partners[known]!.document.program)}`, 'A partner can\'t move: use another id.')]);
+    }
+    const ordinal = known >= 0 ? known : set.partners.length;
+    const zones = withZones(set.zones, [partner.timeZone, ...(partner.stores ?? []).flatMap(({ timeZone }) => timeZone ?? [])]);
+    return this.publish({ partners: replaced(set.partners, ordinal, { id, document: partner, program }), funders: withNames(set.funders, [id]), zones });
+  }
+
+  /** `content`: NDJSON, all products of the partner. */
+  putProducts(partner: string, content: Uint8Array): Publication {
+    const { set } = this, ordinal = set.partners.findIndex(({ id }) => id === partner);
+    if (ordinal < 0) throw new PublishError(404, [unknownName('', 'partner', partner, set.partners.map(({ id }) => id), 'PUT /v1/partners/{partner} first.')]);
+    const hash = createHash('sha256').update(content).digest('hex');
+    if (set.products[ordinal] === hash) return this.unchanged();
+    refuseIf(checkProducts(content));
+    return this.publish({ products: { ...set.products, [ordinal]: hash } }, new Map([[ordinal, content]]));
+  }
+
+  /** `{rules: […]}` replaces the live rules of the programs that it names rules of; an empty list clears `default`. The answer's number is set.ruleSet. */
+  putRules(document: unknown): Publication {
+    const rules = this.checkRules(document), { set } = this;
+    const programs = new Set((rules.length === 0 ? ['default'] : rules.map(programOf)).map((id) => set.programs.findIndex((program) => program.id === id)));
+    const entries = [...set.rules], ruleIds = [...set.ruleIds];
+    const places = new Map(entries.map(({ rule, document: { version } }, index) => [`${rule} ${version}`, index]));
+    const ordinals = new Map(ruleIds.map(({ id, program }, ordinal) => [`${program} ${id}`, ordinal]));
+    const conflicts: Problem[] = [];
+    const live = rules.map((rule, i) => {
+      const program = set.programs.findIndex(({ id }) => id === programOf(rule)), key = `${program} ${rule.id}`, ordinal = ordinals.get(key) ?? ruleIds.push({ id: rule.id, program }) - 1;
+      ordinals.set(key, ordinal);
+      const place = places.get(`${ordinal} ${rule.version}`);
+      if (place === undefined) return entries.push({ rule: ordinal, program, document: rule, ...validity(rule, set.programs[program]!.document.timeZone) }) - 1;
+      if (!isSame(entries[place]!.document, rule)) {
+        conflicts.push(problem(`/rules/${i}/version`, 'conflict', `version ${rule.version} of rule ${shown(rule.id)} is published with other content`, `A published version never changes: publish version ${nextVersion(entries, ordinal)}.`));
+      }
+      return place;
+    });
+    refuseIf(conflicts.slice(0, PROBLEMS_MAX), 409);
+    if (ruleIds.length >= ORDINALS_MAX) throw new PublishError(422, [problem('/rules', 'invalid', `more than ${ORDINALS_MAX} rule ids were published`)]);
+    const kept = set.live.filter((index) => !programs.has(set.rules[index]!.program));
+    const nextLive = [...kept, ...live].sort((a, b) => a - b);
+    if (set.ruleSet > 0 && isSame(nextLive, set.live)) return this.unchanged();
+    const zones = withZones(set.zones, rules.flatMap(({ schedule }) => (schedule?.zone === undefined || schedule.zone === 'store' || schedule.zone === 'program' ? [] : [schedule.zone])));
+    const funders = withNames(set.funders, rules.flatMap(({ funding }) => (funding ?? []).map(({ funder }) => funder)));
+    return this.publish({ ruleSet: set.ruleSet + 1, rules: entries, ruleIds, live: nextLive, zones, funders });
+  }
+
+  /** The checks of a rule set alone (`rules check`): the rules, or PublishError 422. */
+  checkRules(document: unknown): RuleDocument[] {
+    refuseIf(checkRuleSet(document));
+    const { rules: written } = document as { rules: unknown[] };
+    refuseIf(firstOf(written, (rule, i) => checkStructure(rule, `/rules/${i}`)));
+    const rules = structuredClone(written) as RuleDocument[], byKey = grouped(rules), names = new Names();
+    const { set } = this;
+    refuseIf(firstOf(rules, (rule, i) => [...checkRule(rule, `/rules/${i}`, { set, rules: byKey, names }), ...twice(rules, byKey, rule, i)]));
+    return rules;
+  }
+
+  private publish(change: Partial<ReferenceSet>, products = new Map<number, Uint8Array>()): Publication {
+    this.current = { ...this.current, ...change, version: this.current.version + 1 };
+    return { set: this.current, products, changed: true };
+  }
+  private unchanged(): Publication {
+    return { set: this.current, products: new Map(), changed: false };
+  }
+}
+
+export const setToBytes = (set: ReferenceSet): Uint8Array => pack(set);
+export const setFromBytes = (bytes: Uint8Array): ReferenceSet => unpack(bytes) as ReferenceSet;
+
+/** The set that is there before anything is published: program `default` takes every card. */
+export function initialSet(): ReferenceSet {
+  const document: ProgramDocument = { name: 'Default', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }] };
+  return {
+    version: 0, ruleSet: 0, programs: [{ id: 'default', document }], partners: [], currencies: [{ id: 'points', scale: 0, program: 0 }], funders: [], ruleIds: [], rules: [], live: [],
+    zones: withZones({}, ['UTC']), products: {},
+  };
+}
+
+const checkId = (id: string): Problem[] => validateDocument(identifier(), id).map((found) => ({ ...found, detail: `the id in the address ${found.detail}` }));
+
+function checkRuleSet(document: unknown): Problem[] {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return [problem('', 'invalid', `must be an object, not ${shown(document)}`, 'Send {"rules": […]}.')];
+  const { rules, ...unknown } = document as Record<string, unknown>;
+  const problems = Object.keys(unknown).map((name) => problem(`/${name}`, 'unknown-field', `unknown field ${shown(name)}`, 'did you mean "rules"?'));
+  if (rules === undefined) problems.push(problem('/rules', 'missing', '"rules" is required', 'Send {"rules": […]}.'));
+  else if (!Array.isArray(rules)) problems.push(problem('/rules', 'invalid', `must be an array, not ${shown(rules)}`));
+  else if (rules.length > RULES_MAX) problems.push(problem('/rules', 'invalid', `must have at most ${RULES_MAX} rules, not ${rules.length}`));
+  return problems;
+}
+
+/** Problems of items in order, until there are enough of them. */
+function firstOf<T>(items: readonly T[], check: (item: T, i: number) => Problem[]): Problem[] {
+  const problems: Problem[] = [];
+  for (let i = 0; i < items.length && problems.length < PROBLEMS_MAX; i++) problems.push(...check(items[i]!, i));
+  return problems;
+}
+
+function grouped(rules: readonly RuleDocument[]): Map<string, RuleDocument[]> {
+  const byKey = new Map<string, RuleDocument[]>();
+  for (const rule of rules) {
+    const key = ruleKey(programOf(rule), rule.id), versions = byKey.get(key);
+    if (versions === undefined) byKey.set(key, [rule]);
+    else versions.push(rule);
+  }
+  return byKey;
+}
+function twice(rules: readonly RuleDocument[], byKey: ReadonlyMap<string, readonly RuleDocument[]>, rule: RuleDocument, i: number): Problem[] {
+  const first = byKey.get(ruleKey(programOf(rule), rule.id))!.find(({ version }) => version === rule.version);
+  return first === rule ? [] : [problem(`/rules/${i}/version`, 'invalid', `version ${rule.version} of rule ${shown(rule.id)} is there twice, first at /rules/${rules.indexOf(first!)}`)];
+}
+const nextVersion = (entries: ReferenceSet['rules'], ordinal: number): number => Math.max(...entries.filter(({ rule }) => rule === ordinal).map(({ document }) => document.version)) + 1;
+
+function changedCurrencies(set: ReferenceSet, program: number, { currencies }: ProgramDocument): Problem[] {
+  const before = set.programs[program]!.document.currencies;
+  const problems = before.flatMap(({ id, scale }) => {
+    const at = currencies.findIndex((currency) => currency.id === id);
+    if (at < 0) return [problem('/currencies', 'conflict', `currency ${shown(id)} is missing`, 'Accounts may hold points of it: keep it.')];
+    return currencies[at]!.scale === scale ? [] : [problem(`/currencies/${at}/scale`, 'conflict', `the scale of currency ${shown(id)} is ${scale}`, 'A scale never changes: add another currency.')];
+  });
+  if (currencies[0]!.id !== before[0]!.id) problems.push(problem('/currencies/0', 'conflict', `the first currency is ${shown(before[0]!.id)}`, 'Rules that name no currency award in it: keep it first.'));
+  return problems;
+}
+
+function checkProducts(content: Uint8Array): Problem[] {
+  const problems: Problem[] = [], text = new TextDecoder('utf-8', { fatal: true });
+  for (let start = 0, line = 0; start < content.length && problems.length < PROBLEMS_MAX; line++) {
+    const newline = content.indexOf(NEWLINE, start), end = newline < 0 ? content.length : newline;
+    problems.push(...checkProduct(content.subarray(start, end), text).map((found) => ({ ...found, pointer: `/${line}${found.pointer}` })));
+    start = end + 1;
+  }
+  return problems;
+}
+function checkProduct(line: Uint8Array, text: TextDecoder): Problem[] {
+  if (line.length > PRODUCT_LINE_BYTES_MAX) return [problem('', 'invalid', `a line has at most ${PRODUCT_LINE_BYTES_MAX} bytes`)];
+  try {
+    const written = text.decode(line);
+    return written.trim() === '' ? [] : validateDocument(productFields, JSON.parse(written));
+  } catch (error) {
+    return [problem('', 'malformed', error instanceof SyntaxError ? `not a line of JSON: ${error.message}` : 'not UTF-8')];
+  }
+}
+
+function duplicates(names: readonly string[], pointer: string, what: string): Problem[] {
+  const seen = new Set<string>();
+  return names.flatMap((name, i) => {
+    if (!seen.has(name)) return seen.add(name) && [];
+    return [problem(`${pointer}/${i}/id`, 'invalid', `${what} ${shown(name)} is there twice`)];
+  }).slice(0, PROBLEMS_MAX);
+}
+
+const replaced = <T>(list: readonly T[], at: number, item: T): T[] => at === list.length ? [...list, item] : list.map((old, i) => (i === at ? item : old));
+function withNames(names: string[], more: Iterable<string>): string[] {
+  const all = new Set(names);
+  for (const name of more) all.add(name);
+  return all.size === names.length ? names : [...all];
+}
+
+/** Whether two documents say the same, whatever the order of their fields. */
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a, byName) === JSON.stringify(b, byName);
+const byName = (_key: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;

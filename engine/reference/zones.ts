@@ -1,0 +1,48 @@
+/**
+ * Time zones as tables of transitions, so that shards need no Intl: what this machine's time-zone data say when a zone is first used is published with the set, and
+ * every replay reads the same.
+ */
+import { IANAZone } from 'luxon';
+import type { ReferenceSet, ZoneTable } from '../../schemas/reference.js';
+
+const FROM_MS = 0, TO_MS = Date.UTC(2101, 0, 1);
+/** Shorter than any two transitions that cancel each other (the shortest known are four weeks apart). */
+const STEP_MS = 7 * 86_400_000;
+const MINUTE_MS = 60_000;
+const ALWAYS_MS = -8.64e15;
+const compiled = new Map<string, ZoneTable>();
+
+/** The offsets of a zone from 1970 to 2100; before and after, those at the ends. */
+export function compileZone(name: string): ZoneTable {
+  let table = compiled.get(name);
+  if (table === undefined) compiled.set(name, (table = transitionsOf(IANAZone.create(name))));
+  return table;
+}
+
+/** The set's zones and these, those that are there unchanged. */
+export function withZones(zones: ReferenceSet['zones'], names: Iterable<string>): ReferenceSet['zones'] {
+  const more = [...new Set(names)].filter((name) => zones[name] === undefined);
+  return more.length === 0 ? zones : { ...zones, ...Object.fromEntries(more.map((name) => [name, compileZone(name)])) };
+}
+
+function transitionsOf(zone: IANAZone): ZoneTable {
+  const offsetMs = (ms: number): number => zone.offset(ms) * MINUTE_MS;
+  const transitionsMs = [ALWAYS_MS], offsetsMs = [offsetMs(FROM_MS)];
+  for (let ms = FROM_MS + STEP_MS; ms <= TO_MS; ms += STEP_MS) {
+    const offset = offsetMs(ms);
+    if (offset === offsetsMs.at(-1)) continue;
+    transitionsMs.push(firstMs(offsetMs, ms - STEP_MS, ms, offset));
+    offsetsMs.push(offset);
+  }
+  return { transitionsMs, offsetsMs };
+}
+
+/** The first moment after `low` from which the offset is this, to the second. */
+function firstMs(offsetMs: (ms: number) => number, low: number, high: number, offset: number): number {
+  while (high - low > 1000) {
+    const middle = Math.floor((low + high) / 2000) * 1000;
+    if (offsetMs(middle) === offset) high = middle;
+    else low = middle;
+  }
+  return high;
+}

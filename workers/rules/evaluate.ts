@@ -1,0 +1,194 @@
+/**
+ * Steps 2 to 11 of docs/calculation.md for one purchase: which rules fire, what each gives, on which lines, and what it counts.
+ *
+ * Promises: the same set, transaction and cells give the same awards, whatever order the rules were published in; nothing is changed but `out` (counters are additions in it);
+ * it never throws because of a transaction. When a result passes 2^53-1, `out.overflow` is set and the rest of `out` means nothing.
+ * The cost grows with the rules that the transaction can set off, not with those that exist. Needs t.partnerOrdinal, t.programOrdinal and resolved lines.
+ */
+import type { AwardSet } from '../awards.js';
+import { CellKind, cellKey, type AccountCells } from '../ledger/cells.js';
+import type { Reference } from '../reference.js';
+import { Text, type Transaction } from '../transaction.js';
+import type { CompiledRules } from './compile.js';
+import { ONE, roundProduct, type Fraction } from './fraction.js';
+import type { Frame } from './frame.js';
+import { eachFactor } from './multiplier.js';
+import type { Candidate, PartnerPlan } from './plan.js';
+import { isOpen } from './schedule.js';
+import { shareOut } from './shares.js';
+import { compete } from './stacking.js';
+import type { Fired, Workspace } from './workspace.js';
+
+/** `cells` null: an account without any. */
+export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCells | null, reference: Reference, out: AwardSet): void {
+  out.clear();
+  const { frame, workspace } = rules, plan = rules.plan(t.partnerOrdinal);
+  if (plan.candidates.length === 0) return;
+  frame.begin(t);
+  workspace.begin();
+  matchLines(plan, frame, workspace);
+  fireCandidates(plan, frame, workspace, out);
+  if (workspace.firedCount === 0) return;
+  workspace.sort();
+
+  const day = reference.programDay(t.programOrdinal, t.occurredAtMs), exponent = reference.moneyExponent(t);
+  for (let i = 0; i < workspace.firedCount; i++) award(workspace.fired[i]!, t, exponent, day, cells, out);
+  if (workspace.multiplierCount > 0) multiply(workspace, t, exponent, out);
+  if (out.overflow) return;
+  for (let i = 0; i < workspace.firedCount; i++) {
+    const fired = workspace.fired[i]!;
+    if (fired.points > fired.rule.capPerTransaction) fired.points = fired.rule.capPerTransaction;
+  }
+  if (workspace.grouped) compete(workspace.fired, workspace.firedCount);
+  for (let i = 0; i < workspace.firedCount; i++) record(workspace.fired[i]!, workspace, t, day, cells, out);
+}
+
+// ── steps 2 and 3: candidates and matched lines ──
+
+export function matchLines(plan: PartnerPlan, frame: Frame, workspace: Workspace): void {
+  const { t: { amount, quantity }, lineCount } = frame, { all } = plan, { stamp } = workspace, selective = plan.selections.length > 0;
+  all.begin(stamp);
+  for (let i = 0; i < lineCount; i++) {
+    all.add(i, amount[i]!, quantity[i]!);
+    if (!selective) continue;
+    const selections = plan.selectionsOf(frame, i);
+    for (let j = 0; j < selections.length; j++) {
+      const selection = selections[j]!;
+      if (!selection.takes(frame, i)) continue;
+      if (selection.stamp !== stamp) {
+        selection.begin(stamp);
+        workspace.touched[workspace.touchedCount++] = selection;
+      }
+      selection.add(i, amount[i]!, quantity[i]!);
+    }
+  }
+}
+
+function fireCandidates(plan: PartnerPlan, frame: Frame, workspace: Workspace, out: AwardSet): void {
+  fireFrom(plan.always, frame, workspace, out);
+  for (let i = 0; i < workspace.touchedCount; i++) fireFrom(workspace.touched[i]!.candidates, frame, workspace, out);
+  if (plan.byStore.size === 0) return;
+  const there = plan.byStore.get(frame.textName(Text.store));
+  if (there !== undefined) fireFrom(there, frame, workspace, out);
+}
+
+function fireFrom(candidates: readonly Candidate[], frame: Frame, workspace: Workspace, out: AwardSet): void {
+  out.candidates += candidates.length;
+  for (let i = 0; i < candidates.length; i++) {
+    const candidate = candidates[i]!;
+    if (whyNot(candidate, frame, workspace.stamp) === WhyNot.fires) workspace.fire(candidate);
+  }
+}
+
+/** Why a candidate does not fire, in the order in which it is checked. */
+export const WhyNot = { fires: 0, notValid: 1, otherVersion: 2, otherStore: 3, otherChannel: 4, schedule: 5, noLine: 6, nothingEarned: 7, condition: 8, conditionOverflow: 9 } as const;
+
+export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Frame, stamp: number): number {
+  const { occurredAtMs } = frame.t;
+  if (occurredAtMs < rule.fromMs || occurredAtMs >= rule.toMs) return WhyNot.notValid;
+  for (let i = 0; i < higher.length; i++) if (occurredAtMs >= higher[i]!.fromMs && occurredAtMs < higher[i]!.toMs) return WhyNot.otherVersion;
+  if (rule.stores !== undefined && !rule.stores.has(frame.textName(Text.store))) return WhyNot.otherStore;
+  if (rule.channels !== undefined && !rule.channels.has(frame.textName(Text.channel))) return WhyNot.otherChannel;
+  if (rule.week !== undefined && !isOpen(rule.week, frame.reference.localMinuteOfWeek(zone < 0 ? frame.zone() : zone, occurredAtMs))) return WhyNot.schedule;
+  if (selection.stamp !== stamp) return WhyNot.noLine;
+  if (!selection.earns) return WhyNot.nothingEarned;
+  if (rule.condition === undefined || rule.condition.run(frame, frame.t, rule.condition.constants, 0)) return WhyNot.fires;
+  if (!frame.overflow) return WhyNot.condition;
+  frame.overflows++;
+  return WhyNot.conditionOverflow;
+}
+
+// ── steps 4 to 6: the exact award, multipliers, and rounding once ──
+
+function award(fired: Fired, t: Transaction, exponent: number, day: number, cells: AccountCells | null, out: AwardSet): void {
+  const { rule, selection, count } = fired, { kind, terms } = rule;
+  if (rule.factor !== undefined) return;
+  if (rule.counts) fired.units = kind.countUnits!(selection.base, rule.rule, day, terms, cells, count);
+  else if (!rule.perLine) fired.units = kind.units!(selection.base, selection.quantity, terms);
+  fired.points = pointsAt(fired, t, exponent, ONE, true);
+  if (fired.points > Number.MAX_SAFE_INTEGER) out.overflow = true;
+}
+
+/** The award times a factor, rounded; Infinity past 2^53-1. `keep`: the awards of the lines are kept as weights of the shares. */
+function pointsAt({ rule, selection, units, linePoints }: Fired, t: Transaction, exponent: number, factor: Fraction, keep: boolean): number {
+  const { terms, rounding } = rule, rate = terms.rates[exponent]!;
+  if (!rule.perLine) return units === Infinity ? Infinity : roundProduct(units, rate, factor, rounding);
+  let sum = 0;
+  for (let i = 0; i < selection.count; i++) {
+    const points = roundProduct(rule.kind.units!(selection.amounts[i]!, t.quantity[selection.lines[i]!]!, terms), rate, factor, rounding);
+    if (keep) linePoints[i] = points;
+    sum += points;
+  }
+  return sum > Number.MAX_SAFE_INTEGER ? Infinity : sum;
+}
+
+function multiply(workspace: Workspace, t: Transaction, exponent: number, out: AwardSet): void {
+  const { fired, firedCount } = workspace;
+  for (let i = 0; i < firedCount; i++) {
+    const base = fired[i]!, multipliers: Fired[] = [];
+    if (base.rule.factor !== undefined || base.points === Infinity) continue;
+    for (let j = 0; j < firedCount; j++) {
+      const { rule } = fired[j]!;
+      if (rule.factor !== undefined && rule.of.has(base.rule.rule) && rule.currency === base.rule.currency) multipliers.push(fired[j]!);
+    }
+    if (multipliers.length === 0) continue;
+    let reported = base.points;
+    eachFactor(multipliers.map(({ rule }) => rule.factor!), (index, factor) => {
+      const upTo = pointsAt(base, t, exponent, factor, false);
+      multipliers[index]!.points += upTo - reported;
+      reported = upTo;
+      if (!(multipliers[index]!.points <= Number.MAX_SAFE_INTEGER)) out.overflow = true;
+    });
+  }
+}
+
+// ── steps 9 to 11: the cap of a day, counters, shares ──
+
+function record(fired: Fired, workspace: Workspace, t: Transaction, day: number, cells: AccountCells | null, out: AwardSet): void {
+  const { rule, count } = fired;
+  if (rule.capPerDay !== Infinity) {
+    const key = cellKey(CellKind.ruleDay, 0, rule.rule), given = cells === null ? 0 : cells.get(key, day);
+    fired.points = Math.min(fired.points, Math.max(0, rule.capPerDay - given));
+    if (fired.points > 0) out.addCounter(key, day, fired.points);
+  }
+  const milestones = fired.lost ? 0 : count.milestones;
+  if (rule.counts) {
+    out.addCounter(cellKey(count.cell, 0, rule.rule), count.period, count.addition);
+    if (milestones > 0) out.addCounter(cellKey(CellKind.rulePaid, 0, rule.rule), count.period, milestones);
+  } else if (fired.points === 0) {
+    return;
+  }
+  const i = out.count++;
+  out.rule[i] = rule.index;
+  out.currency[i] = rule.currency;
+  out.points[i] = fired.points;
+  out.input[i] = count.input;
+  out.milestones[i] = milestones;
+  out.period[i] = count.period;
+  out.shareStart[i] = out.shareTotal;
+  if (rule.factor === undefined) shareOverSelection(fired, workspace, out);
+  else shareOverMultiplied(fired, workspace, t, out);
+  out.shareCount[i] = out.shareTotal - out.shareStart[i]!;
+}
+
+function shareOverSelection({ rule, points, selection: { lines, amounts, count }, linePoints }: Fired, { shares }: Workspace, out: AwardSet): void {
+  shareOut(points, rule.perLine ? linePoints : amounts, count, shares);
+  for (let i = 0; i < count; i++) out.addShare(lines[i]!, shares[i]!);
+}
+
+/** Over the union of the earning lines of the rules that it multiplies and that fired, by amount. */
+function shareOverMultiplied({ rule, points }: Fired, workspace: Workspace, t: Transaction, out: AwardSet): void {
+  const { fired, firedCount, lineSeen, weights, shares } = workspace, stamp = ++workspace.lineStamp;
+  let count = 0, last = -1;
+  for (let j = 0; j < firedCount; j++) {
+    const { rule: base, selection } = fired[j]!;
+    if (!rule.of.has(base.rule)) continue;
+    for (let i = 0; i < selection.count; i++) {
+      lineSeen[selection.lines[i]!] = stamp;
+      if (selection.lines[i]! > last) last = selection.lines[i]!;
+    }
+  }
+  for (let line = 0; line <= last; line++) if (lineSeen[line] === stamp) weights[count++] = t.amount[line]!;
+  shareOut(points, weights, count, shares);
+  for (let line = 0, i = 0; line <= last; line++) if (lineSeen[line] === stamp) out.addShare(line, shares[i++]!);
+}
