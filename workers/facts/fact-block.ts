@@ -1,0 +1,229 @@
+/**
+ * The facts of a batch as one block of ClickHouse's Native format, filled column by column from the typed arrays of the decision. Nothing is allocated for a row or
+ * a line; the result is a fresh buffer.
+ *
+ * Promises: what is added is read back equal by read-fact.ts and by ClickHouse. Never looks at state or rules, never checks: what comes here has been decided.
+ */
+import { factKindNames, factStatusNames, factTable, PART_SEPARATOR } from '../../schemas/fact-table.js';
+import type { ReferenceSet } from '../../schemas/reference.js';
+import type { AwardSet } from '../awards.js';
+import { balanceNames, counterNames, postingKindNames, type Postings } from '../ledger/postings.js';
+import { LINES_MAX, Text, type Transaction } from '../transaction.js';
+import { createColumns, writeBlock } from './columns.js';
+import { ByKey, ByOrdinal, ByText } from './dictionaries.js';
+import { NativeWriter } from './native-writer.js';
+
+const numbers = <T extends string>(names: readonly T[]): { readonly [K in T]: number } => Object.fromEntries(names.map((name, number) => [name, number])) as { [K in T]: number };
+export const FactKind = numbers(factKindNames);
+export const FactStatus = numbers(factStatusNames);
+
+/** What a fact needs of reference data (workers/reference.ts has it). */
+export interface FactReference { readonly set: ReferenceSet; /** Category, department and brand by ordinal. */ readonly names: readonly string[] }
+
+/** What a row says besides the transaction, its awards and its postings. One instance, refilled for each row. */
+export class FactHeader {
+  kind = 0;
+  status = 0;
+  /** -1 for a return: its amounts, quantities and total are written negative. Points are written as the awards have them. */
+  sign: 1 | -1 = 1;
+  accountPartition = 0;
+  /** -1: no account. */
+  accountOrdinal = -1;
+  processedAtMs = 0;
+  batch = 0;
+  ruleSet = 0;
+  referenceVersion = 0;
+  points = 0;
+  /** Place in inputTopics. */
+  sourceTopic = 0;
+  sourcePartition = 0;
+  sourceOffset = 0;
+  sourceIndex = 0;
+
+  /** A row of a partition's ledger in its next batch; sign, status, points and rule set are what a row without transaction has. */
+  ledgerRow(kind: number, state: { readonly partition: number; readonly batch: number }, ordinal: number, nowMs: number, topic: number, offset: number, index: number, referenceVersion: number): void {
+    this.kind = kind;
+    this.status = FactStatus.processed;
+    this.sign = 1;
+    this.points = 0;
+    this.ruleSet = 0;
+    this.accountPartition = this.sourcePartition = state.partition;
+    this.accountOrdinal = ordinal;
+    this.batch = state.batch + 1;
+    this.processedAtMs = nowMs;
+    this.sourceTopic = topic;
+    this.sourceOffset = offset;
+    this.sourceIndex = index;
+    this.referenceVersion = referenceVersion;
+  }
+}
+
+const programText = ({ programs }: ReferenceSet, ordinal: number): string => programs[ordinal]!.id;
+const partnerText = ({ partners }: ReferenceSet, ordinal: number): string => partners[ordinal]!.id;
+const partnerCurrency = ({ partners }: ReferenceSet, ordinal: number): string => partners[ordinal]!.document.currency;
+const nameText = (names: readonly string[], ordinal: number): string => names[ordinal]!;
+
+export class FactBlock {
+  rows = 0;
+  private readonly columns = createColumns(factTable);
+  private readonly order = Object.entries(this.columns);
+  private readonly out = new NativeWriter();
+  private readonly linePoints = new Float64Array(LINES_MAX);
+
+  private readonly program = new ByOrdinal(this.columns.program);
+  private readonly partner = new ByOrdinal(this.columns.partner);
+  private readonly store = new ByText(this.columns.store);
+  private readonly channel = new ByText(this.columns.channel);
+  private readonly merchant = new ByText(this.columns.merchant);
+  private readonly mcc = new ByText(this.columns.mcc);
+  private readonly currency = new ByText(this.columns.currency);
+  private readonly partnerCurrency = new ByOrdinal(this.columns.currency);
+  private readonly category = new ByOrdinal(this.columns.line_texts.columns.category);
+  private readonly ownCategory = new ByText(this.columns.line_texts.columns.category);
+  private readonly department = new ByOrdinal(this.columns.line_texts.columns.department);
+  private readonly brand = new ByOrdinal(this.columns.line_texts.columns.brand);
+  private readonly rule = new ByKey(this.columns.awards.columns.rule);
+  private readonly side = new ByKey(this.columns.postings.columns.side);
+
+  reset(): void {
+    this.rows = 0;
+    for (const [, column] of this.order) column.clear();
+  }
+  /** One row. `t` is null for what happens without a transaction (settlement, import, reconciliation). */
+  add(t: Transaction | null, header: FactHeader, awards: AwardSet, postings: Postings, reference: FactReference): void {
+    this.rows++;
+    this.addHeader(header);
+    if (t === null) this.addNoTransaction(header, postings, reference.set);
+    else {
+      this.addTransaction(t, header, reference.set);
+      this.addLines(t, header.sign, awards, reference.names);
+    }
+    this.addAwards(t, awards, reference.set);
+    this.addPostings(postings, reference.set);
+  }
+  finish(): Uint8Array {
+    this.out.clear();
+    writeBlock(this.out, this.order, this.rows);
+    return this.out.take();
+  }
+
+  private addHeader(header: FactHeader): void {
+    const { columns } = this;
+    columns.kind.push(header.kind);
+    columns.status.push(header.status);
+    columns.account_partition.push(header.accountPartition);
+    columns.account_number.push(header.accountOrdinal);
+    columns.processed_at.push(header.processedAtMs);
+    columns.points.push(header.points);
+    columns.rule_set.push(header.ruleSet);
+    columns.reference.push(header.referenceVersion);
+    columns.source_topic.push(header.sourceTopic);
+    columns.source_partition.push(header.sourcePartition);
+    columns.source_offset.push(header.sourceOffset);
+    columns.source_index.push(header.sourceIndex);
+    columns.batch.push(header.batch);
+  }
+  private addTransaction(t: Transaction, header: FactHeader, set: ReferenceSet): void {
+    const { columns } = this, { bytes, text } = t;
+    columns.id.push(bytes, text[2 * Text.id]!, text[2 * Text.id + 1]!);
+    columns.original_id.push(bytes, text[2 * Text.originalId]!, text[2 * Text.originalId + 1]!);
+    columns.card.push(bytes, text[2 * Text.card]!, text[2 * Text.card + 1]!);
+    columns.terminal.push(bytes, text[2 * Text.terminal]!, text[2 * Text.terminal + 1]!);
+    columns.cashier.push(bytes, text[2 * Text.cashier]!, text[2 * Text.cashier + 1]!);
+    this.store.push(bytes, text[2 * Text.store]!, text[2 * Text.store + 1]!);
+    this.channel.push(bytes, text[2 * Text.channel]!, text[2 * Text.channel + 1]!);
+    this.merchant.push(bytes, text[2 * Text.merchant]!, text[2 * Text.merchant + 1]!);
+    this.mcc.push(bytes, text[2 * Text.mcc]!, text[2 * Text.mcc + 1]!);
+    const currencyLength = text[2 * Text.currency + 1]!;
+    if (currencyLength > 0) this.currency.push(bytes, text[2 * Text.currency]!, currencyLength);
+    else this.partnerCurrency.push(t.partnerOrdinal, set, partnerCurrency);
+    this.program.push(t.programOrdinal, set, programText);
+    this.partner.push(t.partnerOrdinal, set, partnerText);
+    columns.occurred_at.push(t.occurredAtMs);
+    columns.total.push(t.total * header.sign);
+  }
+  private addNoTransaction(header: FactHeader, postings: Postings, set: ReferenceSet): void {
+    const { columns } = this, nothing = columns.id.bytes;
+    for (const column of [columns.id, columns.original_id, columns.card, columns.terminal, columns.cashier]) column.push(nothing, 0, 0);
+    for (const column of [columns.store, columns.channel, columns.merchant, columns.mcc, columns.currency, columns.partner]) column.push(0);
+    this.program.push(postings.count === 0 ? -1 : set.currencies[postings.currency[0]!]!.program, set, programText);
+    columns.occurred_at.push(header.processedAtMs);
+    columns.total.push(0);
+    columns.line_texts.endRow(0);
+    columns.line_values.endRow(0);
+  }
+  private addLines(t: Transaction, sign: 1 | -1, awards: AwardSet, names: readonly string[]): void {
+    const { linePoints } = this, { lineCount, bytes } = t, { shareLine, sharePoints } = awards;
+    for (let i = 0; i < lineCount; i++) linePoints[i] = 0;
+    for (let award = 0; award < awards.count; award++) {
+      const end = awards.shareStart[award]! + awards.shareCount[award]!;
+      for (let j = awards.shareStart[award]!; j < end; j++) linePoints[shareLine[j]!]! += sharePoints[j]!;
+    }
+    const { columns: texts } = this.columns.line_texts, { columns: values } = this.columns.line_values;
+    for (let i = 0; i < lineCount; i++) {
+      texts.sku.push(bytes, t.skuStart[i]!, t.skuLength[i]!);
+      if (t.lineCategory[i]! < 0) this.ownCategory.push(bytes, t.categoryStart[i]!, t.categoryLength[i]!);
+      else this.category.push(t.lineCategory[i]!, names, nameText);
+      this.department.push(t.lineDepartment[i]!, names, nameText);
+      this.brand.push(t.lineBrand[i]!, names, nameText);
+      values.line.push(t.lineNumber[i]!);
+      values.kind.push(t.lineKind[i]!);
+      values.quantity.push(t.quantity[i]! * sign);
+      values.amount.push(t.amount[i]! * sign);
+      values.discount.push(t.discount[i]! * sign);
+      values.points.push(linePoints[i]!);
+    }
+    this.columns.line_texts.endRow(lineCount);
+    this.columns.line_values.endRow(lineCount);
+  }
+  private addAwards(t: Transaction | null, awards: AwardSet, set: ReferenceSet): void {
+    const { awards: awardList, shares: shareList, counters: counterList } = this.columns;
+    let shares = 0, counters = 0;
+    for (let award = 0; award < awards.count; award++) {
+      awardList.columns.rule.push(this.ruleNumber(awards.rule[award]!, awards.currency[award]!, set));
+      awardList.columns.points.push(awards.points[award]!);
+      if (awards.input[award] !== 0 || awards.milestones[award] !== 0 || awards.period[award] !== 0) {
+        counterList.columns.award.push(award);
+        counterList.columns.input.push(awards.input[award]!);
+        counterList.columns.milestones.push(awards.milestones[award]!);
+        counterList.columns.period.push(awards.period[award]!);
+        counters++;
+      }
+      const count = awards.shareCount[award]!, end = awards.shareStart[award]! + count;
+      for (let j = awards.shareStart[award]!; j < end; j++) {
+        const line = awards.shareLine[j]!;
+        shareList.columns.award.push(award);
+        // A transaction without lines counts as one line 1.
+        shareList.columns.line.push(t === null || t.lineCount === 0 ? 1 : t.lineNumber[line]!);
+        shareList.columns.points.push(awards.sharePoints[j]!);
+      }
+      shares += count;
+    }
+    awardList.endRow(awards.count);
+    shareList.endRow(shares);
+    counterList.endRow(counters);
+  }
+  private addPostings(postings: Postings, set: ReferenceSet): void {
+    const { postings: list } = this.columns, { columns } = list, { count } = postings;
+    for (let i = 0; i < count; i++) {
+      columns.side.push(this.sideNumber(postings.kind[i]!, postings.balance[i]!, postings.counter[i]!, postings.currency[i]!, postings.funder[i]!, set));
+      columns.points.push(postings.points[i]!);
+      columns.award.push(postings.award[i]!);
+      columns.expires.push(postings.expires[i]!);
+      columns.matures.push(postings.matures[i]!);
+    }
+    list.endRow(count);
+  }
+  private ruleNumber(rule: number, currency: number, set: ReferenceSet): number {
+    const key = rule * 2 ** 20 + currency, known = this.rule.find(key);
+    if (known >= 0) return known;
+    const entry = set.rules[rule]!;
+    return this.rule.enter(key, [rule, entry.document.version, set.currencies[currency]!.id, entry.document.id].join(PART_SEPARATOR));
+  }
+  private sideNumber(kind: number, balance: number, counter: number, currency: number, funder: number, set: ReferenceSet): number {
+    const key = (((funder + 1) * 2 ** 20 + currency) * 8 + kind) * 32 + balance * 8 + counter, known = this.side.find(key);
+    if (known >= 0) return known;
+    const funderText = funder < 0 ? '' : set.funders[funder]!;
+    return this.side.enter(key, [postingKindNames[kind], balanceNames[balance], counterNames[counter], set.currencies[currency]!.id, funderText].join(PART_SEPARATOR));
+  }
+}
