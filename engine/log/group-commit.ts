@@ -12,6 +12,7 @@
  * Never limits what waits: its callers do.
  */
 import { statfs } from 'node:fs/promises';
+import { constants } from 'node:os';
 import type { RootDatabase } from 'lmdb';
 import { LogError } from './log.js';
 
@@ -85,23 +86,21 @@ export class GroupCommit {
     });
     try {
       // Without overlappingSync lmdb resolves after data and meta page were synced, and readers see the transaction no earlier.
-      await transaction;
-      const done = await Promise.all(operations);
+      const [, ...done] = await Promise.all([transaction, ...operations]);
       return done.every(Boolean) ? undefined : new LogError('failed', `${this.directory} was written by somebody else: an offset exists already`);
     } catch (error) {
-      await Promise.allSettled(operations);
       return this.explain(error);
     }
   }
 
-  /** lmdb says "Commit failed" and the cause in a second promise; a full disk is ENOSPC there, or EIO after a short write. */
+  /** lmdb says "Commit failed", and why in a second promise. A full disk is ENOSPC or EDQUOT there, or EIO after a write that was cut short. */
   private async explain(error: unknown): Promise<LogError> {
     const cause = await Promise.resolve((error as { commitError?: Promise<unknown> }).commitError).then(() => error, (reason: unknown) => reason);
-    const disk = await statfs(this.directory);
-    const freeBytes = disk.bavail * disk.bsize;
-    if ((cause as { code?: unknown }).code === 28 || freeBytes < this.groupBytesMax) {
+    const { code, message } = cause as { code?: unknown; message?: unknown };
+    const freeBytes = await statfs(this.directory).then(({ bavail, bsize }) => bavail * bsize, () => NaN);
+    if (code === constants.errno.ENOSPC || code === constants.errno.EDQUOT || freeBytes < this.groupBytesMax) {
       return new LogError('full', `the disk of ${this.directory} is full (${freeBytes} bytes free): make room, then start again`, { cause });
     }
-    return new LogError('failed', `the log in ${this.directory} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    return new LogError('failed', `the log in ${this.directory} cannot be written: ${String(message)}`, { cause });
   }
 }

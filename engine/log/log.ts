@@ -10,11 +10,13 @@ export type Topic = (typeof topics)[number];
 export const inputTopics = ['interactive', 'internal', 'commands'] as const satisfies readonly Topic[];
 export type InputTopic = (typeof inputTopics)[number];
 
+/** A record that was read; `value` is a copy for the reader, who may transfer its ArrayBuffer (several values may share one: transfer each once). */
 export interface LogRecord { offset: number; /** append time, ms */ timestampMs: number; value: Uint8Array }
 
 /** Records of one topic and partition, in order. `nextOffset` is where to read on (records may be missing in between). */
 export interface LogBatch { topic: Topic; partition: number; records: LogRecord[]; nextOffset: number }
 
+/** A record to be written. The log does not copy `value`: it must not change, or be transferred, until the promise of the call is settled. */
 export interface Append { topic: Topic; partition: number; value: Uint8Array }
 export interface Position { topic: InputTopic; partition: number; offset: number }
 
@@ -31,11 +33,11 @@ export interface Log {
   readonly partitions: number;
   /** Names the way texts are spread over partitions, e.g. "murmur2". */
   readonly hash: string;
-  /** Appends outside a commit (gateways, control). Resolves with the offsets, in order, once they survive a crash. */
+  /** Appends outside a commit (gateways, control), in one atomic step. Resolves with the offsets, in order, once they survive a crash. */
   append(records: Append[]): Promise<number[]>;
   /** Resolves with the offsets of the outputs once the step survives a crash. Throws LogError: `fenced` and `full` are final. Commits take effect in the order in which they are called. */
   commit(step: Commit): Promise<number[]>;
-  /** Committed records from an offset on: at least one when there is one, else up to about bytesMax. Empty when there is none yet. */
+  /** Committed records from an offset on: at least one when there is one, else up to about bytesMax. Empty when there is none yet. Begins at the first record kept when that is later. */
   read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch>;
   /** The next offset to read of an input topic, as committed; 0 before the first commit. */
   position(topic: InputTopic, partition: number): Promise<number>;
