@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { addCase, expectedFact, factCase } from '../../test/facts/fact-cases.js';
+import { FactBlock } from './fact-block.js';
+import { countRows, readFact, readFacts } from './read-fact.js';
+
+const seed = 20_260_101;
+t.comment(`seed ${seed}`);
+
+t.test('what is written is read back equal, block after block from one instance', async (t) => {
+  const block = new FactBlock();
+  fc.assert(fc.property(fc.array(factCase(), { maxLength: 30 }), (cases) => {
+    block.reset();
+    for (const fact of cases) addCase(block, fact);
+    const bytes = block.finish();
+    t.equal(block.rows, cases.length);
+    t.equal(countRows(bytes), cases.length);
+    t.same([...readFacts(bytes)], cases.map(expectedFact));
+  }), { seed, numRuns: 150 });
+});
+
+t.test('a thousand lines, and none', async (t) => {
+  const [many, none] = fc.sample(factCase(0), { seed, numRuns: 2 });
+  const line = { kind: 0, category: 1, ownCategory: '', department: 2, brand: 3, quantity: 1000, amount: 99, discount: 0 };
+  many!.withTransaction = true;
+  many!.awards = [];
+  many!.lines = Array.from({ length: 1000 }, (_, i) => ({ ...line, line: i + 1, sku: `sku ${i}` }));
+  const block = new FactBlock();
+  addCase(block, many!);
+  addCase(block, none!);
+  const bytes = block.finish();
+  t.same(readFact(bytes, 0), expectedFact(many!));
+  t.same(readFact(bytes, 1), expectedFact(none!));
+  t.throws(() => readFact(bytes, 2), /no fact in row 2/);
+});
+
+t.test('blocks may follow one another; a cut block is said to be one', async (t) => {
+  const cases = fc.sample(factCase(), { seed, numRuns: 9 });
+  const block = new FactBlock();
+  const blocks = [cases.slice(0, 4), cases.slice(4)].map((part) => {
+    block.reset();
+    for (const fact of part) addCase(block, fact);
+    return block.finish();
+  });
+  const bytes = Buffer.concat(blocks);
+  t.equal(countRows(bytes), 9);
+  cases.forEach((fact, row) => t.same(readFact(bytes, row), expectedFact(fact)));
+  t.throws(() => countRows(bytes.subarray(0, bytes.length - 1)), /cut off/);
+});
+
+t.test('dictionaries grow past a byte and past two', async (t) => {
+  const [fact] = fc.sample(factCase(0), { seed, numRuns: 1 });
+  fact!.withTransaction = true;
+  for (const count of [300, 70_000]) {
+    const block = new FactBlock();
+    for (let i = 0; i < count; i++) addCase(block, { ...fact!, awards: [], postings: [], texts: { ...fact!.texts, store: `store ${i}` } });
+    const bytes = block.finish();
+    for (const row of [0, 255, 256, count - 1]) t.equal(readFact(bytes, row).store, `store ${row}`);
+  }
+});
