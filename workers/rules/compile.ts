@@ -66,7 +66,7 @@ export class CompiledRule {
     this.week = schedule && compileWeek(schedule);
     this.condition = document.condition === undefined ? undefined : compileCondition(document.condition, 'transaction', names);
     this.matcher = document.lines && matcherOf(document.lines, reference, matchers);
-    this.currency = currencyOf(set, program, award.currency, reference);
+    this.currency = award.currency === undefined ? reference.firstCurrency(program) : reference.currencyOrdinal(award.currency, program);
     this.kind = awardKind(award.kind);
     this.terms = this.kind.terms(award, set.currencies[this.currency]!.scale);
     this.counts = this.kind.countUnits !== undefined;
@@ -150,8 +150,4 @@ function matcherOf(lines: NonNullable<RuleDocument['lines']>, reference: Referen
   let matcher = matchers.get(text);
   if (matcher === undefined) matchers.set(text, (matcher = new LineMatcher(lines, reference.nameTable)));
   return matcher;
-}
-
-function currencyOf(set: ReferenceSet, program: number, id: string | undefined, reference: Reference): number {
-  return id === undefined ? reference.firstCurrency(program) : set.currencies.findIndex((currency) => currency.program === program && currency.id === id);
 }

@@ -9,12 +9,13 @@ import type { AwardSet } from '../awards.js';
 import { CellKind, cellKey, type AccountCells } from '../ledger/cells.js';
 import type { Reference } from '../reference.js';
 import { Text, type Transaction } from '../transaction.js';
-import type { CompiledRules } from './compile.js';
+import type { CompiledRule, CompiledRules } from './compile.js';
 import { ONE, roundProduct, type Fraction } from './fraction.js';
 import type { Frame } from './frame.js';
 import { eachFactor } from './multiplier.js';
 import type { Candidate, PartnerPlan } from './plan.js';
 import { isOpen } from './schedule.js';
+import type { Selection } from './selection.js';
 import { shareOut } from './shares.js';
 import { compete } from './stacking.js';
 import type { Fired, Workspace } from './workspace.js';
@@ -105,18 +106,18 @@ function award(fired: Fired, t: Transaction, exponent: number, day: number, cell
   if (rule.factor !== undefined) return;
   if (rule.counts) fired.units = kind.countUnits!(selection.base, rule.rule, day, terms, cells, count);
   else if (!rule.perLine) fired.units = kind.units!(selection.base, selection.quantity, terms);
-  fired.points = pointsAt(fired, t, exponent, ONE, true);
+  fired.points = pointsOf(rule, selection, fired.units, t, exponent, ONE, fired.linePoints);
   if (fired.points > Number.MAX_SAFE_INTEGER) out.overflow = true;
 }
 
-/** The award times a factor, rounded; Infinity past 2^53-1. `keep`: the awards of the lines are kept as weights of the shares. */
-function pointsAt({ rule, selection, units, linePoints }: Fired, t: Transaction, exponent: number, factor: Fraction, keep: boolean): number {
+/** The award times a factor, rounded; Infinity past 2^53-1. `linePoints`, when given, takes the awards of the lines of `basis: line`: the weights of the shares. */
+export function pointsOf(rule: CompiledRule, selection: Selection, units: number, t: Transaction, exponent: number, factor: Fraction = ONE, linePoints?: Float64Array): number {
   const { terms, rounding } = rule, rate = terms.rates[exponent]!;
   if (!rule.perLine) return units === Infinity ? Infinity : roundProduct(units, rate, factor, rounding);
   let sum = 0;
   for (let i = 0; i < selection.count; i++) {
     const points = roundProduct(rule.kind.units!(selection.amounts[i]!, t.quantity[selection.lines[i]!]!, terms), rate, factor, rounding);
-    if (keep) linePoints[i] = points;
+    if (linePoints !== undefined) linePoints[i] = points;
     sum += points;
   }
   return sum > Number.MAX_SAFE_INTEGER ? Infinity : sum;
@@ -134,7 +135,7 @@ function multiply(workspace: Workspace, t: Transaction, exponent: number, out: A
     if (multipliers.length === 0) continue;
     let reported = base.points;
     eachFactor(multipliers.map(({ rule }) => rule.factor!), (index, factor) => {
-      const upTo = pointsAt(base, t, exponent, factor, false);
+      const upTo = pointsOf(base.rule, base.selection, base.units, t, exponent, factor);
       multipliers[index]!.points += upTo - reported;
       reported = upTo;
       if (!(multipliers[index]!.points <= Number.MAX_SAFE_INTEGER)) out.overflow = true;

@@ -1,0 +1,42 @@
+/**
+ * Why each live rule of a program did or did not give points for a purchase, from the same compiled parts that evaluation runs; worked out on demand, never on the hot path.
+ */
+import { AwardSet } from '../awards.js';
+import type { AccountCells } from '../ledger/cells.js';
+import type { Reference } from '../reference.js';
+import type { Transaction } from '../transaction.js';
+import type { CompiledRules } from './compile.js';
+import { evaluate, whyNot, WhyNot } from './evaluate.js';
+
+export interface Explanation { rule: string; version: number; fired: boolean; /** Smallest units of its currency. */ points: number; why: string }
+
+const reasons: Record<number, string> = {
+  [WhyNot.notValid]: 'the purchase is outside validFrom and validTo',
+  [WhyNot.otherVersion]: 'a higher version of the rule is valid at that time',
+  [WhyNot.otherStore]: 'the store is not in the scope',
+  [WhyNot.otherChannel]: 'the channel is not in the scope',
+  [WhyNot.schedule]: 'outside the schedule',
+  [WhyNot.noLine]: 'no line matches',
+  [WhyNot.nothingEarned]: 'no matched line earns: the base amount is 0, or no line has both a positive amount and a positive quantity',
+  [WhyNot.condition]: 'the condition does not hold',
+  [WhyNot.conditionOverflow]: 'an integer of the condition passes 2^53-1',
+};
+
+/** In rule order, then the rules of other partners. `cells` as they were when the purchase was decided. */
+export function explain(rules: CompiledRules, t: Transaction, cells: AccountCells | null, reference: Reference): Explanation[] {
+  const out = new AwardSet(), { set } = reference, { frame, workspace } = rules, plan = rules.plan(t.partnerOrdinal);
+  evaluate(rules, t, cells, reference, out);
+  const fired = new Map(workspace.fired.slice(0, workspace.firedCount).map((rule) => [rule.candidate, rule]));
+  const concerned = plan.candidates.map((candidate): Explanation => {
+    const { document: { id, version }, index } = candidate.rule, found = fired.get(candidate);
+    const explained = (points: number, why: string): Explanation => ({ rule: id, version, fired: found !== undefined, points, why });
+    if (found === undefined) return explained(0, reasons[whyNot(candidate, frame, workspace.stamp)]!);
+    if (out.overflow) return explained(0, 'a result passes 2^53-1: the purchase is refused');
+    const award = out.rule.subarray(0, out.count).indexOf(index), points = award < 0 ? 0 : out.points[award]!;
+    if (found.lost) return explained(0, `another rule of stacking group ${candidate.rule.document.stacking!.group} was taken`);
+    if (points > 0) return explained(points, 'fired');
+    return explained(0, candidate.rule.counts ? 'counted; no milestone was reached, or a cap left nothing' : 'fired; it comes to 0 points, or a cap left nothing');
+  });
+  const others = set.live.map((index) => set.rules[index]!).filter(({ program, document }) => program === t.programOrdinal && document.scope?.partners?.includes(set.partners[t.partnerOrdinal]!.id) === false);
+  return [...concerned, ...others.map(({ document: { id, version } }) => ({ rule: id, version, fired: false, points: 0, why: 'the partner is not in the scope' }))];
+}
