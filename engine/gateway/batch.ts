@@ -18,6 +18,8 @@ import type { ParseResult } from './parser-pool.js';
 import { Problem } from './problems.js';
 
 export interface BatchAnswer { accepted: number; duplicates: number; rejected: number; items: ReplyItem[] }
+/** The partner that the items must have, and that those have which name none. */
+export interface PartnerOfRequest { keyPartner?: string; partner?: string }
 export type Format = 'ndjson' | 'json' | 'msgpack';
 type RejectedRow = ParseResult['rejected'][number];
 
@@ -38,7 +40,7 @@ export class Batch {
     private readonly context: GatewayContext,
     private readonly format: Format,
     private readonly wait: 'commit' | 'append',
-    private readonly keyPartner: string | undefined,
+    private readonly partner: PartnerOfRequest,
   ) {}
 
   /** Takes one piece; resolves when it has been answered. Rejects with what went wrong first. */
@@ -46,10 +48,7 @@ export class Batch {
     const { engine, parser } = this.context;
     // With `append` nobody waits for a reply; request 0 says so.
     const request = this.wait === 'append' ? 0 : engine.nextRequest();
-    const parsing = parser.parse({
-      format: this.format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: false, partitions: engine.partitions,
-      ...(this.keyPartner === undefined ? {} : { keyPartner: this.keyPartner }),
-    });
+    const parsing = parser.parse({ format: this.format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: false, partitions: engine.partitions, ...this.partner });
     const handedOver = this.turn.then(async () => {
       const parsed = await parsing;
       if (this.failure !== undefined) throw this.failure;

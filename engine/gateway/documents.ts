@@ -8,7 +8,7 @@ import { mayUsePartner } from './authenticate.js';
 import { readWhole } from './body.js';
 import type { GatewayContext } from './context.js';
 import { operations } from './openapi.js';
-import { Problem, type ProblemError } from './problems.js';
+import { Problem, summary } from './problems.js';
 import { createPublisher } from './references.js';
 import { readQuery } from './query.js';
 
@@ -77,9 +77,6 @@ export function documentRoutes(app: FastifyInstance, context: GatewayContext): v
     return { ruleSet, rules: live.map((index) => rules[index]!.document) };
   });
 }
-
-export const summary = (errors: ProblemError[]): string =>
-  `${errors[0]!.pointer}: ${errors[0]!.detail}${errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`}`;
 
 /** One JSON object from the body; what its fields mean is checked by the store. */
 async function readDocument(request: FastifyRequest, context: GatewayContext): Promise<Record<string, unknown>> {

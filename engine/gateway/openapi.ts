@@ -4,6 +4,7 @@
  */
 import { jsonSchemas } from '../../schemas/json-schemas.js';
 import { reasons } from '../../schemas/reasons.js';
+import { ruleSchema } from '../../schemas/rule.js';
 import { doorProblems, type DoorCode } from './problems.js';
 
 type Schema = Record<string, unknown>;
@@ -18,7 +19,7 @@ const dateTime: Schema = { type: 'string', format: 'date-time' };
 const points: Schema = { type: 'integer', description: "in the currency's smallest unit" };
 const orNull = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] });
 
-const balance = object({ available: points, pending: points });
+const balance = object({ available: points, pending: points, held: points, debt: points });
 const lot = object({ points, matures: date, expires: orNull(date), funder: text });
 const award = object({ rule: text, version: integer, currency: text, points, lines: list(object({ line: integer, points })) });
 
@@ -66,7 +67,7 @@ export const answerSchemas: Record<string, Schema> = {
   },
 };
 
-export const componentSchemas: Record<string, Schema> = { ...(jsonSchemas as Record<string, Schema>), ...answerSchemas };
+export const componentSchemas: Record<string, Schema> = { ...jsonSchemas, Rule: ruleSchema(), ...answerSchemas };
 
 const json = (schema: Schema, description = 'done'): Schema => ({ description, content: { 'application/json': { schema } } });
 const problem = (code: DoorCode): Schema => ({ description: doorProblems[code].title, content: { 'application/problem+json': { schema: ref('Problem') } } });
@@ -100,7 +101,10 @@ export const operations = {
   postTransactions: {
     summary: 'Post one transaction, or a batch',
     description: 'Answered after the commit that evaluated them. wait=append answers a batch earlier, with accepted or rejected only. A repeat is harmless: what was taken is a duplicate.',
-    tags: ['transactions'], security, querystring: query({ wait: { type: 'string', enum: ['commit', 'append'], default: 'commit' } }),
+    tags: ['transactions'], security, querystring: query({
+      wait: { type: 'string', enum: ['commit', 'append'], default: 'commit' },
+      partner: { type: 'string', description: 'partner of items that name none; items of other partners are refused' },
+    }),
     body: {
       content: {
         'application/json': { schema: { oneOf: [ref('Transaction'), list(ref('Transaction'))] } },

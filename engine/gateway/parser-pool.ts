@@ -22,7 +22,6 @@ const TASKS_WAITING_MAX = 4096;
 export function startParsers(threads: number): Parser {
   const pool = new Piscina<ParseTask, ParseResult>({
     filename: new URL('../../workers/parse/worker.js', import.meta.url).href,
-    name: 'parse',
     minThreads: threads,
     maxThreads: threads,
     // One task at a time: a second one would wait inside the worker where no other parser can take it.

@@ -32,6 +32,10 @@ export function describeProblem(code: ProblemCode): { status: number; title: str
   return { status, title: text, hint };
 }
 
+/** The first error, and how many more there are. */
+export const summary = (errors: ProblemError[]): string =>
+  `${errors[0]!.pointer === '' ? '' : `${errors[0]!.pointer}: `}${errors[0]!.detail}${errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`}`;
+
 /** Thrown by routes; becomes the answer. */
 export class Problem extends Error {
   readonly status: number;
@@ -51,7 +55,8 @@ export class Problem extends Error {
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
-  return reply.code(problem.status).headers(problem.more.headers ?? {}).type('application/problem+json').send(problem.body());
+  // As bytes: to a text Fastify would add a charset, which JSON doesn't have.
+  return reply.code(problem.status).headers(problem.more.headers ?? {}).header('content-type', 'application/problem+json').send(Buffer.from(problem.body()));
 }
 
 export const retryAfter = (seconds: number): Record<string, string> => ({ 'retry-after': String(Math.max(1, Math.ceil(seconds))) });

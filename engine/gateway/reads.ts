@@ -1,7 +1,7 @@
 /** What can be looked up: transactions, accounts, cards, entries, rejects. Balances are read behind everything that was accepted before. */
 import type { FastifyInstance } from 'fastify';
-import type { FactRecord } from '../../schemas/fact.js';
 import { reasons } from '../../schemas/reasons.js';
+import { answerFromFact, type Balance } from '../../workers/answer.js';
 import type { AccountView } from '../engine.js';
 import type { Caller } from '../keys.js';
 import { mayUsePartner } from './authenticate.js';
@@ -17,14 +17,15 @@ const reasonCodes = Object.keys(reasons);
 export function readRoutes(app: FastifyInstance, context: GatewayContext): void {
   const { engine, config } = context;
 
-  app.get<{ Params: { partner: string; id: string } }>('/v1/transactions/:partner/:id', { config: { scope: 'read' }, schema: operations.getTransaction }, async (request) => {
+  app.get<{ Params: { partner: string; id: string } }>('/v1/transactions/:partner/:id', { config: { scope: 'read' }, schema: operations.getTransaction }, async (request, reply) => {
     const { kind = 'purchase' } = readQuery(request, { kind: ['purchase', 'return'] });
     const { partner, id } = request.params;
     mayUsePartner(request.caller, partner);
     const found = await engine.findTransaction(partner, id, kind);
     if (found === undefined) throw new Problem('not-found', `partner ${partner} has no ${kind} ${id}`);
     const view = found.fact.account === '' ? undefined : await engine.readAccount(found.fact.account);
-    return transactionAnswer(found.fact, view);
+    // As the single POST answered; the balances are today's.
+    return reply.type('application/json').send(answerFromFact(found.fact, 'processed', balancesOf(view)));
   });
 
   app.get<{ Params: { account: string } }>('/v1/accounts/:account', { config: { scope: 'read' }, schema: operations.getAccount }, async (request) => {
@@ -68,17 +69,6 @@ function visible(view: AccountView | undefined, caller: Caller, context: Gateway
   return view;
 }
 
-/** As the single POST answered; the balances are today's. */
-export function transactionAnswer(fact: FactRecord, view: AccountView | undefined): object {
-  const balances = Object.entries(view?.balances ?? {}).map(([currency, { available, pending }]) => [currency, { available, pending }] as const);
-  return {
-    status: 'processed',
-    partner: fact.partner,
-    id: fact.id,
-    kind: fact.kind,
-    account: fact.account === '' ? null : fact.account,
-    points: fact.points,
-    awards: fact.awards.map(({ rule, version, currency, points, shares }) => ({ rule, version, currency, points, lines: fact.lines.length === 0 ? [] : shares })),
-    balances: Object.fromEntries(balances),
-  };
+function balancesOf(view: AccountView | undefined): Record<string, Balance> {
+  return Object.fromEntries(Object.entries(view?.balances ?? {}).map(([currency, { available, pending, held, debt }]) => [currency, { available, pending, held, debt }]));
 }

@@ -10,10 +10,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { reasons } from '../../schemas/reasons.js';
 import { EngineError } from '../engine.js';
-import { Batch, committed, type Format } from './batch.js';
+import { mayUsePartner } from './authenticate.js';
+import { Batch, committed, type Format, type PartnerOfRequest } from './batch.js';
 import { cutAtLines, readChunks, readWhole, type HeldBytes } from './body.js';
 import type { GatewayContext } from './context.js';
-import { Problem, type ProblemCode } from './problems.js';
+import { Problem, summary, type ProblemCode } from './problems.js';
 import { operations } from './openapi.js';
 import { readQuery } from './query.js';
 
@@ -32,37 +33,40 @@ const formats: Record<string, Format> = {
 
 export function transactionRoutes(app: FastifyInstance, context: GatewayContext): void {
   app.post('/v1/transactions', { config: { scope: 'post' }, schema: operations.postTransactions }, async (request, reply) => {
-    const { wait = 'commit' } = readQuery(request, { wait: waits });
+    const { wait = 'commit', partner: named } = readQuery(request, { wait: waits, partner: 'text' });
+    const partner = partnerOf(request, named);
     const format = formatOf(request);
     const held = context.bodyMemory.open();
     try {
-      if (format === 'ndjson') return await postPieces(request, wait, context, held);
+      if (format === 'ndjson') return await postPieces(request, wait, partner, context, held);
       const body = await readWhole(request.raw, context.config, held.take);
       if (body.length === 0) throw new Problem('malformed', 'the body is empty');
-      if (wait === 'append' || isBatch(format, body)) return await postWhole(request, format, body, wait, context);
-      return await postSingle(request, reply, format, body, context);
+      if (wait === 'append' || isBatch(format, body)) return await postWhole(format, body, wait, partner, context);
+      return await postSingle(reply, format, body, partner, context);
     } finally {
       held.close();
     }
   });
 }
 
-async function postSingle(request: FastifyRequest, reply: FastifyReply, format: Format, bytes: Uint8Array, context: GatewayContext): Promise<string> {
+/** A partner's key posts for its partner only; `?partner=` restricts in the same way and names it for items that don't. */
+function partnerOf({ caller }: FastifyRequest, named: string | undefined): PartnerOfRequest {
+  if (named !== undefined) mayUsePartner(caller, named);
+  const keyPartner = named ?? caller.partner;
+  return { ...(keyPartner === undefined ? {} : { keyPartner }), ...(named === undefined ? {} : { partner: named }) };
+}
+
+async function postSingle(reply: FastifyReply, format: Format, bytes: Uint8Array, partner: PartnerOfRequest, context: GatewayContext): Promise<string> {
   const { engine, parser, metrics } = context;
-  const keyPartner = request.caller.partner;
-  const requestNumber = engine.nextRequest();
-  const parsed = await parser.parse({
-    format, bytes, firstIndex: 0, gateway: engine.gateway, request: requestNumber, detailed: true, partitions: engine.partitions,
-    ...(keyPartner === undefined ? {} : { keyPartner }),
-  });
+  const request = engine.nextRequest();
+  const parsed = await parser.parse({ format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: true, partitions: engine.partitions, ...partner });
   if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail} at byte ${parsed.unreadable.position}`);
-  if (parsed.rejected.length > 0) {
-    const errors = parsed.rejected.map(({ pointer, reason, detail, hint }) => ({ pointer, reason, detail, hint }));
-    const { reason, pointer, detail } = parsed.rejected[0]!;
-    metrics.rejected.inc({ reason });
-    throw new Problem(reason as ProblemCode, pointer === '' ? detail : `${pointer}: ${detail}`, { errors });
+  const [rejected] = parsed.rejected;
+  if (rejected !== undefined) {
+    metrics.rejected.inc({ reason: rejected.reason });
+    throw new Problem(rejected.reason, summary(rejected.errors), { errors: rejected.errors });
   }
-  const [answered] = await committed(context, engine.submit('interactive', requestNumber, parsed.envelopes, 'commit'));
+  const [answered] = await committed(context, engine.submit('interactive', request, parsed.envelopes, 'commit'));
   if (answered === undefined) throw new EngineError('unavailable', 'the engine gave no answer', 1);
   metrics.accepted.inc({ lane: 'interactive' }, answered.accepted);
   metrics.duplicates.inc(answered.duplicates);
@@ -77,16 +81,16 @@ async function postSingle(request: FastifyRequest, reply: FastifyReply, format: 
   return answered.answer ?? JSON.stringify({ status: item?.status ?? 'processed' });
 }
 
-async function postWhole(request: FastifyRequest, format: Format, body: Uint8Array, wait: Wait, context: GatewayContext): Promise<unknown> {
-  const batch = new Batch(context, format, wait, request.caller.partner);
+async function postWhole(format: Format, body: Uint8Array, wait: Wait, partner: PartnerOfRequest, context: GatewayContext): Promise<unknown> {
+  const batch = new Batch(context, format, wait, partner);
   await batch.add(body);
   return finish(batch, context);
 }
 
 /** NDJSON: parsing and evaluation begin while the body still arrives; at most piecesPerRequestMax pieces are under way, then the connection is not read. */
-async function postPieces(request: FastifyRequest, wait: Wait, context: GatewayContext, held: HeldBytes): Promise<unknown> {
+async function postPieces(request: FastifyRequest, wait: Wait, partner: PartnerOfRequest, context: GatewayContext, held: HeldBytes): Promise<unknown> {
   const { pieceBytes, piecesPerRequestMax } = context.config;
-  const batch = new Batch(context, 'ndjson', wait, request.caller.partner);
+  const batch = new Batch(context, 'ndjson', wait, partner);
   const underWay = new Set<Promise<void>>();
   try {
     for await (const piece of cutAtLines(readChunks(request.raw, context.config, held.take), pieceBytes)) {

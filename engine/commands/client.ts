@@ -1,0 +1,120 @@
+/**
+ * The API as commands call it: address and key from flags, the environment, or DIR/endpoints.json and DIR/admin-key of an engine on this machine.
+ *
+ * Promises: one request at a time; what can be repeated (429, 503, a lost connection) is repeated with growing pauses until retrySeconds have passed without
+ * success; other refusals become a CommandError that says what the server said.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { ProblemError } from '../gateway/problems.js';
+import { CommandError, exitCodes, say, type Options } from './command.js';
+
+export interface Answer { status: number; body: unknown }
+export interface ProblemBody { type: string; title: string; status: number; detail?: string; errors?: ProblemError[] }
+
+const URL_DEFAULT = 'http://127.0.0.1:8080';
+const PAUSE_MS_FIRST = 200;
+const PAUSE_MS_MAX = 5000;
+const ERRORS_SHOWN_MAX = 10;
+/** The server answers or refuses within its own bounds; this one is for networks that swallow packets. */
+const REQUEST_TIMEOUT_MS = 300_000;
+
+export function addClientOptions(command: Command): void {
+  command
+    .addOption(new Option('--url <url>', `address of the engine (default: ${URL_DEFAULT}, or what --data says)`).env('POINTSTREAM_URL'))
+    .addOption(new Option('--key <key>', 'API key').env('POINTSTREAM_KEY'))
+    .option('--data <dir>', 'data directory of an engine on this machine: gives address and admin key')
+    .option('--retry-seconds <n>', 'how long to try again without success', '60');
+}
+
+export class Client {
+  private constructor(readonly url: string, private readonly key: string, private readonly retryMs: number) {}
+
+  static async open(options: Options): Promise<Client> {
+    const { url, key, data, retrySeconds = '60' } = options as { url?: string; key?: string; data?: string; retrySeconds?: string };
+    if (!/^\d{1,6}$/.test(retrySeconds)) throw new CommandError(exitCodes.usage, `--retry-seconds: ${retrySeconds} is not a number of seconds`);
+    const address = url ?? (data === undefined ? URL_DEFAULT : await urlOf(data));
+    const own = key ?? (data === undefined ? undefined : (await readFile(join(data, 'admin-key'), 'utf8')).trim());
+    if (own === undefined) throw new CommandError(exitCodes.usage, 'a key is needed: --key KEY, POINTSTREAM_KEY, or --data DIR');
+    if (!URL.canParse(address)) throw new CommandError(exitCodes.usage, `--url: ${address} is not an address`);
+    return new Client(address.replace(/\/$/, ''), own, Number(retrySeconds) * 1000);
+  }
+
+  /** Ends the command early when nobody listens there, instead of trying for a minute. */
+  async expectServer(): Promise<void> {
+    try {
+      await fetch(`${this.url}/livez`, { signal: AbortSignal.timeout(10_000) });
+    } catch (error) {
+      throw new CommandError(exitCodes.unavailable, `nobody answers at ${this.url}: ${reasonOf(error)}`);
+    }
+  }
+
+  /** The answer when it is 2xx, or one of `expected`. */
+  async call(method: 'GET' | 'PUT' | 'POST', path: string, body?: { type: string; bytes: Uint8Array | string }, expected: number[] = []): Promise<Answer> {
+    const beganMs = Date.now();
+    let pauseMs = PAUSE_MS_FIRST;
+    for (;;) {
+      const { answer, failure, retryAfterMs } = await this.attempt(method, path, body);
+      if (answer !== undefined) {
+        if (answer.status < 300 || expected.includes(answer.status)) return answer;
+        throw refusal(answer.status, answer.body as ProblemBody);
+      }
+      if (Date.now() - beganMs > this.retryMs) throw new CommandError(exitCodes.unavailable, `${method} ${this.url}${path}: ${failure}`);
+      say(`${failure}; trying again`);
+      await pause(retryAfterMs ?? pauseMs);
+      pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2);
+    }
+  }
+
+  private async attempt(method: string, path: string, body?: { type: string; bytes: Uint8Array | string }): Promise<{ answer?: Answer; failure?: string; retryAfterMs?: number }> {
+    const headers: Record<string, string> = { authorization: `Bearer ${this.key}`, ...(body === undefined ? {} : { 'content-type': body.type }) };
+    try {
+      const response = await fetch(this.url + path, { method, headers, body: body?.bytes ?? null, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+      const text = await response.text();
+      if (response.status === 429 || response.status === 503) {
+        const seconds = Number(response.headers.get('retry-after') ?? NaN);
+        return { failure: `${response.status}: ${detailOf(text)}`, ...(Number.isFinite(seconds) ? { retryAfterMs: Math.min(60, seconds) * 1000 } : {}) };
+      }
+      return { answer: { status: response.status, body: parse(text) } };
+    } catch (error) {
+      return { failure: `no connection (${reasonOf(error)})` };
+    }
+  }
+}
+
+export async function urlOf(directory: string): Promise<string> {
+  try {
+    return (JSON.parse(await readFile(join(directory, 'endpoints.json'), 'utf8')) as { http: string }).http;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new CommandError(exitCodes.unavailable, `no engine runs on ${directory} (it has no endpoints.json)`);
+  }
+}
+
+/** A refusal as one readable message, with every error's place. */
+export function refusal(status: number, problem: ProblemBody): CommandError {
+  const errors = problem.errors ?? [];
+  const lines = errors.slice(0, ERRORS_SHOWN_MAX).map(describeError);
+  if (errors.length > lines.length) lines.push(`… and ${errors.length - lines.length} more`);
+  const message = [`${status} ${problem.title ?? ''}${lines.length === 0 && problem.detail !== undefined ? `: ${problem.detail}` : ''}`, ...lines].join('\n  ');
+  return new CommandError(status >= 500 ? exitCodes.unavailable : status === 422 || status === 409 ? exitCodes.failed : exitCodes.usage, message);
+}
+
+export const describeError = ({ pointer, detail, hint }: ProblemError): string => `${pointer === '' ? '(document)' : pointer}: ${detail ?? ''}${hint === undefined ? '' : `  [${hint}]`}`;
+
+function parse(text: string): unknown {
+  try {
+    return text === '' ? null : JSON.parse(text);
+  } catch {
+    // Something else than an engine answered, or a proxy in front of it.
+    return { title: text.slice(0, 200) };
+  }
+}
+const detailOf = (text: string): string => (parse(text) as { detail?: string } | null)?.detail ?? 'not available';
+const reasonOf = (error: unknown): string => {
+  const { cause, message } = error as Error & { cause?: { code?: string; message?: string } };
+  return cause?.code ?? cause?.message ?? message;
+};

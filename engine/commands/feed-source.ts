@@ -1,0 +1,142 @@
+/**
+ * A file as batches of NDJSON: .ndjson lines go through as they are, CSV rows are mapped (feed-mapping.ts), .gz is decompressed on the way. One batch is in
+ * memory at a time.
+ *
+ * A row is a line of the file, counted from 1; for CSV the first line is the header, and a transaction of several lines is named by its first.
+ */
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { parse as csvParser } from 'csv-parse';
+import { cutAtLines } from '../gateway/body.js';
+import { CommandError, exitCodes } from './command.js';
+import { defaultMapping, mapRows, type CsvRow, type Mapping } from './feed-mapping.js';
+import type { Place } from './feed-state.js';
+
+export interface RejectedRow { row: number; id: string; pointer: string; reason: string; detail: string }
+export interface SourceBatch {
+  bytes: Uint8Array;
+  /** Transactions in `bytes`. */
+  count: number;
+  rowOf(index: number): number;
+  /** Rows that could not even be mapped. */
+  rejected: RejectedRow[];
+  /** Where the file goes on after this batch. */
+  end: Place;
+}
+export interface SourceOptions { format?: string; mapping?: Mapping; batchBytes: number; fromByte: number; fromRow: number }
+
+const LINE_END = 10;
+const SPACE = 32;
+/** Lines of one transaction in a CSV file; the server takes 1,000. */
+const GROUP_ROWS_MAX = 10_000;
+
+export function openSource(file: string, options: SourceOptions): AsyncIterable<SourceBatch> {
+  const name = file.replace(/\.gz$/, '');
+  const format = options.format ?? (/\.(ndjson|jsonl|json)$/.test(name) ? 'ndjson' : /\.csv$/.test(name) ? 'csv' : undefined);
+  if (format !== 'ndjson' && format !== 'csv') throw new CommandError(exitCodes.usage, `${file}: say --format ndjson or --format csv`);
+  const raw = createReadStream(file, { highWaterMark: 1 << 18 });
+  const stream = file.endsWith('.gz') ? raw.pipe(createGunzip({ chunkSize: 1 << 18 })) : raw;
+  raw.once('error', (error) => stream.destroy(error));
+  return format === 'ndjson' ? ndjsonBatches(stream, options) : csvBatches(stream, options);
+}
+
+async function* ndjsonBatches(stream: Readable, { batchBytes, fromByte, fromRow }: SourceOptions): AsyncGenerator<SourceBatch> {
+  let byte = fromByte, row = fromRow;
+  for await (const bytes of cutAtLines(skip(stream, fromByte), batchBytes)) {
+    const { rows, lines } = countRows(bytes);
+    const firstRow = row + 1;
+    byte += bytes.length;
+    row += lines;
+    yield { bytes, count: rows, rowOf: (index) => firstRow + lineOfRow(bytes, index), rejected: [], end: { byte, row } };
+  }
+}
+
+async function* skip(stream: Readable, bytes: number): AsyncGenerator<Buffer> {
+  let left = bytes;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    if (left >= chunk.length) left -= chunk.length;
+    else {
+      yield left === 0 ? chunk : chunk.subarray(left);
+      left = 0;
+    }
+  }
+}
+
+/** Lines, and those of them that are not blank. */
+function countRows(bytes: Uint8Array): { rows: number; lines: number } {
+  let rows = 0, lines = 0;
+  for (let start = 0; start < bytes.length; lines++) {
+    const end = lineEnd(bytes, start);
+    if (!isBlank(bytes, start, end)) rows++;
+    start = end + 1;
+  }
+  return { rows, lines };
+}
+
+/** The line, from 0, of the row that the server counts as `index`: it doesn't count blank lines. */
+function lineOfRow(bytes: Uint8Array, index: number): number {
+  let rows = 0;
+  for (let start = 0, line = 0; start < bytes.length; line++) {
+    const end = lineEnd(bytes, start);
+    if (!isBlank(bytes, start, end) && rows++ === index) return line;
+    start = end + 1;
+  }
+  return -1;
+}
+
+function lineEnd(bytes: Uint8Array, from: number): number {
+  const end = bytes.indexOf(LINE_END, from);
+  return end < 0 ? bytes.length : end;
+}
+function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i]! > SPACE) return false;
+  return true;
+}
+
+async function* csvBatches(stream: Readable, { mapping = defaultMapping, batchBytes, fromByte, fromRow }: SourceOptions): AsyncGenerator<SourceBatch> {
+  let lines: string[] = [], rows: number[] = [], rejected: RejectedRow[] = [], bytes = 0;
+  let end: Place = { byte: fromByte, row: fromRow };
+  const batch = (): SourceBatch => {
+    const made = rows;
+    return { bytes: Buffer.from(lines.join('')), count: lines.length, rowOf: (index) => made[index] ?? -1, rejected, end };
+  };
+  for await (const group of csvGroups(stream, mapping, fromByte)) {
+    const mapped = mapRows(group.rows, mapping);
+    if (mapped.transaction === undefined) rejected.push({ row: group.rows[0]!.row, ...mapped.wrong });
+    else {
+      const line = `${JSON.stringify(mapped.transaction)}\n`;
+      lines.push(line);
+      rows.push(group.rows[0]!.row);
+      bytes += line.length;
+    }
+    end = group.end;
+    if (bytes < batchBytes) continue;
+    yield batch();
+    [lines, rows, rejected, bytes] = [[], [], [], 0];
+  }
+  if (lines.length > 0 || rejected.length > 0) yield batch();
+}
+
+/** Neighbouring rows with the same transaction id. */
+async function* csvGroups(stream: Readable, mapping: Mapping, fromByte: number): AsyncGenerator<{ rows: CsvRow[]; end: Place }> {
+  const parser = stream.pipe(csvParser({ bom: true, columns: true, info: true, trim: true, skip_empty_lines: true, relax_column_count: true, delimiter: mapping.delimiter }));
+  stream.once('error', (error) => parser.destroy(error));
+  let rows: CsvRow[] = [], end: Place = { byte: 0, row: 0 };
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{ record: Record<string, string>; info: { bytes: number; lines: number } }>) {
+      if (info.bytes <= fromByte) continue;
+      const id = record[mapping.columns.id ?? 'id'] ?? '';
+      if (rows.length > 0 && (rows[0]!.id !== id || rows.length >= GROUP_ROWS_MAX)) {
+        yield { rows, end };
+        rows = [];
+      }
+      rows.push({ row: info.lines, id, cells: record });
+      end = { byte: info.bytes, row: info.lines };
+    }
+  } catch (error) {
+    if ((error as { code?: string }).code?.startsWith('CSV_') === true) throw new CommandError(exitCodes.usage, (error as Error).message);
+    throw error;
+  }
+  if (rows.length > 0) yield { rows, end };
+}

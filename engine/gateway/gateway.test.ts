@@ -1,0 +1,146 @@
+import { gzipSync } from 'node:zlib';
+import t from 'tap';
+import { ADMIN_KEY, call, startFakeGateway } from '../../test/gateway/fake-engine.js';
+import { Keys } from '../keys.js';
+import { operations } from './openapi.js';
+import { doorProblems } from './problems.js';
+
+t.test('addresses and methods that do not exist', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  t.match(await call(fake, 'GET', '/nothing'), { status: 404, body: { type: '/problems/not-found' } });
+  const wrong = await call(fake, 'DELETE', '/v1/partners/p');
+  t.match(wrong, { status: 405, body: { type: '/problems/method-not-allowed' } });
+  t.equal(wrong.headers.get('allow'), 'GET, HEAD, PUT');
+  t.match(await call(fake, 'POST', '/v1/rules', { body: {} }), { status: 405 });
+  t.match(await call(fake, 'GET', '/v1/cards/%zz'), { status: 400, body: { type: '/problems/bad-request' } });
+  t.match(await call(fake, 'GET', `/v1/cards/${'9'.repeat(600)}`), { status: 404 });
+  t.match(await call(fake, 'GET', '/livez'), { status: 200 });
+});
+
+t.test('readiness says which part is not there', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  t.match(await call(fake, 'GET', '/readyz', { key: null }), { status: 200, body: { status: 'ready' } });
+  fake.engine.checksFailed.push({ name: 'clickhouse', ok: false, detail: 'it does not answer' });
+  t.match(await call(fake, 'GET', '/readyz'), { status: 503, body: { status: 'not ready', checks: [{ name: 'log' }, { name: 'clickhouse', ok: false, detail: 'it does not answer' }] } });
+});
+
+t.test('documents are published, read back, and refused with their errors', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  const program = { name: 'Coalition', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }] };
+  t.match(await call(fake, 'PUT', '/v1/programs/x', { body: program }), { status: 200, body: program });
+  t.match(await call(fake, 'GET', '/v1/programs/x'), { status: 200, body: program });
+  t.match((await call(fake, 'GET', '/v1/programs')).body, { data: [{ id: 'default' }, { id: 'x' }], has_more: false });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: { rules: [] } }), { status: 200, body: { ruleSet: 1 } });
+  t.match(await call(fake, 'GET', '/v1/rules'), { status: 200, body: { ruleSet: 1, rules: [] } });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: { refuse: true } }), { status: 422, body: { type: '/problems/invalid', errors: [{ pointer: '/refuse' }] } });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: '[' }), { status: 400, body: { type: '/problems/malformed' } });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: '[]' }), { status: 422 });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: `${'{"a":'.repeat(100)}1${'}'.repeat(100)}` }), { status: 422, body: { detail: /nested/ } });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: '{}', type: 'text/plain' }), { status: 415 });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: new Uint8Array([0x7b, 0xff, 0x7d]) }), { status: 400 });
+  t.match(await call(fake, 'GET', '/v1/partners/p'), { status: 404 });
+  t.match(await call(fake, 'PUT', '/v1/partners/nobody/products', { body: '{"sku":"1"}\n', type: 'application/x-ndjson' }), { status: 404 });
+  t.equal(fake.engine.activated.length, 2, 'what was refused was not activated');
+});
+
+t.test('keys of a partner: scopes, own data only, replaced as a whole, never returned', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  const key = 'a-key-of-the-grocer-1', reader = 'another-key-of-grocer';
+  const partner = { name: 'Grocer', timeZone: 'UTC', currency: 'EUR' };
+  const put = await call(fake, 'PUT', '/v1/partners/grocer', { body: { ...partner, keys: [{ key, scopes: ['post', 'products'] }, { key: reader, scopes: ['read'] }] } });
+  t.match(put, { status: 200, body: partner });
+  t.notMatch(JSON.stringify([put.body, (await call(fake, 'GET', '/v1/partners/grocer')).body, fake.references.set]), /a-key-of|keys/);
+  t.notMatch(Buffer.from(fake.storage.values.get('keys')!).toString(), /a-key-of/, 'only digests at rest');
+  const products = { body: '{"sku":"1"}\n\n{"sku":"2"}\n', type: 'application/x-ndjson' };
+  t.match(await call(fake, 'PUT', '/v1/partners/grocer/products', { ...products, key }), { status: 200, body: { products: 2 } });
+  const zipped = { body: new Uint8Array(gzipSync(products.body)), type: products.type, headers: { 'content-encoding': 'gzip' } };
+  t.match(await call(fake, 'PUT', '/v1/partners/grocer/products', { ...zipped, key }), { status: 200, body: { products: 2 } });
+  t.match(await call(fake, 'PUT', '/v1/partners/other/products', { ...products, key }), { status: 403, body: { type: '/problems/other-partner' } });
+  t.match(await call(fake, 'GET', '/v1/rejected', { key }), { status: 403, body: { type: '/problems/forbidden', detail: /scope read/ } });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: {}, key: reader }), { status: 403, body: { detail: /admin/ } });
+  t.match(await call(fake, 'GET', '/v1/rejected', { key: reader }), { status: 200 });
+  t.match(await call(fake, 'GET', '/v1/rejected?partner=other', { key: reader }), { status: 403 });
+  t.match(await call(fake, 'GET', '/v1/partners/other', { key: reader }), { status: 403 });
+
+  const reopened = await Keys.open(ADMIN_KEY, fake.storage);
+  t.match(reopened.find(key), { partner: 'grocer' }, 'they survive a restart');
+  await call(fake, 'PUT', '/v1/partners/grocer', { body: partner });
+  t.match(await call(fake, 'GET', '/v1/rejected', { key: reader }), { status: 200 }, 'a document without keys leaves them');
+  await call(fake, 'PUT', '/v1/partners/grocer', { body: { ...partner, keys: [] } });
+  t.match(await call(fake, 'GET', '/v1/rejected', { key: reader }), { status: 401 }, 'an empty list takes them away');
+
+  const wrong = { ...partner, keys: [{ key: 'short', scopes: ['pots'] }, { key: ADMIN_KEY, scopes: [], name: 'x' }] };
+  const refused = await call(fake, 'PUT', '/v1/partners/late', { body: wrong });
+  t.match(refused, { status: 422 });
+  t.same((refused.body.errors as { pointer: string }[]).map(({ pointer }) => pointer), ['/keys/0/key', '/keys/0/scopes/0', '/keys/1/name', '/keys/1/key']);
+  t.match(refused.body.errors, { 1: { hint: 'did you mean post?' } });
+  t.match(await call(fake, 'GET', '/v1/partners/late'), { status: 404 }, 'put whole or not at all');
+});
+
+t.test('accounts, cards, entries and rejects', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  await call(fake, 'POST', '/v1/transactions', { body: { id: '1', kind: 'purchase', partner: 'p', card: '77', occurredAt: '2025-01-01T00:00:00Z', currency: 'EUR', total: 500 } });
+  t.match(await call(fake, 'GET', '/v1/cards/77'), { status: 200, body: { account: '0.77', balances: { points: { available: 5, pending: 0, held: 0, debt: 0, lots: [{ points: 5 }] } } } });
+  t.match(await call(fake, 'GET', '/v1/accounts/0.77'), { status: 200 });
+  t.match(await call(fake, 'GET', '/v1/cards/78'), { status: 404 });
+  t.match(await call(fake, 'GET', '/v1/accounts/0.78/entries'), { status: 404 });
+  const entry = { account: '0.77', currency: 'points', points: 5, counter_account: 'issuance:p', kind: 'accrual', rule: 'base', rule_version: 1, funder: 'p', transaction_id: '1', occurred_at: '', posted_at: '' };
+  fake.entries.push({ id: 'a', partner: 'p', ...entry }, { id: 'b', partner: 'q', ...entry });
+  t.match((await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=1')).body, { data: [{ id: 'a' }], has_more: true });
+  t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=0'), { status: 400 });
+  t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=99999'), { status: 400 });
+  t.match(await call(fake, 'GET', '/v1/rejected?reason=nonsense'), { status: 400 });
+  await call(fake, 'PUT', '/v1/partners/q', { body: { name: 'Q', timeZone: 'UTC', currency: 'EUR', keys: [{ key: 'key-of-partner-q-0001', scopes: ['read'] }] } });
+  t.match((await call(fake, 'GET', '/v1/accounts/0.77/entries', { key: 'key-of-partner-q-0001' })).body, { data: [{ id: 'b' }], has_more: false }, 'a partner sees its own');
+});
+
+t.test('accounts are imported row by row', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  const rows = [
+    { card: '1', balances: { points: 120 } },
+    { cards: ['2', '3'], balances: { points: { lots: [{ points: 5, expires: '2030-01-01' }] } } },
+    { card: '4', balances: { points: 1.5 } },
+    { balances: {} },
+    { card: '5', balances: { points: { lots: [{ points: 5, expires: '2030-02-30' }] } } },
+    { card: '6', balanses: {} },
+  ];
+  const { status, body } = await call(fake, 'POST', '/v1/accounts/import', { body: rows.map((row) => JSON.stringify(row)).join('\n'), type: 'application/x-ndjson' });
+  t.equal(status, 200);
+  t.match(body, { accepted: 2, rejected: 4 });
+  t.same((body.items as { pointer: string }[]).map(({ pointer }) => pointer), ['/balances/points', '/card', '/balances/points/lots/0/expires', '/balanses']);
+  t.same(fake.engine.imported.sort(), ['1', '2']);
+});
+
+t.test('a quota is told in headers and ends with 429', async (t) => {
+  const fake = await startFakeGateway({ quotaPerMinute: 2 });
+  t.teardown(() => fake.gateway.close());
+  const answers = [];
+  for (let i = 0; i < 8; i++) answers.push(await call(fake, 'GET', '/v1/rules'));
+  t.match(answers[0]!.headers.get('ratelimit-policy'), '"key";q=2;w=60');
+  const refused = answers.find(({ status }) => status === 429)!;
+  t.match(refused.body, { type: '/problems/quota' });
+  t.ok(Number(refused.headers.get('retry-after')) >= 1);
+});
+
+t.test('the description of the API is complete', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  const { body } = await call(fake, 'GET', '/openapi.json', { key: null });
+  t.match(body, { openapi: '3.1.0', components: { schemas: { Transaction: {}, Rule: {}, Problem: {} } } });
+  const described = Object.values(body.paths as object).flatMap((path) => Object.keys(path as object).filter((method) => method !== 'head'));
+  t.equal(described.length, Object.keys(operations).length, 'each operation is a route and each route an operation');
+  const missing = [...JSON.stringify(body).matchAll(/#\/components\/schemas\/([A-Za-z]+)/g)].filter(([, name]) => !(name! in (body.components as { schemas: object }).schemas));
+  t.same(missing, [], 'every reference leads somewhere');
+  const docs = await fetch(`${fake.gateway.url}/docs`);
+  t.equal(docs.status, 200);
+  t.match(await docs.text(), /swagger/i);
+  for (const code of Object.keys(doorProblems)) t.match(await call(fake, 'GET', `/problems/${code}`), { status: 200, body: { type: `/problems/${code}` } });
+  t.match(await call(fake, 'GET', '/problems/late'), { status: 200, body: { hint: /latenessDays/ } });
+  t.match(await call(fake, 'GET', '/problems/toString'), { status: 404 });
+});
