@@ -78,13 +78,6 @@ export class Reference {
     return this.programs[program]!.firstCurrency;
   }
 
-  /** Ordinals by text, for rare paths; -1: unknown. */
-  currencyOrdinal(id: string, program: number): number {
-    return this.set.currencies.findIndex((currency) => currency.program === program && currency.id === id);
-  }
-  funderOrdinal(id: string): number {
-    return this.set.funders.indexOf(id);
-  }
   /** Ordinal of a rule's id, -1: unknown. */
   ruleOrdinal(program: number, id: string): number {
     this.ruleOrdinals ??= new Map(this.set.ruleIds.map((rule, ordinal) => [`${rule.program} ${rule.id}`, ordinal]));
