@@ -1,8 +1,9 @@
 /**
- * Hashes of bytes, without allocation: Kafka's murmur2, which chooses the partition of an identifier, and MurmurHash3 with 128 bits, for fingerprints of ids and content.
+ * Hashes of bytes, without allocation: Kafka's murmur2, which chooses the partition of an identifier, and MurmurHash3 with 128 bits, for
+ * fingerprints of ids and content.
  *
- * Promises: the partition of a text is the one that Kafka's default partitioner gives it, so other tools' producers agree with ours; the results never change, as
- * they are stored. Neither is meant against an attacker who chooses the bytes.
+ * Promises: the partition of a text is the one that Kafka's default partitioner gives it, so other tools' producers agree with ours; the results
+ * never change, as they are stored. Neither is meant against an attacker who chooses the bytes.
  */
 
 /** Kafka's Utils.murmur2 (org.apache.kafka.common.utils): a signed 32-bit integer, as in Java. */

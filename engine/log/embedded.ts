@@ -2,11 +2,12 @@
  * The log in one LMDB environment, DATA/log, for the engine that needs npm only. Opened and written by the main thread of one process.
  *
  *   database TOPIC/PARTITION   offset → record; the append time lies before the value, as lmdb's version
- *   database "state"           "settings" → { format, partitions, hash } · "position/TOPIC/PARTITION" → offset · "begin/TOPIC/PARTITION" → offset
+ *   database "state"           "settings" → { format, partitions, hash }, "position/TOPIC/PARTITION" → offset, "begin/TOPIC/PARTITION" → offset
  *   database "values"          name → bytes (getValue, putValue)
  *
- * Promises what log.ts asks for, and: offsets have no gaps; the append times of a partition never go backwards, across its topics and across restarts with a clock set
- * back; appends and commits that arrive during a write share the next transaction (group-commit.ts); a second process is refused while the first lives (owner.ts).
+ * Promises what log.ts asks for, and: offsets have no gaps; the append times of a partition never go backwards, across its topics and across restarts
+ * with a clock set back; appends and commits that arrive during a write share the next transaction (group-commit.ts); a second process is refused
+ * while the first lives (owner.ts).
  * After `full` or `failed` it can be read, but written only after it was opened again.
  * Values are not copied on their way in: they must not change, or be transferred, before the promise resolves.
  */
@@ -14,7 +15,9 @@ import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getLastVersion, open, type Database, type RootDatabase } from 'lmdb';
 import { GroupCommit } from './group-commit.js';
-import { LogError, inputTopics, topics, type Append, type Commit, type InputTopic, type Log, type LogBatch, type LogRecord, type Position, type Topic } from './log.js';
+import {
+  LogError, inputTopics, topics, type Append, type Commit, type InputTopic, type Log, type LogBatch, type LogRecord, type Position, type Topic,
+} from './log.js';
 import { own, type Owner } from './owner.js';
 
 export interface EmbeddedLogOptions {
@@ -91,12 +94,15 @@ class EmbeddedLog implements Log {
     this.hash = settings.hash;
     this.writer = new GroupCommit(root, directory, groupBytesMax);
     this.lastAppendMs = new Float64Array(settings.partitions);
-    for (const topic of topics) {
-      this.streams.set(topic, Array.from({ length: settings.partitions }, (_, partition) => this.openStream(topic, partition)));
-    }
+    const openRecords = (topic: Topic, partition: number): Records => root.openDB({ name: `${topic}/${partition}`, encoding: 'binary', useVersions: true });
+    // In one transaction, since each database that is created here would otherwise be synced by itself.
+    const databases = root.transactionSync(() => (
+      topics.map((topic) => Array.from({ length: settings.partitions }, (_, partition) => openRecords(topic, partition)))
+    ));
+    topics.forEach((topic, i) => this.streams.set(topic, databases[i]!.map((records, partition) => this.startStream(topic, partition, records))));
     for (const topic of inputTopics) {
       for (let partition = 0; partition < settings.partitions; partition++) {
-        const name = `position/${topic}/${partition}`;
+        const name = positionName({ topic, partition });
         this.positions.set(name, (state.get(name) as number | undefined) ?? 0);
       }
     }
@@ -203,7 +209,9 @@ class EmbeddedLog implements Log {
 
   async putValue(name: string, value: Uint8Array): Promise<void> {
     // What lmdb refuses later would be refused in the middle of a group.
-    if (name.length === 0 || name.length > NAME_LENGTH_MAX || name.includes('\0')) throw new LogError('failed', `not a name for a value: ${JSON.stringify(name)}`);
+    if (name.length === 0 || name.length > NAME_LENGTH_MAX || name.includes('\0')) {
+      throw new LogError('failed', `a value's name has 1 to ${NAME_LENGTH_MAX} characters and no NUL, unlike ${JSON.stringify(name.slice(0, NAME_LENGTH_MAX))}`);
+    }
     await this.writer.write(value.length, (put) => put(this.values.put(name, value)), () => undefined);
   }
 
@@ -223,8 +231,7 @@ class EmbeddedLog implements Log {
     if (this.closing) throw new LogError('closed', 'the log is closed');
   }
 
-  private openStream(topic: Topic, partition: number): Stream {
-    const records: Records = this.root.openDB<Uint8Array, number>({ name: `${topic}/${partition}`, encoding: 'binary', useVersions: true });
+  private startStream(topic: Topic, partition: number, records: Records): Stream {
     const [first] = records.getKeys({ limit: 1 }), [last] = records.getKeys({ reverse: true, limit: 1 });
     if (first === undefined || last === undefined) return { topic, partition, records, first: 0, begin: 0, end: 0, next: 0 };
     records.getBinaryFast(last);

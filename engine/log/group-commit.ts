@@ -1,13 +1,14 @@
 /**
- * Writes of many callers, one LMDB transaction after the other: while one is written and synced, what arrives waits and goes into the next one, together.
+ * Writes of many callers, one LMDB transaction after the other: while one is written and synced, what arrives waits and goes into the next one,
+ * together.
  *
  *   write()  write()  write()            write() …
  *      │        └────────┴──────┐           │
  *      ▼                        ▼           ▼
  *   [ transaction 1 ── sync ][ transaction 2 ── sync ][ …          each caller hears of it after the sync of its transaction
  *
- * Promises: writes take effect in the order of the calls, each wholly or not at all, and nobody is told before it survives a crash. After a transaction has failed
- * nothing is written any more: what waits and what comes is refused with the same error, since it may build on what was lost.
+ * Promises: writes take effect in the order of the calls, each wholly or not at all, and nobody is told before it survives a crash. After a
+ * transaction has failed nothing is written any more: what waits and what comes is refused with the same error, since it may build on what was lost.
  * The values are not copied here: lmdb's thread reads them while it writes, so they must not change until the promise resolves.
  * Never limits what waits: its callers do.
  */
@@ -33,7 +34,7 @@ export class GroupCommit {
   private running: Promise<void> | undefined;
   private refusal: LogError | undefined;
 
-  /** `groupBytesMax`: lmdb holds the pages of one transaction in memory until it is written, so this bounds that; a single larger write is a group of its own. */
+  /** `groupBytesMax` bounds the pages of a transaction, which lmdb holds in memory until they are written; a single larger write is a group of its own. */
   constructor(private readonly root: RootDatabase, private readonly directory: string, private readonly groupBytesMax: number) {}
 
   /** `issue` calls put for each lmdb operation, returns the result, and must not throw; `bytes` is about what it writes. */
@@ -58,7 +59,7 @@ export class GroupCommit {
   }
 
   private async run(): Promise<void> {
-    await null; // lets what the caller does next join the first group
+    await Promise.resolve(); // lets what the caller does next join the first group
     for (let group = this.nextGroup(); group.length > 0; group = this.nextGroup()) {
       const error = await this.transact(group);
       if (error) {

@@ -1,9 +1,9 @@
 /**
  * Who owns a directory: at most one living process at a time.
  *
- * Node has no file locks, LMDB has: each process that reads an environment holds an operating-system lock on its entry in the table of readers. So the owner keeps a read
- * transaction open in a small environment of its own, and whoever finds the entry of another living process there is refused. The lock dies with its process,
- * however that dies, so nothing is left behind by kill -9 and no process id is ever mistaken for another's.
+ * Node has no file locks, LMDB has: each process that reads an environment holds an operating-system lock for its entry in the table of readers.
+ * So the owner keeps a read transaction open in a small environment of its own, and whoever finds the entry of another living process there is
+ * refused. The lock dies with its process, however that dies, so nothing is left behind by kill -9 and no process id is mistaken for another's.
  *
  * Promises: never two owners. Two processes that start in the same instant may both be refused.
  */

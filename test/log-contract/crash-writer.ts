@@ -1,8 +1,9 @@
 /**
- * A process that is killed in the middle of its work, and what its records must look like: for embedded-crash.test.ts, which starts it as `node crash-writer.js DIRECTORY`.
+ * A process that is killed in the middle of its work, and what its records must look like: for embedded-crash.test.ts, which starts it as
+ * `node crash-writer.js DIRECTORY`.
  *
- * One loop of commits for each partition, all at once. Step n writes the outputs that outputsOf gives to `results` and moves the position of the partition to n + 1;
- * once that is acknowledged, a line with n and the offsets goes to stdout. Now and then it trims.
+ * One loop of commits for each partition, all at once. Step n writes the outputs that outputsOf gives to `results` and moves the position of the
+ * partition to n + 1; once that is acknowledged, a line with n and the offsets goes to stdout. Now and then it trims.
  */
 import { fileURLToPath } from 'node:url';
 import { openEmbeddedLog } from '../../engine/log/embedded.js';
@@ -29,7 +30,7 @@ async function main(directory: string): Promise<void> {
     for (let step = await log.position('commands', partition); ; step++) {
       const offsets = await log.commit({ outputs: outputsOf(partition, step), positions: [{ topic: 'commands', partition, offset: step + 1 }] });
       process.stdout.write(`${JSON.stringify({ partition, step, offsets } satisfies Acknowledged)}\n`);
-      if (step % 64 === 63) await log.trim('results', partition, Math.max(0, offsets[0]! - 100));
+      if (step % 16 === 15) await log.trim('results', partition, Math.max(0, offsets[0]! - 40));
     }
   }));
 }

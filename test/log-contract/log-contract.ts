@@ -5,7 +5,7 @@
  * Offsets are only asked to grow: Kafka's have gaps.
  */
 import type t from 'tap';
-import { LogError, type Append, type Log, type LogRecord, type Topic } from '../../engine/log/log.js';
+import type { Append, Log, LogError, LogRecord, Topic } from '../../engine/log/log.js';
 
 type Test = Pick<typeof t, 'test' | 'equal' | 'same' | 'ok' | 'rejects' | 'match' | 'teardown' | 'pass'>;
 
@@ -239,7 +239,8 @@ export function logContract(t: Test, implementation: LogImplementation): void {
   });
 
   check('a step for a partition that does not exist is refused, wholly', async (t, log) => {
-    await rejectsWith(t, log.append([{ topic: 'commands', partition: 0, value: bytes('x') }, { topic: 'commands', partition: 2, value: bytes('y') }]), 'failed', 'append');
+    const value = bytes('x');
+    await rejectsWith(t, log.append([{ topic: 'commands', partition: 0, value }, { topic: 'commands', partition: 2, value }]), 'failed', 'append');
     await rejectsWith(t, log.commit({ outputs: [], positions: [{ topic: 'commands', partition: -1, offset: 1 }] }), 'failed', 'commit');
     await rejectsWith(t, log.read('commands', 2, 0, 1), 'failed', 'read');
     t.same(await log.bounds('commands', 0), { begin: 0, end: 0 });
