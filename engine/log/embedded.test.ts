@@ -30,8 +30,8 @@ t.test('without a number of partitions it takes the stored one, or 8', async (t)
     await log.close();
   }
   await t.rejects(openEmbeddedLog({ directory, partitions: 4 }), { code: 'failed', message: /created with partitions 8, not 4/ });
-  await t.rejects(openEmbeddedLog({ directory: temporary(), partitions: 0 }), { code: 'failed', message: /must be 1 to 256/ });
-  await t.rejects(openEmbeddedLog({ directory: temporary(), partitions: 1.5 }), { code: 'failed' });
+  await t.rejects(openEmbeddedLog({ directory, partitions: 0 }), { code: 'failed', message: /must be 1 to 256/ });
+  await t.rejects(openEmbeddedLog({ directory, partitions: 1.5 }), { code: 'failed' });
 });
 
 t.test('offsets have no gaps, and a name that lmdb would refuse does not disturb the others of its group', async (t) => {
