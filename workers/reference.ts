@@ -66,18 +66,18 @@ export class Reference {
   programOrdinal(bytes: Uint8Array, start: number, length: number): number {
     return this.programTable.find(bytes, start, length);
   }
-  /** -1: unknown. Rare paths only: they go through the list. */
-  currencyOrdinal(id: string, program: number): number {
-    return this.set.currencies.findIndex((currency) => currency.id === id && currency.program === program);
-  }
-  funderOrdinal(id: string): number {
-    return this.set.funders.indexOf(id);
-  }
   /** Ordinal of the currency of awards that name none. */
   firstCurrency(program: number): number {
     return this.programs[program]!.firstCurrency;
   }
 
+  /** Ordinals by text, for rare paths; -1: unknown. */
+  currencyOrdinal(id: string, program: number): number {
+    return this.set.currencies.findIndex((currency) => currency.program === program && currency.id === id);
+  }
+  funderOrdinal(id: string): number {
+    return this.set.funders.indexOf(id);
+  }
   /** Ordinal of a rule's id, -1: unknown. */
   ruleOrdinal(program: number, id: string): number {
     this.ruleOrdinals ??= new Map(this.set.ruleIds.map((rule, ordinal) => [`${rule.program} ${rule.id}`, ordinal]));
