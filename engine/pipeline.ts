@@ -19,6 +19,7 @@ import { EngineError, type AccountView, type Engine, type Envelope, type ReadyCh
 import type { Logger } from './logger.js';
 import { LogError, type Append, type Log } from './log/log.js';
 import { PartitionFlow } from './partition-flow.js';
+import { loadReferences, saveReference, type Published } from './reference-storage.js';
 import { Requests } from './requests.js';
 import { restorePartition } from './restore.js';
 import type { Shards } from './shards.js';
@@ -38,8 +39,6 @@ export interface PipelineOptions {
   /** For each partition: where its state lives and how much of it may be in memory. */
   open: Omit<OpenTask, 'type' | 'partition' | 'epoch' | 'directory'>;
   stateDirectory(partition: number): string;
-  /** Reference sets that partitions may stand at or come to, oldest first, with products of the newest. */
-  references: { sets: ReferenceSet[]; products: Map<number, Uint8Array> };
   /** Waits until the sink has delivered what is committed. */
   sinkCaughtUp(timeoutMs: number): Promise<boolean>;
   /** After each commit: for the sink and the counters. */
@@ -52,8 +51,8 @@ export class Pipeline implements Engine {
   private readonly committer: Committer;
   private readonly located: WaitingReturnsLocator;
   private readonly activations: { version: number; partitions: Set<number>; resolve(): void; reject(error: Error): void }[] = [];
-  private readonly sets: ReferenceSet[];
-  private readonly products: Map<number, Uint8Array>;
+  /** Reference sets that partitions may stand at or come to, oldest first. */
+  private published: Published[] = [];
   private readonly lastTickMs: number[];
   private readonly restoring = new Set<number>();
   private failure: string | undefined;
@@ -68,15 +67,14 @@ export class Pipeline implements Engine {
   constructor(private readonly options: PipelineOptions) {
     this.committer = new Committer(options.log, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
     this.located = new WaitingReturnsLocator({ find: (partner, id) => this.locate(partner, id, 'purchase'), append: (records) => this.append(records), logger: options.logger });
-    this.sets = [...options.references.sets];
-    this.products = new Map(options.references.products);
     this.lastTickMs = Array.from({ length: options.log.partitions }, () => 0);
   }
 
   async start(): Promise<void> {
     const { log } = this.options;
-    for (let shard = 0; shard < this.options.shards.count; shard++) await this.teach(shard);
     const restored = await Promise.all(Array.from({ length: log.partitions }, (_, partition) => this.restore(partition)));
+    this.published = await loadReferences(log, Math.min(...restored.map(({ status }) => status.reference)));
+    for (let shard = 0; shard < this.options.shards.count; shard++) await this.teach(shard);
     this.endListening = log.onAppend((topic, partition) => this.flows[partition]?.appended(topic));
     for (const [partition, state] of restored.entries()) {
       const flow = new PartitionFlow({
@@ -150,8 +148,8 @@ export class Pipeline implements Engine {
   }
   async activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void> {
     this.available();
-    this.sets.push(set);
-    for (const [partner, content] of products) this.products.set(partner, content);
+    await saveReference(this.options.log, { set, products });
+    this.published.push({ set, products });
     for (let shard = 0; shard < this.options.shards.count; shard++) await this.options.shards.runOn(shard, { type: 'reference', set, products: [...products] });
     const partitions = Array.from({ length: this.partitions }, (_, partition) => partition);
     const passed = new Promise<void>((resolve, reject) => this.activations.push({ version: set.version, partitions: new Set(partitions), resolve, reject }));
@@ -160,6 +158,10 @@ export class Pipeline implements Engine {
   }
   sinkCaughtUp(timeoutMs: number): Promise<boolean> {
     return this.options.sinkCaughtUp(timeoutMs);
+  }
+  /** The newest reference set; what it was when the engine started, for whoever goes on from it. */
+  get reference(): ReferenceSet {
+    return this.published.at(-1)!.set;
   }
   checks(): ReadyCheck[] {
     return [
@@ -297,7 +299,7 @@ export class Pipeline implements Engine {
   }
   /** Gives a shard the reference sets it may come across. */
   private async teach(shard: number): Promise<void> {
-    for (const [i, set] of this.sets.entries()) await this.options.shards.runOn(shard, { type: 'reference', set, products: i === 0 ? [...this.products] : [] });
+    for (const { set, products } of this.published) await this.options.shards.runOn(shard, { type: 'reference', set, products: [...products] });
   }
   /** Writes everything that is dirty, so that the next start has nothing to replay. */
   private async checkpoint(flow: PartitionFlow, partition: number): Promise<void> {

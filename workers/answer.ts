@@ -34,7 +34,6 @@ export function balancesOf(state: PartitionState, reference: Reference, ordinal:
 /** Answer for the transaction in the context, right after its decision. */
 export function answerOf(c: Context, ordinal: number): string {
   const { transaction: t, awards, reference, state } = c;
-  const sign = t.kind === Kind.return ? -1 : 1;
   const first = t.programOrdinal < 0 ? -1 : reference.firstCurrency(t.programOrdinal);
   let points = 0;
   const given = [];
@@ -44,24 +43,21 @@ export function answerOf(c: Context, ordinal: number): string {
     const { document } = reference.set.rules[awards.rule[i]!]!;
     const lines = [];
     for (let j = awards.shareStart[i]!, end = j + awards.shareCount[i]!; j < end; j++) {
-      if (t.lineCount > 0) lines.push({ line: t.lineNumber[awards.shareLine[j]!]!, points: sign * awards.sharePoints[j]! });
+      if (t.lineCount > 0) lines.push({ line: t.lineNumber[awards.shareLine[j]!]!, points: awards.sharePoints[j]! });
     }
-    given.push({ rule: document.id, version: document.version, currency: reference.set.currencies[awards.currency[i]!]!.id, points: sign * awards.points[i]!, lines });
+    given.push({ rule: document.id, version: document.version, currency: reference.set.currencies[awards.currency[i]!]!.id, points: awards.points[i]!, lines });
   }
   return JSON.stringify({
     status: 'processed', partner: t.string(Text.partner), id: t.string(Text.id), kind: t.kind === Kind.return ? 'return' : 'purchase',
-    account: ordinal < 0 ? null : accountText(state, ordinal), points: sign * points + 0, awards: given, balances: ordinal < 0 ? {} : balancesOf(state, reference, ordinal),
+    account: ordinal < 0 ? null : accountText(state, ordinal), points, awards: given, balances: ordinal < 0 ? {} : balancesOf(state, reference, ordinal),
   });
 }
 
 /** The same for a transaction that was decided earlier, from its fact. */
 export function answerFromFact(fact: FactRecord, status: 'processed' | 'duplicate', balances: Record<string, Balance>): string {
-  const sign = fact.kind === 'return' ? -1 : 1;
   return JSON.stringify({
-    status, partner: fact.partner, id: fact.id, kind: fact.kind, account: fact.account === '' ? null : fact.account, points: sign * Math.abs(fact.points) + 0,
-    awards: fact.awards.filter(({ points }) => points !== 0).map(({ rule, version, currency, points, shares }) => ({
-      rule, version, currency, points: sign * Math.abs(points), lines: fact.lines.length === 0 ? [] : shares.map((share) => ({ line: share.line, points: sign * Math.abs(share.points) })),
-    })),
+    status, partner: fact.partner, id: fact.id, kind: fact.kind, account: fact.account === '' ? null : fact.account, points: fact.points,
+    awards: fact.awards.filter(({ points }) => points !== 0).map(({ rule, version, currency, points, shares }) => ({ rule, version, currency, points, lines: fact.lines.length === 0 ? [] : shares })),
     balances,
   });
 }

@@ -178,13 +178,13 @@ function moveCounters(c: Context, fact: FactRecord, award: FactRecord['awards'][
   }
 }
 
-/** The reversal among the awards of the return's own fact (negative by its sign); returns its number there. */
+/** The reversal among the awards of the return's own fact, negative; returns its number there. */
 function recordAward(c: Context, award: FactRecord['awards'][number], points: number, returned: ReturnedLine[]): number {
   const { awards, transaction: t } = c;
   const number = awards.count++;
   awards.rule[number] = award.ruleIndex;
   awards.currency[number] = c.reference.currencyOrdinal(award.currency, t.programOrdinal);
-  awards.points[number] = points;
+  awards.points[number] = -points;
   awards.input[number] = 0;
   awards.milestones[number] = 0;
   awards.period[number] = 0;
@@ -196,7 +196,7 @@ function recordAward(c: Context, award: FactRecord['awards'][number], points: nu
   const shares = split(points, weights);
   lines.forEach(({ line }, i) => {
     const index = t.lineNumber.subarray(0, t.lineCount).indexOf(line);
-    if (index >= 0) awards.addShare(index, shares[i]!);
+    if (index >= 0) awards.addShare(index, -shares[i]!);
   });
   awards.shareCount[number] = awards.shareTotal - awards.shareStart[number];
   return number;

@@ -1,0 +1,36 @@
+/** What was refused, read from the dead letters: partition by partition in the order in which it was kept; an id says where it stands (`partition.offset`). */
+import { unpack } from 'msgpackr';
+import { reasons, type Rejected } from '../schemas/reasons.js';
+import type { QueryRejected, RejectedItem } from './gateway/context.js';
+import type { Log } from './log/log.js';
+
+const READ_BYTES = 2 ** 20;
+
+export function queryRejectedOf(log: Log): QueryRejected {
+  return async ({ partner, reason }, { limit, startingAfter }) => {
+    const [, fromPartition = '0', after] = /^(\d+)\.(\d+)$/.exec(startingAfter ?? '') ?? [];
+    const data: RejectedItem[] = [];
+    for (let partition = Number(fromPartition); partition < log.partitions; partition++) {
+      let offset = after !== undefined && partition === Number(fromPartition) ? Number(after) + 1 : 0;
+      for (;;) {
+        const { records, nextOffset } = await log.read('dead-letters', partition, offset, READ_BYTES);
+        if (records.length === 0) break;
+        for (const record of records) {
+          const rejected = unpack(record.value) as Rejected;
+          if ((partner !== undefined && rejected.partner !== partner) || (reason !== undefined && rejected.reason !== reason)) continue;
+          if (data.length === limit) return { data, has_more: true };
+          data.push(itemOf(`${partition}.${record.offset}`, rejected));
+        }
+        offset = nextOffset;
+      }
+    }
+    return { data, has_more: false };
+  };
+}
+
+function itemOf(id: string, { partner, id: transaction, kind, reason, pointer, detail, rejectedAtMs, input }: Rejected): RejectedItem {
+  return {
+    id, partner, transaction_id: transaction, kind, reason, hint: reasons[reason]?.hint ?? '', rejected_at: new Date(rejectedAtMs).toISOString(),
+    ...(pointer === undefined ? {} : { pointer }), ...(detail === undefined ? {} : { detail }), ...(input === undefined ? {} : { input }),
+  };
+}

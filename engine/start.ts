@@ -1,0 +1,74 @@
+/**
+ * Starts the engine from its settings: log → shards and pipeline (restored) → analytics and sink. Stops in the opposite order. What is not here is a door: the gateway and the
+ * metrics port are opened by who calls this (commands/serve.ts).
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { startAnalytics, type Analytics } from './analytics.js';
+import type { Config } from './config.js';
+import { observeEngine } from './engine-metrics.js';
+import { openEmbeddedLog } from './log/embedded.js';
+import type { Log } from './log/log.js';
+import type { Logger } from './logger.js';
+import type { Metrics } from './metrics.js';
+import { Pipeline } from './pipeline.js';
+import { ReferenceStore } from './reference.js';
+import { Shards } from './shards.js';
+
+/** Bytes of effects that a shard applies in a second at recovery, cautiously (docs/decisions/008-state.md); what paces the checkpoints. */
+const REPLAY_BYTES_PER_SECOND = 40 * 2 ** 20;
+/** Of the memory for accounts, what goes to the facts of recent batches, for returns. */
+const FACT_CACHE_SHARE = 0.15;
+
+export interface RunningEngine {
+  engine: Pipeline;
+  references: ReferenceStore;
+  log: Log;
+  shards: Shards;
+  /** Undefined with clickhouse=off. */
+  analytics: Analytics | undefined;
+  stop(): Promise<void>;
+}
+
+export async function startEngine(config: Config, logger: Logger, metrics: Metrics): Promise<RunningEngine> {
+  mkdirSync(config.data, { recursive: true });
+  const log = await openEmbeddedLog({ directory: config.data, ...(config.partitions > 0 ? { partitions: config.partitions } : {}) });
+  const shards = new Shards({ count: Math.min(log.partitions, config.shards || availableParallelism()), entry: new URL('../workers/worker.js', import.meta.url) });
+  let analytics: Analytics | undefined;
+  const observe = observeEngine(metrics);
+  const pipeline = new Pipeline({
+    log, shards, logger, gateway: randomUUID(), batchBytesMax: config.batchBytesMax, lagBytesMax: config.lagBytesMax,
+    open: {
+      partitions: log.partitions,
+      cacheBytesMax: Math.floor((config.cacheBytesMax * (1 - FACT_CACHE_SHARE)) / log.partitions),
+      factCacheBytesMax: Math.floor((config.cacheBytesMax * FACT_CACHE_SHARE) / log.partitions),
+      debtBytesMax: Math.floor((config.replaySecondsMax * REPLAY_BYTES_PER_SECOND * shards.count) / log.partitions),
+    },
+    stateDirectory: (partition) => join(config.data, 'state', String(partition)),
+    sinkCaughtUp: (timeoutMs) => analytics?.caughtUp(timeoutMs) ?? Promise.resolve(false),
+    onCommitted: (results, milliseconds) => {
+      observe.committed(results, milliseconds);
+      analytics?.committed(results);
+    },
+  });
+  try {
+    await pipeline.start();
+    const references = new ReferenceStore(pipeline.reference);
+    if (config.clickhouse !== 'off') analytics = await startAnalytics({ config, logger, metrics, log, pipeline });
+    observe.watch({ pipeline, log, shards, analytics });
+    return {
+      engine: pipeline, references, log, shards, analytics,
+      async stop() {
+        await pipeline.stop();
+        await analytics?.stop();
+        await log.close();
+      },
+    };
+  } catch (error) {
+    await shards.close();
+    await log.close();
+    throw error;
+  }
+}
