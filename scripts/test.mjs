@@ -1,41 +1,57 @@
 /**
- * Runs what has to be true before a change is merged: types (the build that scripts/install.mjs did just before), lint, then the tests with tap on the compiled files.
+ * Runs what has to be true before a change is merged: types (the build that scripts/install.mjs did just before), lint, then the tests (tap, on the compiled files).
  *
  *   npm test                      everything but files named *.nightly.test.ts
  *   npm test -- ledger gateway    only the test files whose path contains one of these words; no lint
  *   npm run test:nightly          everything, with NIGHTLY=1 (tests use it to try more seeds)
  *
- * Prints one line for each file, the details of what failed, and as its last line `N passed, N failed`, which counts assertions (a crashed or empty file counts as one that
- * failed; lint counts as one). A `todo` fails. A skipped test prints its reason, and fails when POINTSTREAM_REQUIRE (names, separated by commas) has a name that the reason
- * contains: so a build machine can insist on optional parts, for example POINTSTREAM_REQUIRE=chdb.
+ * Prints one line for each file, the details of what failed, and as its last line `N passed, N failed`, which counts assertions; lint counts as one, and so does whatever else is
+ * wrong with a file: it crashed, asserted nothing, took too long, left a process running, has a `todo`. A skipped test prints its reason, and fails when POINTSTREAM_REQUIRE
+ * (names, separated by commas) has a name that the reason contains: so a build machine insists on optional parts, for example POINTSTREAM_REQUIRE=chdb.
+ *
+ * Files run by plain node, two at a time, and not by the command `tap`: its loaders cost a second of CPU a file and get into every worker thread and child, and after a file
+ * that takes too long it leaves out others.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+
+const FILES_AT_ONCE = 2;
+const OUTPUT_BYTES_MAX = 16 * 2 ** 20;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const nightly = process.argv.includes('--nightly');
+const secondsMax = nightly ? 3600 : 180;
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const required = (process.env.POINTSTREAM_REQUIRE ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
-
 const counts = { passed: 0, failed: 0 };
+const running = new Set();
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, () => {
+    for (const child of running) endGroup(child);
+    process.exit(1);
+  });
+}
 if (words.length === 0) lint();
-const testFiles = findTests();
-if (testFiles.length === 0) fail('no test file fits');
-else await runTests(testFiles);
+const files = findTests();
+if (files.length === 0) fail('no test file fits');
+await Promise.all(Array.from({ length: FILES_AT_ONCE }, async () => {
+  for (let file = files.shift(); file !== undefined; file = files.shift()) report(file, await run(file));
+}));
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
 
 function lint() {
-  const begun = Date.now();
+  const begunMs = Date.now();
   const { status } = spawnSync(process.execPath, [join(root, 'node_modules/eslint/bin/eslint.js'), '.'], { cwd: root, stdio: ['ignore', 1, 2] });
-  if (status === 0) pass('lint', begun);
-  else fail('lint');
+  if (status !== 0) return fail('lint');
+  counts.passed++;
+  console.log(`ok    lint  ${((Date.now() - begunMs) / 1000).toFixed(1)} s`);
 }
 
-/** Compiled test files, the largest first: a long one that starts last would run alone at the end. */
+/** Compiled test files; those that cross folders first, then the largest: a long one that starts last would run alone at the end. */
 function findTests() {
   return readdirSync(join(root, 'dist'), { recursive: true })
     .filter((file) => file.endsWith('.test.js') && (nightly || !file.endsWith('.nightly.test.js')))
@@ -45,56 +61,69 @@ function findTests() {
     .map(({ file }) => file);
 }
 
-async function runTests(files) {
-  const tap = spawn(process.execPath, [join(root, 'node_modules/tap/dist/esm/run.mjs'), '--disable-coverage', '--reporter=tap', '--allow-empty-coverage', ...files], {
-    cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: nightly ? { ...process.env, NIGHTLY: '1' } : process.env, detached: true,
-  });
-  // A process group of its own: whatever a failing test left running ends with it, and can't keep our output open.
-  const end = () => {
-    try {
-      process.kill(-tap.pid, 'SIGKILL');
-    } catch (error) {
-      if (error.code !== 'ESRCH') throw error;
-    }
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => { end(); process.exit(1); });
-  const ended = new Promise((resolve) => tap.once('exit', (code) => { end(); resolve(code); }));
-  let block = [], totals;
-  for await (const line of createInterface({ input: tap.stdout })) {
-    // Only what stands at the left margin belongs to tap's own run; a file's own lines are indented below its "# Subtest".
-    const file = /^(not )?ok \d+ - (.*?)(?: # time=([\d.]+)ms)?$/.exec(line);
-    const total = /^# \{ (total: .*) \}$/.exec(line);
-    if (file) {
-      console.log(`${file[1] ? 'FAIL' : 'ok  '}  ${file[2]}${file[3] ? `  ${(Number(file[3]) / 1000).toFixed(1)} s` : ''}`);
-      if (file[1]) console.log(block.join('\n'));
-      block = [];
-    } else if (total) {
-      totals = Object.fromEntries(total[1].split(', ').map((part) => part.split(': ')));
-    } else {
-      block.push(line);
-      exception(line);
-    }
+/** Runs one file in a process group of its own, so that everything it started can be found and ended. */
+function run(file) {
+  const begunMs = Date.now();
+  const environment = { ...process.env, TAP_TIMEOUT: String(secondsMax - 5), ...(nightly ? { NIGHTLY: '1' } : {}) };
+  const child = spawn(process.execPath, ['--enable-source-maps', file], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: environment, detached: true });
+  running.add(child);
+  const output = [];
+  let bytes = 0, tookTooLong = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      bytes += chunk.length;
+      if (bytes <= OUTPUT_BYTES_MAX) output.push(chunk);
+    });
   }
-  const status = await ended;
-  counts.passed += Number(totals?.pass ?? 0);
-  counts.failed += Number(totals?.fail ?? 0);
-  if (!totals) fail('tap ended without its totals');
-  else if (status !== 0 && counts.failed === 0) fail(`tap ended with ${status}`);
+  const deadline = setTimeout(() => {
+    tookTooLong = true;
+    endGroup(child);
+  }, secondsMax * 1000);
+  return new Promise((resolve) => {
+    let leftRunning = false;
+    child.once('exit', () => {
+      leftRunning = endGroup(child);
+    });
+    child.once('close', (code, signal) => {
+      clearTimeout(deadline);
+      running.delete(child);
+      resolve({ code, signal, tookTooLong, leftRunning: leftRunning && !tookTooLong, lines: Buffer.concat(output).toString().split('\n'), seconds: (Date.now() - begunMs) / 1000 });
+    });
+  });
 }
 
-/** Skips and todos, inside files: said aloud, and failed where they may not be. */
-function exception(line) {
-  const found = /^\s*(?:not )?ok \d+ - (.*?) # (SKIP|TODO)\b ?(.*)$/i.exec(line);
-  if (!found) return;
-  const [, name, what, reason] = found;
-  if (what.toUpperCase() === 'TODO') fail(`todo: ${name}`);
-  else if (required.some((part) => reason.includes(part))) fail(`skipped although POINTSTREAM_REQUIRE asks for it: ${name} (${reason})`);
-  else console.log(`skip  ${name}: ${reason || 'no reason given'}`);
+/** True when there was somebody to end. */
+function endGroup(child) {
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+    return true;
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+    return false;
+  }
 }
 
-function pass(what, begunMs) {
-  counts.passed++;
-  console.log(`ok    ${what}  ${((Date.now() - begunMs) / 1000).toFixed(1)} s`);
+function report(file, { code, signal, tookTooLong, leftRunning, lines, seconds }) {
+  // tap's own totals: the assertions of all depths, without those points that only sum up a subtest.
+  const totals = lines.map((line) => /^# \{ (total: .*) \}$/.exec(line)?.[1]).findLast((found) => found !== undefined);
+  const { pass = 0, fail: failed = 0, todo = 0 } = Object.fromEntries((totals ?? '').split(', ').map((part) => part.split(': ')));
+  counts.passed += Number(pass);
+  counts.failed += Number(failed);
+  const wrong = [];
+  if (tookTooLong) wrong.push(`took longer than ${secondsMax} s`);
+  else if (totals === undefined) wrong.push(`ended (${signal ?? code}) without having asserted anything`);
+  else if (code !== 0 && Number(failed) === 0) wrong.push(`ended with ${signal ?? code}`);
+  if (leftRunning) wrong.push('left a process running');
+  if (Number(todo) > 0) wrong.push('has a todo');
+  for (const [, name, reason] of lines.map((line) => /^\s*ok \d+ - (.*?) # SKIP ?(.*)$/i.exec(line)).filter((found) => found !== null)) {
+    if (required.some((part) => reason.includes(part))) wrong.push(`skipped ${name} (${reason}), but POINTSTREAM_REQUIRE asks for it`);
+    else console.log(`skip  ${name}: ${reason || 'no reason given'}`);
+  }
+  const well = wrong.length === 0 && Number(failed) === 0;
+  console.log(`${well ? 'ok  ' : 'FAIL'}  ${file}  ${pass} passed${Number(failed) > 0 ? `, ${failed} failed` : ''}  ${seconds.toFixed(1)} s`);
+  if (well) return;
+  console.log(lines.filter((line) => !/^\s*(ok \d+ |\d+\.\.\d+$|# time=|$)/.test(line)).join('\n'));
+  for (const what of wrong) fail(`${file} ${what}`);
 }
 
 function fail(what) {
