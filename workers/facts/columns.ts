@@ -19,14 +19,30 @@ export class Integers {
   private largest = 0;
 
   clear(): void {
-    this.count = this.smallest = this.largest = 0;
+    this.count = 0;
   }
   push(value: number): void {
     const i = this.count++;
-    if (i === this.values.length) this.grow();
+    if (i === this.values.length) this.grow(i + 1);
     this.values[i] = value;
-    if (value > this.largest) this.largest = value;
-    else if (value < this.smallest) this.smallest = value;
+  }
+  /** Adds `count` values, which the caller writes into the array that it gets, from the old count on. */
+  room(count: number): Float64Array {
+    this.count += count;
+    if (this.count > this.values.length) this.grow(this.count);
+    return this.values;
+  }
+  /** Finds out how wide the values are; before `isDefault`, `type` and `write`. */
+  measure(): void {
+    const { count, values } = this;
+    let smallest = 0, largest = 0;
+    for (let i = 0; i < count; i++) {
+      const value = values[i]!;
+      if (value > largest) largest = value;
+      else if (value < smallest) smallest = value;
+    }
+    this.smallest = smallest;
+    this.largest = largest;
   }
   get isDefault(): boolean {
     return this.smallest === 0 && this.largest === 0;
@@ -81,8 +97,8 @@ export class Integers {
     for (let i = 0; i < count; i++) bytes[at++] = values[i]! | 0;
     out.length = at;
   }
-  private grow(): void {
-    const values = new Float64Array(this.values.length * 2);
+  private grow(least: number): void {
+    const values = new Float64Array(Math.max(this.values.length * 2, least));
     values.set(this.values);
     this.values = values;
   }
@@ -123,6 +139,7 @@ export class Texts {
     this.length = at;
     this.count++;
   }
+  measure(): void { /* texts know */ }
   /** Nothing but empty texts: a byte for each. */
   get isDefault(): boolean {
     return this.length === this.count;
@@ -170,6 +187,7 @@ export class Names {
     this.dictionary.push(source, start, length);
     return this.dictionary.count - 1;
   }
+  measure(): void { /* names know */ }
   get isDefault(): boolean {
     return this.dictionary.count === 1;
   }
@@ -206,7 +224,8 @@ export class Lists<C extends Record<string, ElementColumn>> {
   readonly columns: { [K in keyof C]: ElementOf<C[K]> };
   private readonly elements: [name: string, column: Integers | Texts | Names][];
   private readonly ends = new Integers();
-  private total = 0;
+  /** Elements of all rows so far: the place of the next one. */
+  total = 0;
 
   constructor(column: { columns: C }) {
     this.columns = Object.fromEntries(Object.entries(column.columns).map(([name, { form }]) => [name, form === 'integer' ? new Integers() : form === 'text' ? new Texts() : new Names()])) as typeof this.columns;
@@ -220,6 +239,9 @@ export class Lists<C extends Record<string, ElementColumn>> {
   /** The row has `length` elements, whose values have been added. */
   endRow(length: number): void {
     this.ends.push(this.total += length);
+  }
+  measure(): void {
+    for (const [, column] of this.elements) column.measure();
   }
   get isDefault(): boolean {
     return this.total === 0;
@@ -255,6 +277,7 @@ export function createColumns<T extends Record<string, FactColumn>>(table: T): {
 
 /** A block of Native: the number of columns and rows, then each column with its name and type. */
 export function writeBlock(out: NativeWriter, columns: readonly (readonly [name: string, column: BlockColumn])[], rows: number): void {
+  for (const [, column] of columns) column.measure();
   const filled = columns.filter(([, column]) => !column.isDefault);
   out.varint(filled.length);
   out.varint(rows);
