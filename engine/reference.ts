@@ -117,9 +117,8 @@ export class ReferenceStore {
     refuseIf(checkRuleSet(document));
     const { rules: written } = document as { rules: unknown[] };
     refuseIf(firstOf(written, (rule, i) => checkStructure(rule, `/rules/${i}`)));
-    const rules = structuredClone(written) as RuleDocument[], byKey = grouped(rules), names = new Names();
-    const { set } = this;
-    refuseIf(firstOf(rules, (rule, i) => [...checkRule(rule, `/rules/${i}`, { set, rules: byKey, names }), ...twice(rules, byKey, rule, i)]));
+    const rules = structuredClone(written) as RuleDocument[], byKey = grouped(rules), { set } = this, world = { set, rules: byKey, names: new Names(), partners: new Map() };
+    refuseIf(firstOf(rules, (rule, i) => [...checkRule(rule, `/rules/${i}`, world), ...twice(rules, byKey, rule, i)]));
     return rules;
   }
 

@@ -54,6 +54,10 @@ export class AwardSet {
     this.shareLine[i] = line;
     this.sharePoints[i] = points;
   }
+  /** Makes room for `count` shares more, to be written by the caller from `shareTotal` on. */
+  reserveShares(count: number): void {
+    while (this.shareTotal + count > this.shareLine.length) this.growShares();
+  }
   private growShares(): void {
     const line = new Int32Array(this.shareLine.length * 2), points = new Float64Array(this.shareLine.length * 2);
     line.set(this.shareLine);

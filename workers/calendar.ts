@@ -9,8 +9,6 @@ const MINUTE_MS = 60_000, WEEK_MINUTES = 7 * 1440;
 
 /** Weeks start on Monday; 1970-01-01 was a Thursday. */
 export const weekOfDay = (day: number): number => Math.floor((day + 3) / 7);
-/** 0 Monday … 6 Sunday. */
-export const weekdayOfDay = (day: number): number => (((day + 3) % 7) + 7) % 7;
 
 /** year × 12 + month - 1 (Howard Hinnant, chrono-compatible low-level date algorithms, civil_from_days). */
 export function monthOfDay(day: number): number {

@@ -44,7 +44,7 @@ const within = (pointer: string, found: Problem, names: readonly string[]): Prob
 const hasFewPlaces = (value: number): boolean => /^\d+(\.\d{1,6})?$/.test(String(value));
 
 /** What the other rules of the same PUT and the reference set must have. */
-export interface RuleWorld { set: ReferenceSet; /** Rules of the PUT by program and id. */ rules: ReadonlyMap<string, readonly RuleDocument[]>; /** For conditions; thrown away. */ names: Names }
+export interface RuleWorld { set: ReferenceSet; /** Rules of the PUT by program and id. */ rules: ReadonlyMap<string, readonly RuleDocument[]>; /** For conditions; thrown away. */ names: Names; /** Ids of partners by program, filled as they are asked for. */ partners: Map<number, ReadonlySet<string>> }
 export const ruleKey = (program: string, id: string): string => `${program} ${id}`;
 
 /** Everything that is wrong with a rule whose structure is right. */
@@ -53,7 +53,7 @@ export function checkRule(rule: RuleDocument, pointer: string, world: RuleWorld)
   if (program < 0) return [unknownName(`${pointer}/program`, 'program', programOf(rule), set.programs.map(({ id }) => id))];
   return [
     ...checkTimes(rule, pointer, set.programs[program]!.document.timeZone),
-    ...checkScope(rule, pointer, set, program),
+    ...checkScope(rule, pointer, world, program),
     ...checkCondition(rule.condition, 'transaction', `${pointer}/condition`, world.names),
     ...checkCondition(rule.lines?.condition, 'line', `${pointer}/lines/condition`, world.names),
     ...checkLines(rule, pointer),
@@ -86,9 +86,10 @@ export function validity({ validFrom, validTo }: RuleDocument, zone: string): { 
   return { fromMs: ms(validFrom, -ALWAYS_MS), toMs: ms(validTo, ALWAYS_MS) };
 }
 
-function checkScope({ scope }: RuleDocument, pointer: string, set: ReferenceSet, program: number): Problem[] {
+function checkScope({ scope }: RuleDocument, pointer: string, { set, partners }: RuleWorld, program: number): Problem[] {
   if (scope?.partners === undefined) return [];
-  const known = new Set(set.partners.filter((partner) => partner.program === program).map(({ id }) => id));
+  const known = partners.get(program) ?? new Set(set.partners.filter((partner) => partner.program === program).map(({ id }) => id));
+  partners.set(program, known);
   return scope.partners.flatMap((id, i) =>
     known.has(id) ? [] : [unknownName(`${pointer}/scope/partners/${i}`, 'partner', id, [...known], `Partners of program ${set.programs[program]!.id} only; PUT the partner first.`)]);
 }

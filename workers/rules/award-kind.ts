@@ -35,6 +35,6 @@ export interface AwardKind<A extends Award = Award> {
 export type AwardOf<K extends Award['kind']> = Extract<Award, { kind: K }>;
 
 /** Terms of a kind whose rate does not depend on the money. */
-export function termsOf(rate: Fraction, more: Partial<Omit<AwardTerms, 'rates'>> = {}): AwardTerms {
-  return { rates: Array.from({ length: MONEY_EXPONENT_MAX + 1 }, () => rate), step: 1, period: 0, repeat: false, ...more };
+export function termsOf(rate: Fraction, step = 1, period = 0, repeat = false): AwardTerms {
+  return { rates: Array.from({ length: MONEY_EXPONENT_MAX + 1 }, () => rate), step, period, repeat };
 }

@@ -32,7 +32,9 @@ export class CompiledRule {
   readonly matcher: LineMatcher | undefined;
   readonly kind: AwardKind;
   readonly terms: AwardTerms;
-  readonly counts: boolean;
+  /** The kind's, close at hand. */
+  readonly units: AwardKind['units'];
+  readonly countUnits: AwardKind['countUnits'];
   readonly perLine: boolean;
   readonly factor: Factor | undefined;
   /** Ordinals of the ids that a multiplier multiplies. */
@@ -69,7 +71,8 @@ export class CompiledRule {
     this.currency = award.currency === undefined ? reference.firstCurrency(program) : reference.currencyOrdinal(award.currency, program);
     this.kind = awardKind(award.kind);
     this.terms = this.kind.terms(award, set.currencies[this.currency]!.scale);
-    this.counts = this.kind.countUnits !== undefined;
+    this.units = this.kind.units;
+    this.countUnits = this.kind.countUnits;
     this.perLine = document.basis === 'line';
     this.factor = award.kind === 'multiplier' ? factorOf(award) : undefined;
     this.of = new Set(award.kind === 'multiplier' ? award.of.map((id) => reference.ruleOrdinal(program, id)) : []);

@@ -12,7 +12,6 @@ import { Text, type Transaction } from '../transaction.js';
 import type { CompiledRule, CompiledRules } from './compile.js';
 import { ONE, roundProduct, type Fraction } from './fraction.js';
 import type { Frame } from './frame.js';
-import { eachFactor } from './multiplier.js';
 import type { Candidate, PartnerPlan } from './plan.js';
 import { isOpen } from './schedule.js';
 import type { Selection } from './selection.js';
@@ -34,7 +33,7 @@ export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCel
 
   const day = reference.programDay(t.programOrdinal, t.occurredAtMs), exponent = reference.moneyExponent(t);
   for (let i = 0; i < workspace.firedCount; i++) award(workspace.fired[i]!, t, exponent, day, cells, out);
-  if (workspace.multiplierCount > 0) multiply(workspace, t, exponent, out);
+  if (workspace.multiplierCount > 0) multiply(plan, workspace, t, exponent, out);
   if (out.overflow) return;
   for (let i = 0; i < workspace.firedCount; i++) {
     const fired = workspace.fired[i]!;
@@ -90,7 +89,7 @@ export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Fram
   for (let i = 0; i < higher.length; i++) if (occurredAtMs >= higher[i]!.fromMs && occurredAtMs < higher[i]!.toMs) return WhyNot.otherVersion;
   if (rule.stores !== undefined && !rule.stores.has(frame.textName(Text.store))) return WhyNot.otherStore;
   if (rule.channels !== undefined && !rule.channels.has(frame.textName(Text.channel))) return WhyNot.otherChannel;
-  if (rule.week !== undefined && !isOpen(rule.week, frame.reference.localMinuteOfWeek(zone < 0 ? frame.zone() : zone, occurredAtMs))) return WhyNot.schedule;
+  if (rule.week !== undefined && !isOpen(rule.week, zone < 0 ? frame.minuteOfWeek() : frame.reference.localMinuteOfWeek(zone, occurredAtMs))) return WhyNot.schedule;
   if (selection.stamp !== stamp) return WhyNot.noLine;
   if (!selection.earns) return WhyNot.nothingEarned;
   if (rule.condition === undefined || rule.condition.run(frame, frame.t, rule.condition.constants, 0)) return WhyNot.fires;
@@ -102,10 +101,10 @@ export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Fram
 // ── steps 4 to 6: the exact award, multipliers, and rounding once ──
 
 function award(fired: Fired, t: Transaction, exponent: number, day: number, cells: AccountCells | null, out: AwardSet): void {
-  const { rule, selection, count } = fired, { kind, terms } = rule;
+  const { rule, selection } = fired;
   if (rule.factor !== undefined) return;
-  if (rule.counts) fired.units = kind.countUnits!(selection.base, rule.rule, day, terms, cells, count);
-  else if (!rule.perLine) fired.units = kind.units!(selection.base, selection.quantity, terms);
+  if (rule.countUnits !== undefined) fired.units = rule.countUnits(selection.base, rule.rule, day, rule.terms, cells, fired.count);
+  else if (!rule.perLine) fired.units = rule.units!(selection.base, selection.quantity, rule.terms);
   fired.points = pointsOf(rule, selection, fired.units, t, exponent, ONE, fired.linePoints);
   if (fired.points > Number.MAX_SAFE_INTEGER) out.overflow = true;
 }
@@ -116,30 +115,32 @@ export function pointsOf(rule: CompiledRule, selection: Selection, units: number
   if (!rule.perLine) return units === Infinity ? Infinity : roundProduct(units, rate, factor, rounding);
   let sum = 0;
   for (let i = 0; i < selection.count; i++) {
-    const points = roundProduct(rule.kind.units!(selection.amounts[i]!, t.quantity[selection.lines[i]!]!, terms), rate, factor, rounding);
+    const points = roundProduct(rule.units!(selection.amounts[i]!, t.quantity[selection.lines[i]!]!, terms), rate, factor, rounding);
     if (linePoints !== undefined) linePoints[i] = points;
     sum += points;
   }
   return sum > Number.MAX_SAFE_INTEGER ? Infinity : sum;
 }
 
-function multiply(workspace: Workspace, t: Transaction, exponent: number, out: AwardSet): void {
-  const { fired, firedCount } = workspace;
+function multiply(plan: PartnerPlan, workspace: Workspace, t: Transaction, exponent: number, out: AwardSet): void {
+  const { fired, firedCount, multipliers } = workspace;
   for (let i = 0; i < firedCount; i++) {
-    const base = fired[i]!, multipliers: Fired[] = [];
-    if (base.rule.factor !== undefined || base.points === Infinity) continue;
+    const base = fired[i]!, { rule, selection, units } = base;
+    if (rule.factor !== undefined || base.points === Infinity) continue;
+    let count = 0;
     for (let j = 0; j < firedCount; j++) {
-      const { rule } = fired[j]!;
-      if (rule.factor !== undefined && rule.of.has(base.rule.rule) && rule.currency === base.rule.currency) multipliers.push(fired[j]!);
+      const other = fired[j]!;
+      if (other.rule.factor !== undefined && other.rule.of.has(rule.rule) && other.rule.currency === rule.currency) multipliers[count++] = other;
     }
-    if (multipliers.length === 0) continue;
+    if (count === 0) continue;
+    const steps = plan.factors.steps(multipliers, count);
     let reported = base.points;
-    eachFactor(multipliers.map(({ rule }) => rule.factor!), (index, factor) => {
-      const upTo = pointsOf(base.rule, base.selection, base.units, t, exponent, factor);
-      multipliers[index]!.points += upTo - reported;
+    for (let j = 0; j < steps.length; j++) {
+      const { multiplier, factor } = steps[j]!, upTo = pointsOf(rule, selection, units, t, exponent, factor), other = multipliers[multiplier]!;
+      other.points += upTo - reported;
       reported = upTo;
-      if (!(multipliers[index]!.points <= Number.MAX_SAFE_INTEGER)) out.overflow = true;
-    });
+      if (!(other.points <= Number.MAX_SAFE_INTEGER)) out.overflow = true;
+    }
   }
 }
 
@@ -153,7 +154,7 @@ function record(fired: Fired, workspace: Workspace, t: Transaction, day: number,
     if (fired.points > 0) out.addCounter(key, day, fired.points);
   }
   const milestones = fired.lost ? 0 : count.milestones;
-  if (rule.counts) {
+  if (rule.countUnits !== undefined) {
     out.addCounter(cellKey(count.cell, 0, rule.rule), count.period, count.addition);
     if (milestones > 0) out.addCounter(cellKey(CellKind.rulePaid, 0, rule.rule), count.period, milestones);
   } else if (fired.points === 0) {
@@ -167,29 +168,40 @@ function record(fired: Fired, workspace: Workspace, t: Transaction, day: number,
   out.milestones[i] = milestones;
   out.period[i] = count.period;
   out.shareStart[i] = out.shareTotal;
-  if (rule.factor === undefined) shareOverSelection(fired, workspace, out);
+  if (rule.factor === undefined) shareOverSelection(fired, out);
   else shareOverMultiplied(fired, workspace, t, out);
   out.shareCount[i] = out.shareTotal - out.shareStart[i]!;
 }
 
-function shareOverSelection({ rule, points, selection: { lines, amounts, count }, linePoints }: Fired, { shares }: Workspace, out: AwardSet): void {
-  shareOut(points, rule.perLine ? linePoints : amounts, count, shares);
-  for (let i = 0; i < count; i++) out.addShare(lines[i]!, shares[i]!);
+function shareOverSelection({ rule, points, selection: { lines, amounts, count }, linePoints }: Fired, out: AwardSet): void {
+  out.reserveShares(count);
+  const { shareLine, sharePoints, shareTotal } = out;
+  shareOut(points, rule.perLine ? linePoints : amounts, count, sharePoints, shareTotal);
+  for (let i = 0; i < count; i++) shareLine[shareTotal + i] = lines[i]!;
+  out.shareTotal += count;
 }
 
 /** Over the union of the earning lines of the rules that it multiplies and that fired, by amount. */
 function shareOverMultiplied({ rule, points }: Fired, workspace: Workspace, t: Transaction, out: AwardSet): void {
-  const { fired, firedCount, lineSeen, weights, shares } = workspace, stamp = ++workspace.lineStamp;
-  let count = 0, last = -1;
+  const { fired, firedCount, lineSeen, weights } = workspace, stamp = ++workspace.lineStamp;
+  let last = -1;
   for (let j = 0; j < firedCount; j++) {
     const { rule: base, selection } = fired[j]!;
     if (!rule.of.has(base.rule)) continue;
     for (let i = 0; i < selection.count; i++) {
-      lineSeen[selection.lines[i]!] = stamp;
-      if (selection.lines[i]! > last) last = selection.lines[i]!;
+      const line = selection.lines[i]!;
+      lineSeen[line] = stamp;
+      if (line > last) last = line;
     }
   }
-  for (let line = 0; line <= last; line++) if (lineSeen[line] === stamp) weights[count++] = t.amount[line]!;
-  shareOut(points, weights, count, shares);
-  for (let line = 0, i = 0; line <= last; line++) if (lineSeen[line] === stamp) out.addShare(line, shares[i++]!);
+  out.reserveShares(last + 1);
+  const { shareLine, sharePoints, shareTotal } = out;
+  let count = 0;
+  for (let line = 0; line <= last; line++) {
+    if (lineSeen[line] !== stamp) continue;
+    shareLine[shareTotal + count] = line;
+    weights[count++] = t.amount[line]!;
+  }
+  shareOut(points, weights, count, sharePoints, shareTotal);
+  out.shareTotal += count;
 }

@@ -4,7 +4,7 @@ import { termsOf, type AwardKind, type AwardOf } from './award-kind.js';
 
 export const everyNth: AwardKind<AwardOf<'everyNth'>> = {
   name: 'everyNth',
-  terms: ({ n, points }) => termsOf({ numerator: points, denominator: 1 }, { step: n }),
+  terms: ({ n, points }) => termsOf({ numerator: points, denominator: 1 }, n),
   countUnits(_base, rule, _day, { step }, cells, count) {
     const before = cells === null ? 0 : cells.get(cellKey(CellKind.ruleCount, 0, rule), 0);
     const paid = cells === null ? 0 : cells.get(cellKey(CellKind.rulePaid, 0, rule), 0);

@@ -35,7 +35,7 @@ export function explain(rules: CompiledRules, t: Transaction, cells: AccountCell
     const award = out.rule.subarray(0, out.count).indexOf(index), points = award < 0 ? 0 : out.points[award]!;
     if (found.lost) return explained(0, `another rule of stacking group ${candidate.rule.document.stacking!.group} was taken`);
     if (points > 0) return explained(points, 'fired');
-    return explained(0, candidate.rule.counts ? 'counted; no milestone was reached, or a cap left nothing' : 'fired; it comes to 0 points, or a cap left nothing');
+    return explained(0, candidate.rule.countUnits ? 'counted; no milestone was reached, or a cap left nothing' : 'fired; it comes to 0 points, or a cap left nothing');
   });
   const others = set.live.map((index) => set.rules[index]!).filter(({ program, document }) => program === t.programOrdinal && document.scope?.partners?.includes(set.partners[t.partnerOrdinal]!.id) === false);
   return [...concerned, ...others.map(({ document: { id, version } }) => ({ rule: id, version, fired: false, points: 0, why: 'the partner is not in the scope' }))];

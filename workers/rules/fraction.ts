@@ -20,10 +20,7 @@ export function reduced(numerator: bigint, denominator: bigint): Fraction {
   const divisor = greatestCommonDivisor(numerator, denominator);
   return { numerator: small(numerator / divisor), denominator: small(denominator / divisor) };
 }
-/** Not reduced while it is small: that would cost more than it saves. */
 export function times(a: Fraction, b: Fraction): Fraction {
-  const numerator = Number(a.numerator) * Number(b.numerator), denominator = Number(a.denominator) * Number(b.denominator);
-  if (numerator <= MAX && denominator <= MAX) return { numerator, denominator };
   return reduced(BigInt(a.numerator) * BigInt(b.numerator), BigInt(a.denominator) * BigInt(b.denominator));
 }
 /** a + b - 1, for factors: b adds what it is above 1. */

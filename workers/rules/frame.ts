@@ -2,7 +2,6 @@
  * The transaction as rules look at it: what is worked out once and only when a rule asks for it (names of its texts, hour and weekday of its store, its categories).
  * One instance per set of rules, pointed at each transaction in turn. Remembers nothing from one transaction to the next.
  */
-import { DAY_MS, weekdayOfDay } from '../calendar.js';
 import type { Reference } from '../reference.js';
 import type { Names } from '../reference/names.js';
 import { LINES_MAX, Text, TEXT_FIELDS, type Transaction } from '../transaction.js';
@@ -12,7 +11,7 @@ export const lineKindNames = ['product', 'deposit', 'discount'] as const;
 /** Where the bytes of a text lie: a field of the transaction, an ordinal of names, the sku or the category of a line. */
 export const Place = { field: 0, name: 1, sku: 2, category: 3 } as const;
 
-const UNKNOWN = -2;
+const UNKNOWN = -2, DAY_MINUTES = 1440;
 
 export class Frame {
   t!: Transaction;
@@ -25,11 +24,15 @@ export class Frame {
   overflows = 0;
 
   private readonly names: Names;
+  /** Counts transactions; a name is known when it has the stamp of this one. */
+  private stamp = 0;
   private readonly textNames = new Int32Array(TEXT_FIELDS);
+  private readonly textStamps = new Float64Array(TEXT_FIELDS);
   private readonly weekdayOrdinals: number[];
   private readonly lineKindOrdinals: number[];
   private readonly currencyOrdinals: number[];
   private storeZone = UNKNOWN;
+  private storeMinute = UNKNOWN;
   private distinct = UNKNOWN;
   private readonly distinctSeen = new Int32Array(LINES_MAX);
   private bytes: Uint8Array = new Uint8Array(0);
@@ -46,8 +49,8 @@ export class Frame {
   begin(t: Transaction): void {
     this.t = t;
     this.linesGiven = this.lineCount = t.lineCount;
-    this.textNames.fill(UNKNOWN);
-    this.storeZone = this.distinct = UNKNOWN;
+    this.stamp++;
+    this.storeZone = this.storeMinute = this.distinct = UNKNOWN;
     if (t.lineCount > 0) return;
     this.lineCount = 1;
     t.lineNumber[0] = 1;
@@ -61,9 +64,9 @@ export class Frame {
 
   /** Ordinal of a text field; 0: absent, -1: a text that no rule and no product mentions. */
   textName(field: number): number {
-    const known = this.textNames[field]!;
-    if (known !== UNKNOWN) return known;
+    if (this.textStamps[field] === this.stamp) return this.textNames[field]!;
     const { t } = this;
+    this.textStamps[field] = this.stamp;
     return (this.textNames[field] = this.names.find(t.bytes, t.text[2 * field]!, t.text[2 * field + 1]!));
   }
   currencyName(): number {
@@ -76,14 +79,18 @@ export class Frame {
     return this.lineKindOrdinals[this.t.lineKind[line]!]!;
   }
 
-  zone(): number {
+  private zone(): number {
     return this.storeZone !== UNKNOWN ? this.storeZone : (this.storeZone = this.reference.storeZone(this.t));
   }
+  /** Minutes since Monday 00:00 at the store. */
+  minuteOfWeek(): number {
+    return this.storeMinute !== UNKNOWN ? this.storeMinute : (this.storeMinute = this.reference.localMinuteOfWeek(this.zone(), this.t.occurredAtMs));
+  }
   hour(): number {
-    return Math.floor((this.reference.localMinuteOfWeek(this.zone(), this.t.occurredAtMs) % (DAY_MS / 60_000)) / 60);
+    return Math.floor((this.minuteOfWeek() % DAY_MINUTES) / 60);
   }
   weekdayName(): number {
-    return this.weekdayOrdinals[weekdayOfDay(this.reference.localDay(this.zone(), this.t.occurredAtMs))]!;
+    return this.weekdayOrdinals[Math.floor(this.minuteOfWeek() / DAY_MINUTES)]!;
   }
 
   /** How many different categories the lines have. */

@@ -11,17 +11,41 @@ export const Combine = { sum: 0, multiply: 1, best: 2 } as const;
 export interface Factor { readonly factor: Fraction; readonly combine: number }
 export const factorOf = ({ factor, combine }: AwardOf<'multiplier'>): Factor => ({ factor: decimal(factor), combine: Combine[combine] });
 
-/**
- * Calls `step` with the number of each multiplier (in rule order) that has a say, in the order of their report (sum, multiply, the first best), with the whole factor up to and including it.
- */
-export function eachFactor(multipliers: readonly Factor[], step: (index: number, factor: Fraction) => void): void {
+/** `multiplier`: place in the list of multipliers. `factor`: the whole factor up to and including it. */
+export interface FactorStep { readonly multiplier: number; readonly factor: Fraction }
+interface Multiplies { readonly candidate: { readonly rank: number }; readonly rule: { readonly factor: Factor | undefined } }
+
+const KEYED_MAX = 3, RANKS = 1 << 15, STEPS_MAX = 4096;
+
+/** The steps of multipliers that fired together, remembered by their ranks in one plan: the same few fire again and again. */
+export class Factors {
+  private readonly known = new Map<number, readonly FactorStep[]>();
+
+  /** `fired` in rule order. */
+  steps(fired: readonly Multiplies[], count: number): readonly FactorStep[] {
+    if (count > KEYED_MAX) return factorSteps(fired.slice(0, count).map(({ rule }) => rule.factor!));
+    let key = 0;
+    for (let i = 0; i < count; i++) key = key * RANKS + fired[i]!.candidate.rank + 1;
+    let steps = this.known.get(key);
+    if (steps === undefined) {
+      if (this.known.size === STEPS_MAX) this.known.clear();
+      this.known.set(key, (steps = factorSteps(fired.slice(0, count).map(({ rule }) => rule.factor!))));
+    }
+    return steps;
+  }
+}
+
+/** The multipliers that have a say, in the order of their report: sum, multiply, the first best. */
+export function factorSteps(multipliers: readonly Factor[]): readonly FactorStep[] {
+  const steps: FactorStep[] = [];
   let whole = ONE, best = -1;
   multipliers.forEach(({ factor, combine }, i) => {
-    if (combine === Combine.sum) step(i, (whole = plusAbove(whole, factor)));
+    if (combine === Combine.sum) steps.push({ multiplier: i, factor: (whole = plusAbove(whole, factor)) });
     else if (combine === Combine.best && (best < 0 || greater(factor, multipliers[best]!.factor))) best = i;
   });
   multipliers.forEach(({ factor, combine }, i) => {
-    if (combine === Combine.multiply) step(i, (whole = times(whole, factor)));
+    if (combine === Combine.multiply) steps.push({ multiplier: i, factor: (whole = times(whole, factor)) });
   });
-  if (best >= 0) step(best, times(whole, multipliers[best]!.factor));
+  if (best >= 0) steps.push({ multiplier: best, factor: times(whole, multipliers[best]!.factor) });
+  return steps;
 }

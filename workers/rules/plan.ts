@@ -12,6 +12,7 @@ import type { ProductTable } from '../reference/product-table.js';
 import type { CompiledRule } from './compile.js';
 import type { Frame } from './frame.js';
 import type { LineMatcher } from './line-match.js';
+import { Factors } from './multiplier.js';
 import { Selection } from './selection.js';
 
 /** A rule as one partner's plan holds it. `rank`: its place in rule order. */
@@ -35,6 +36,7 @@ export class PartnerPlan {
   readonly byStore = new Map<number, Candidate[]>();
   /** Selections with lines; none: lines need not be looked at one by one. */
   readonly selections: Selection[] = [];
+  readonly factors = new Factors();
 
   private readonly products: ProductTable | undefined;
   private readonly namesSkus: boolean;

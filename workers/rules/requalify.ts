@@ -21,12 +21,12 @@ export function requalify(reference: Reference, award: FactAward, fact: FactReco
   if (!selection.earns) return 0;
   if (condition !== undefined && !condition.run(frame, t, condition.constants, 0)) return 0;
   const exponent = reference.moneyExponent(t), { base } = selection;
-  if (rule.counts) {
+  if (rule.countUnits !== undefined) {
     if (kind.unitsLeft === undefined) return award.points;
     const units = kind.unitsLeft(award.input, award.milestones, recordedBase(reference, award, fact), base, terms);
     return Math.min(pointsOf(rule, selection, units, t, exponent), rule.capPerTransaction);
   }
-  const units = rule.perLine ? 0 : kind.units!(base, selection.quantity, terms);
+  const units = rule.perLine ? 0 : rule.units!(base, selection.quantity, terms);
   return Math.min(pointsOf(rule, selection, units, t, exponent), rule.capPerTransaction);
 }
 

@@ -5,7 +5,7 @@ import { termsOf, type AwardKind, type AwardOf, type AwardTerms } from './award-
 
 export const spendThreshold: AwardKind<AwardOf<'spendThreshold'>> = {
   name: 'spendThreshold',
-  terms: ({ amount, points, period, repeat }) => termsOf({ numerator: points, denominator: 1 }, { step: amount, period: Period[period ?? 'ever'], repeat: repeat ?? false }),
+  terms: ({ amount, points, period, repeat }) => termsOf({ numerator: points, denominator: 1 }, amount, Period[period ?? 'ever'], repeat ?? false),
   countUnits(base, rule, day, terms, cells, count) {
     count.period = periodCode(terms.period, periodOfDay(terms.period, day));
     const before = cells === null ? 0 : cells.get(cellKey(CellKind.ruleSpend, 0, rule), count.period);

@@ -40,7 +40,8 @@ export class Workspace {
   touchedCount = 0;
   readonly touched: Selection[] = [];
   readonly weights = new Float64Array(LINES_MAX);
-  readonly shares = new Float64Array(LINES_MAX);
+  /** The multipliers of one rule, in rule order. */
+  readonly multipliers: Fired[] = [];
   /** For unions of lines: the stamp of the award that a line was last seen in. */
   readonly lineSeen = new Float64Array(LINES_MAX);
   lineStamp = 0;
