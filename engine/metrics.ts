@@ -32,7 +32,7 @@ export const metricTable = {
   batchTransactions: histogram('pointstream_batch_transactions', 'Transactions of one batch of one partition.', batchSizes),
   commits: counter('pointstream_commits_total', 'Commits that took effect.'),
   commitSeconds: histogram('pointstream_commit_seconds', 'Time of one commit, until it survives a crash.', latencySeconds),
-  processed: counter('pointstream_transactions_processed_total', 'Transactions that batches evaluated and committed.', ['kind']),
+  processed: counter('pointstream_transactions_processed_total', 'Transactions that were evaluated and committed.'),
   loggedBytes: counter('pointstream_log_written_bytes_total', 'Bytes written to the log.'),
   busySeconds: counter('pointstream_busy_seconds_total', 'Time that a part spent working; its rate is the busy share.', ['part']),
   workerRestarts: counter('pointstream_worker_restarts_total', 'Worker threads that ended and whose partitions were restored.'),

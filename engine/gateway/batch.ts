@@ -99,10 +99,7 @@ export class Batch {
       answer.accepted += reply.accepted;
       answer.duplicates += reply.duplicates;
       answer.rejected += reply.rejected;
-      for (const item of reply.items) {
-        answer.items.push({ ...item, index: firstIndex + item.index });
-        if (item.status === 'rejected') context.metrics.rejected.inc({ reason: item.reason ?? 'invalid' });
-      }
+      for (const item of reply.items) answer.items.push({ ...item, index: firstIndex + item.index });
     }
   }
 
@@ -122,6 +119,7 @@ export class Batch {
 
 /** Keeps what parsing refused under /v1/rejected. */
 async function keepRejected(context: GatewayContext, rows: RejectedRow[], firstIndex: number): Promise<void> {
+  // What shards refuse is counted after its commit (engine-metrics.ts).
   for (const { reason } of rows) context.metrics.rejected.inc({ reason });
   // A key that posts for another partner must not be able to fill that partner's list.
   const kept = rows.filter(({ reason }) => reason !== 'other-partner');

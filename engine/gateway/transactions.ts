@@ -74,7 +74,6 @@ async function postSingle(reply: FastifyReply, format: Format, bytes: Uint8Array
   if (item?.status === 'rejected') {
     const code = (item.reason ?? 'invalid') as ProblemCode;
     const hint = code in reasons ? reasons[code as keyof typeof reasons].hint : undefined;
-    metrics.rejected.inc({ reason: code });
     throw new Problem(code, item.detail ?? '', { errors: [{ pointer: item.pointer ?? '', reason: code, detail: item.detail, hint }] });
   }
   reply.code(item?.status === 'waiting' ? 202 : 200).type('application/json');

@@ -8,10 +8,11 @@ import type { AccountView, Engine, Envelope, ReadyCheck } from '../../engine/eng
 import type { EntryItem, RejectedItem } from '../../engine/gateway/context.js';
 import { startGateway, type Gateway, type GatewayOptions } from '../../engine/gateway/gateway.js';
 import type { Parser } from '../../engine/gateway/parser-pool.js';
-import type { Publication, References } from '../../engine/gateway/references.js';
+import type { References } from '../../engine/gateway/references.js';
 import { Keys, type KeyStorage } from '../../engine/keys.js';
 import { createLogger } from '../../engine/logger.js';
 import { createMetrics } from '../../engine/metrics.js';
+import { initialSet, type Publication } from '../../engine/reference.js';
 import { readCommand } from '../../schemas/commands.js';
 import type { Reply, ReplyItem } from '../../schemas/envelope.js';
 import type { FactRecord } from '../../schemas/fact.js';
@@ -125,10 +126,7 @@ class DocumentError extends Error {
 
 /** Keeps documents as they come; a document {refuse: true} is refused. */
 export class FakeReferences implements References {
-  set: ReferenceSet = {
-    version: 1, ruleSet: 0, programs: [{ id: 'default', document: { name: 'Default', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }] } }], partners: [], currencies: [],
-    funders: [], ruleIds: [], rules: [], live: [], zones: {}, products: {},
-  };
+  set: ReferenceSet = initialSet();
   putProgram(id: string, document: unknown): Publication {
     return this.publish({ programs: [...this.set.programs.filter((program) => program.id !== id), { id, document: this.check(document) as never }] });
   }
@@ -150,7 +148,7 @@ export class FakeReferences implements References {
   }
   private publish(change: Partial<ReferenceSet>): Publication {
     this.set = { ...this.set, ...change, version: this.set.version + 1 };
-    return { set: this.set, products: new Map() };
+    return { set: this.set, products: new Map(), changed: true };
   }
 }
 

@@ -1,0 +1,159 @@
+/**
+ * `doctor`: what this machine has and lacks for the engine: versions, optional parts, ports, disk, limits. Changes nothing but a scratch file in the data
+ * directory, which it removes.
+ */
+import { execFileSync } from 'node:child_process';
+import { open, mkdir, readFile, rm, statfs } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../config.js';
+import { exitCodes, print, printJson, type CommandDefinition, type ExitCode } from './command.js';
+import { addSettings, loadConfig } from './settings.js';
+
+export interface Check { name: string; status: 'ok' | 'warning' | 'failed'; detail: string; hint?: string; values?: Record<string, number> }
+
+export const doctor: CommandDefinition = {
+  name: 'doctor',
+  summary: 'Check versions, optional parts, ports, disk and limits of this machine',
+  examples: ['pointstream doctor', 'pointstream doctor --data ./data --json'],
+  configure(command) {
+    addSettings(command);
+    command.option('--json', 'checks as JSON');
+  },
+  async run(options): Promise<ExitCode> {
+    const config = await loadConfig(options);
+    const checks = await runChecks(config);
+    const ok = checks.every(({ status }) => status !== 'failed');
+    if (options.json === true) printJson({ ok, checks });
+    else for (const { name, status, detail, hint } of checks) print(`${marks[status]} ${name.padEnd(18)} ${detail}${hint === undefined ? '' : `\n  ${''.padEnd(21)} → ${hint}`}`);
+    return ok ? exitCodes.fine : exitCodes.failed;
+  },
+};
+
+const marks = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' };
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+const FSYNCS = 200;
+const FSYNC_BYTES = 4096;
+const FSYNC_MS_MAX = 3000;
+/** Redemptions at the till are promised in 25 ms where the disk does this. */
+const FSYNC_P99_MS_GOOD = 5;
+const OPEN_FILES_MIN = 4096;
+const MEMORY_BYTES_MIN = 2 * GiB;
+const DISK_BYTES_MIN = 2 * GiB;
+const SHARED_MEMORY_BYTES_MIN = 64 * MiB;
+
+export async function runChecks(config: Config): Promise<Check[]> {
+  const parts = [checkNode(), checkPart('lmdb', true), checkPart('chdb', config.clickhouse === 'embedded')];
+  const ports = [];
+  for (const [name, port] of [['port', config.port], ['clickhousePort', config.clickhousePort], ['metricsPort', config.metricsPort]] as const) ports.push(await checkPort(name, config.host, port));
+  return [...parts, ...ports, ...(await checkDisk(config.data)), checkOpenFiles(), await checkMemory(), await checkSharedMemory()];
+}
+
+function checkNode(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const fine = major > 20 || (major === 20 && minor >= 19);
+  return { name: 'node', status: fine ? 'ok' : 'failed', detail: `${process.versions.node} on ${process.platform}-${process.arch}, ${availableParallelism()} cores`, ...(fine ? {} : { hint: 'install node 20.19 or newer' }) };
+}
+
+/** Whether a package can be loaded; chdb is only looked for, since loading its engine costs a second and memory. */
+function checkPart(name: string, needed: boolean): Check {
+  const require = createRequire(import.meta.url);
+  try {
+    require.resolve(name);
+    if (name === 'lmdb') require(name);
+    return { name, status: 'ok', detail: 'installed' };
+  } catch (error) {
+    const hint = name === 'chdb' ? 'npm install chdb (Linux and macOS, x64 and arm64), or set clickhouse to server or off' : `npm ci; ${(error as Error).message.split('\n')[0]}`;
+    return { name, status: needed ? 'failed' : 'warning', detail: 'not there', hint };
+  }
+}
+
+function checkPort(name: string, host: string, port: number): Promise<Check> {
+  if (port === 0) return Promise.resolve({ name, status: 'ok', detail: 'any free one' });
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error) => resolve({ name, status: 'warning', detail: `${host}:${port}: ${error.message}`, hint: 'an engine may run there; else choose another port, or 0' }));
+    server.listen(port, host, () => server.close(() => resolve({ name, status: 'ok', detail: `${host}:${port} is free` })));
+  });
+}
+
+async function checkDisk(directory: string): Promise<Check[]> {
+  const path = join(directory, `.doctor-${process.pid}`);
+  try {
+    await mkdir(directory, { recursive: true });
+    const milliseconds = await measureFsync(path);
+    const { bavail, bsize } = await statfs(directory);
+    const free = bavail * bsize;
+    const at = (share: number): number => milliseconds[Math.min(milliseconds.length - 1, Math.floor(milliseconds.length * share))]!;
+    const values = { fsyncMsP50: round(at(0.5)), fsyncMsP99: round(at(0.99)) };
+    return [
+      { name: 'data directory', status: free < DISK_BYTES_MIN ? 'warning' : 'ok', detail: `${directory} is writable, ${(free / GiB).toFixed(1)} GiB free`, values: { freeBytes: free }, ...(free < DISK_BYTES_MIN ? { hint: 'a full disk stops the engine (it loses nothing)' } : {}) },
+      { name: 'disk', status: values.fsyncMsP99 > FSYNC_P99_MS_GOOD ? 'warning' : 'ok', detail: `fsync p50 ${values.fsyncMsP50} ms, p99 ${values.fsyncMsP99} ms`, values, ...(values.fsyncMsP99 > FSYNC_P99_MS_GOOD ? { hint: 'every commit waits for one; a local SSD answers in under 5 ms' } : {}) },
+    ];
+  } catch (error) {
+    return [{ name: 'data directory', status: 'failed', detail: (error as Error).message, hint: 'choose a directory that can be written: --data DIR' }];
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** Milliseconds of small appends with fdatasync, ascending. */
+async function measureFsync(path: string): Promise<number[]> {
+  const file = await open(path, 'w');
+  try {
+    const bytes = Buffer.alloc(FSYNC_BYTES, 1), milliseconds: number[] = [];
+    const end = performance.now() + FSYNC_MS_MAX;
+    for (let i = 0; i < FSYNCS && performance.now() < end; i++) {
+      const began = performance.now();
+      await file.write(bytes, 0, bytes.length, i * FSYNC_BYTES);
+      await file.datasync();
+      milliseconds.push(performance.now() - began);
+    }
+    return milliseconds.sort((a, b) => a - b);
+  } finally {
+    await file.close();
+  }
+}
+const round = (milliseconds: number): number => Math.round(milliseconds * 100) / 100;
+
+function checkOpenFiles(): Check {
+  const name = 'open files';
+  try {
+    const limit = execFileSync('/bin/sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
+    const enough = limit === 'unlimited' || Number(limit) >= OPEN_FILES_MIN;
+    return { name, status: enough ? 'ok' : 'warning', detail: `at most ${limit}`, ...(enough ? {} : { hint: `ulimit -n ${OPEN_FILES_MIN}` }) };
+  } catch (error) {
+    return { name, status: 'warning', detail: `unknown: ${(error as Error).message}` };
+  }
+}
+
+async function checkMemory(): Promise<Check> {
+  // In a container the limit of its control group counts, not the machine's memory.
+  const limit = Number((await readText('/sys/fs/cgroup/memory.max')) ?? NaN);
+  const bytes = Number.isFinite(limit) ? Math.min(limit, totalmem()) : totalmem();
+  const enough = bytes >= MEMORY_BYTES_MIN;
+  return { name: 'memory', status: enough ? 'ok' : 'warning', detail: `${(bytes / GiB).toFixed(1)} GiB`, values: { bytes }, ...(enough ? {} : { hint: 'lower cacheBytesMax and clickhouseMemoryBytesMax' }) };
+}
+
+async function checkSharedMemory(): Promise<Check> {
+  const name = '/dev/shm';
+  try {
+    const { bavail, bsize } = await statfs(name);
+    const enough = bavail * bsize >= SHARED_MEMORY_BYTES_MIN;
+    return { name, status: enough ? 'ok' : 'warning', detail: `${Math.round((bavail * bsize) / MiB)} MiB free`, ...(enough ? {} : { hint: 'inserts into the embedded ClickHouse go through temporary files on disk instead; docker run --shm-size 256m' }) };
+  } catch (error) {
+    return { name, status: 'warning', detail: `not there (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, hint: 'inserts into the embedded ClickHouse go through temporary files on disk instead' };
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+/** `serve`: engine, gateway and metrics in one process, until a signal. */
+import { createLogger } from '../logger.js';
+import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
+import { addSettings, loadConfig } from './settings.js';
+
+export const serve: CommandDefinition = {
+  name: 'serve',
+  summary: 'Run the engine with its HTTP API on a data directory',
+  examples: ['pointstream serve --data ./data', 'pointstream serve --data ./data --port 0 --clickhouse-port 0 --metrics-port 0   # free ports, see ./data/endpoints.json'],
+  configure: addSettings,
+  async run(options): Promise<ExitCode> {
+    const config = await loadConfig(options);
+    const logger = createLogger(config.logLevel);
+    const signal = stopSignal();
+    // Loaded when it is needed, so that the other commands start at once.
+    const { startServing } = await import('../serving.js');
+    const serving = await startServing(config, logger);
+    const { http, clickhouse, metrics } = serving.endpoints;
+    say(`ready: ${http} (docs at ${http}/docs), ClickHouse ${clickhouse ?? 'off'}, metrics ${metrics}/metrics`);
+    logger.info({ signal: await signal }, 'stopping');
+    const late = setTimeout(() => {
+      logger.error({ stopTimeoutMs: config.stopTimeoutMs }, 'could not stop in time; what was acknowledged is in the log');
+      process.exit(exitCodes.failed);
+    }, config.stopTimeoutMs);
+    await serving.stop();
+    clearTimeout(late);
+    return exitCodes.fine;
+  },
+};
+
+/** The first signal asks for a graceful stop, the second one is obeyed at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(exitCodes.failed);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}

@@ -1,0 +1,41 @@
+import t from 'tap';
+import { ConfigError, environmentName, flagName, readConfig, settings, settingsTable, type Setting } from './config.js';
+
+t.test('flag over environment over file over default', async (t) => {
+  const file = { name: 'pointstream.yaml', text: 'port: 1\nmetricsPort: 1\nhost: "::1"\n' };
+  const environment = { POINTSTREAM_PORT: '2', POINTSTREAM_METRICS_PORT: '2', HOME: 'x' };
+  const config = readConfig({ flags: { port: '3', clickhousePort: undefined }, environment, file });
+  t.match(config, { port: 3, metricsPort: 2, host: '::1', clickhousePort: settings.clickhousePort.default });
+  t.equal(readConfig({}).bodyBytesMax, 64 * 2 ** 20);
+  t.equal(readConfig({ file: { name: 'f', text: '' } }).port, 8080, 'an empty file is fine');
+});
+
+t.test('what is unknown is refused with the nearest name', async (t) => {
+  const refused = (sources: Parameters<typeof readConfig>[0], message: RegExp): void => void t.throws(() => readConfig(sources), { message, constructor: ConfigError });
+  refused({ file: { name: 'p.yaml', text: 'prot: 1' } }, /p\.yaml: unknown setting prot; did you mean port\?/);
+  refused({ environment: { POINTSTREAM_PROT: '1' } }, /unknown setting POINTSTREAM_PROT; did you mean POINTSTREAM_PORT\?/);
+  refused({ flags: { somethingElse: 1 } }, /unknown setting somethingElse$/);
+  refused({ file: { name: 'p.yaml', text: '[1]' } }, /p\.yaml: is not a list/);
+  refused({ file: { name: 'p.yaml', text: 'a: [' } }, /^p\.yaml: /);
+  t.doesNotThrow(() => readConfig({ environment: { POINTSTREAM_URL: 'x', POINTSTREAM_SERVICE_HOST: '10.0.0.1', POINTSTREAM_PORT_8080_TCP: 'tcp://10.0.0.1:8080' } }), 'what others set is left alone');
+});
+
+t.test('types and bounds', async (t) => {
+  const refused = (flags: Record<string, unknown>, message: RegExp): void => void t.throws(() => readConfig({ flags }), { message });
+  refused({ port: '80.5' }, /--port: "80\.5" is not an integer/);
+  refused({ port: 70_000 }, /--port: 70000 is not between 0 and 65535/);
+  refused({ logLevel: 'loud' }, /--log-level: "loud" is not one of/);
+  refused({ host: 5 }, /--host: 5 is not a text/);
+  refused({ clickhouse: 'server' }, /clickhouseUrl is empty/);
+  for (const [name, setting] of Object.entries(settings as Record<string, Setting>)) {
+    if (setting.type !== 'integer') continue;
+    t.ok(setting.default >= setting.min && setting.default <= setting.max, `default of ${name} is within its bounds`);
+  }
+});
+
+t.test('names and the table of documentation', async (t) => {
+  t.equal(flagName('bodyBytesMax'), 'body-bytes-max');
+  t.equal(environmentName('bodyBytesMax'), 'POINTSTREAM_BODY_BYTES_MAX');
+  for (const name of Object.keys(settings)) t.ok(settingsTable().includes(`| \`${name}\` |`), name);
+  t.notMatch(settingsTable(), /--admin-key/, 'secrets have no flag');
+});

@@ -1,0 +1,33 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { MemoryStorage } from '../test/gateway/fake-engine.js';
+import { adminKey, Keys } from './keys.js';
+
+t.test('the admin key is configured, or made once for its owner alone', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'keys-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  t.equal(await adminKey('given', directory), 'given');
+  const made = await adminKey('', directory);
+  t.match(made, /^[0-9a-f]{48}$/);
+  t.equal((await stat(join(directory, 'admin-key'))).mode & 0o777, 0o600);
+  t.equal(await adminKey('', directory), made);
+  await writeFile(join(directory, 'admin-key'), '\n');
+  t.not(await adminKey('', directory), made, 'an empty file holds no key');
+  t.equal((await readFile(join(directory, 'admin-key'), 'utf8')).trim(), await adminKey('', directory));
+});
+
+t.test('a key belongs to one partner', async (t) => {
+  const storage = new MemoryStorage();
+  const keys = await Keys.open('the-admin-key', storage);
+  await keys.put('p', [{ key: 'a-key-for-tests-0001', scopes: ['post', 'post'] }]);
+  t.match(keys.find('a-key-for-tests-0001'), { partner: 'p' });
+  t.match(keys.find('the-admin-key'), { partner: undefined });
+  t.equal(keys.find(''), undefined);
+  t.equal(keys.find('x'.repeat(1000)), undefined);
+  t.match(keys.check([{ key: 'a-key-for-tests-0001', scopes: [] }], 'q'), [{ pointer: '/keys/0/key', detail: /cannot be used/ }]);
+  t.same(keys.check([{ key: 'a-key-for-tests-0001', scopes: ['read'] }], 'p'), [], 'a partner may put its own again');
+  t.match(keys.check('x', 'p'), [{ pointer: '/keys' }]);
+  t.match(keys.check([null, {}], 'p'), [{ pointer: '/keys/0' }, { pointer: '/keys/1/key', reason: 'missing' }, { pointer: '/keys/1/scopes', reason: 'missing' }]);
+});

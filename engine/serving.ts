@@ -1,0 +1,52 @@
+/**
+ * A whole engine with its doors in one process. Stops in the order in which requests flow: the doors close and let what is under way finish, then the engine commits
+ * what it has, then the log closes.
+ */
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from './config.js';
+import { queryEntriesOf } from './entries.js';
+import { startGateway } from './gateway/gateway.js';
+import { adminKey, Keys } from './keys.js';
+import type { Logger } from './logger.js';
+import { createMetrics, startMetricsServer } from './metrics.js';
+import { queryRejectedOf } from './rejected.js';
+import { startEngine, type RunningEngine } from './start.js';
+
+/** DIR/endpoints.json: base addresses of a running engine. */
+export interface Endpoints { pid: number; http: string; clickhouse: string | null; metrics: string }
+export interface Serving { endpoints: Endpoints; running: RunningEngine; adminKey: string; stop(): Promise<void> }
+
+/** Resolves when everything answers and DIR/endpoints.json is written. When a part cannot start, those that did are stopped again. */
+export async function startServing(config: Config, logger: Logger): Promise<Serving> {
+  await mkdir(config.data, { recursive: true });
+  const endpointsPath = join(config.data, 'endpoints.json');
+  // Of a run that was killed.
+  await rm(endpointsPath, { force: true });
+  const key = await adminKey(config.adminKey, config.data);
+  const metrics = createMetrics({ processMetrics: true });
+  /** What to undo, last first. */
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).reverse()) await each();
+  };
+  try {
+    const running = await startEngine(config, logger, metrics);
+    stops.push(() => running.stop());
+    const { engine, references, log, analytics } = running;
+    const metricsServer = await startMetricsServer(metrics, config.host, config.metricsPort);
+    stops.push(() => metricsServer.close());
+    const gateway = await startGateway({
+      engine, references, keys: await Keys.open(key, log), config, logger, metrics, queryEntries: queryEntriesOf(analytics?.client), queryRejected: queryRejectedOf(log),
+    });
+    stops.push(() => gateway.close());
+    const endpoints: Endpoints = { pid: process.pid, http: gateway.url, clickhouse: analytics?.url ?? null, metrics: metricsServer.url };
+    stops.push(() => rm(endpointsPath, { force: true }));
+    await writeFile(`${endpointsPath}.new`, `${JSON.stringify(endpoints)}\n`);
+    await rename(`${endpointsPath}.new`, endpointsPath);
+    return { endpoints, running, adminKey: key, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
