@@ -5,11 +5,12 @@
 import { localDay } from './calendar.js';
 import { largestRemainder } from './fraction.js';
 import { takesCard } from './cards.js';
+import { MemoryHistory, type History } from './history.js';
 import { Account, Ledger, NEVER, type CellChange, type Posting } from './ledger.js';
 import type { NaiveReference } from './reference.js';
-import { returnedLines, returnReceipt, takeBack, type Purchase, type RecordedAward } from './returns.js';
+import { returnedLines, returnReceipt, takeBack, type RecordedAward } from './returns.js';
 import { evaluate, Overflow, Receipt, type CounterChange, type NaiveAward } from './rules.js';
-import { contentOf, keyOf, type NaiveTransaction } from './transaction.js';
+import { keyOf, type NaiveTransaction } from './transaction.js';
 import type { ImportedAccount } from '../../schemas/commands.js';
 import type { Reason } from '../../schemas/reasons.js';
 
@@ -34,9 +35,6 @@ export interface Outcome {
   awards?: NaiveAward[];
 }
 
-/** What a partition keeps of a transaction for ever: its content, and, of purchases, what returns need. */
-interface Known { content: string; purchase?: Purchase }
-
 /** Ordinal of a partition's own account: it keeps what has been returned of anonymous receipts. */
 const OWN_ACCOUNT = 0;
 
@@ -46,11 +44,10 @@ export class NaivePartition {
   readonly facts: NaiveFact[] = [];
   readonly changes: CellChange[] = [];
   private readonly cards = new Map<string, Account>();
-  private readonly known = new Map<string, Known>();
   private readonly waiting = new Map<string, NaiveTransaction>();
   private reference: NaiveReference | undefined;
 
-  constructor(readonly partition: number) {}
+  constructor(readonly partition: number, private readonly history: History = new MemoryHistory()) {}
 
   activate(reference: NaiveReference): void {
     this.reference = reference;
@@ -96,7 +93,7 @@ export class NaivePartition {
     if (awards.reduce((sum, { points }) => sum + BigInt(points), account?.points() ?? 0n) > BigInt(Number.MAX_SAFE_INTEGER)) return refuse('overflow');
 
     if (!identified) {
-      this.remember(transaction, { transaction, receipt, account: '', awards: [], returned: new Map() });
+      this.history.remember(transaction, { transaction, receipt, account: '', awards: [], returned: new Map() });
       this.facts.push({ kind: 'purchase', account: '', processedAtMs: nowMs, transaction, receipt, awards: [], postings: [] });
       return { status: 'processed', awards: [] };
     }
@@ -106,7 +103,7 @@ export class NaivePartition {
     const ledger = new Ledger(account);
     const recorded = this.accrue(account, ledger, transaction, awards, changes, today);
     if (awards.length > 0) ledger.settle(today);
-    this.remember(transaction, { transaction, receipt, account: account.id, awards: recorded, returned: new Map() });
+    this.history.remember(transaction, { transaction, receipt, account: account.id, awards: recorded, returned: new Map() });
     this.facts.push({ kind: 'purchase', account: account.id, processedAtMs: nowMs, transaction, receipt, awards, postings: ledger.postings });
     return { status: 'processed', account: account.id, awards };
   }
@@ -139,9 +136,10 @@ export class NaivePartition {
     const untimely = outOfTime(transaction, nowMs, partner.document.latenessDays);
     if (untimely) return refuse(untimely);
 
-    const purchase = this.known.get(keyOf({ ...transaction, id: transaction.originalId, kind: 'purchase' }))?.purchase;
+    const originalKey = keyOf({ partner: transaction.partner, id: transaction.originalId, kind: 'purchase' });
+    const purchase = this.history.purchase(originalKey);
     if (!purchase) {
-      if (this.known.has(keyOf({ ...transaction, id: transaction.originalId }))) return refuse('not-a-purchase');
+      if (this.history.has(keyOf({ ...transaction, id: transaction.originalId }))) return refuse('not-a-purchase');
       if (waited) return refuse('unknown-original');
       this.waiting.set(keyOf(transaction), transaction);
       return { status: 'waiting' };
@@ -156,7 +154,8 @@ export class NaivePartition {
     const receipt = returnReceipt(purchase, transaction, lines);
     const keeper = account ?? this.accounts[OWN_ACCOUNT]!, ledger = new Ledger(keeper);
     const awards = takeBack(reference, purchase, lines, keeper, ledger);
-    this.remember(transaction);
+    this.history.remember(purchase.transaction, purchase);
+    this.history.remember(transaction);
     this.facts.push({ kind: 'return', account: purchase.account, processedAtMs: nowMs, transaction, receipt, awards, postings: ledger.postings });
     return { status: 'processed', account: purchase.account, awards };
   }
@@ -216,12 +215,8 @@ export class NaivePartition {
     return account;
   }
   private seen(transaction: NaiveTransaction): Outcome | undefined {
-    const known = this.known.get(keyOf(transaction));
-    if (!known) return undefined;
-    return known.content === contentOf(transaction) ? { status: 'duplicate' } : refuse('conflict');
-  }
-  private remember(transaction: NaiveTransaction, purchase?: Purchase): void {
-    this.known.set(keyOf(transaction), { content: contentOf(transaction), ...(purchase && { purchase }) });
+    const known = this.history.find(transaction);
+    return known && (known === 'same' ? { status: 'duplicate' } : refuse('conflict'));
   }
   /** A member's account of this partition. */
   private accountOf(id: string): Account | undefined {

@@ -13,6 +13,7 @@ export const ONE = fraction(1n);
 
 /** A decimal of a rule document (percent: 2.5) as the exact fraction that its digits say. */
 export function decimal(value: number): Fraction {
+  if (Number.isSafeInteger(value)) return fraction(BigInt(value));
   const [whole = '0', digits = ''] = plainDigits(value).split('.');
   return fraction(BigInt(whole + digits), 10n ** BigInt(digits.length));
 }

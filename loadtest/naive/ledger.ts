@@ -87,12 +87,12 @@ export class Account implements Counters {
       return;
     }
     const lots = this[balance];
-    const name = { currency, funder: posting.lotFunder ?? posting.funder, matures: posting.matures, expires: posting.expires };
-    const lot = lots.find((other) => sameLot(other, name));
+    const changed: Lot = { currency, funder: posting.lotFunder ?? posting.funder, matures: posting.matures, expires: posting.expires, points };
+    const lot = lots.find((other) => sameLot(other, changed));
     if (lot) lot.points = safe(BigInt(lot.points) + BigInt(points));
-    else lots.push({ ...name, points });
+    else lots.push(changed);
     if (lot?.points === 0) this[balance] = lots.filter((other) => other !== lot);
-    this.note(balance, currency, name.funder, name.expires * 2 ** 20 + name.matures, points);
+    this.note(balance, currency, changed.funder, changed.expires * 2 ** 20 + changed.matures, points);
   }
 }
 
@@ -106,12 +106,11 @@ export class Ledger {
 
   /** Points of an award, or of a lot that matures, come in; available ones pay debt first. */
   bringIn(kind: Posting['kind'], counter: Posting['counter'], balance: 'available' | 'pending', { currency, funder, matures, expires, points }: Lot, award: number): void {
-    const lot = { currency, funder, matures, expires, award };
-    this.post({ ...lot, kind, balance, counter, points });
+    this.post({ currency, funder, matures, expires, award, kind, balance, counter, points });
     const paid = balance === 'available' ? Math.min(this.account.debt(currency), points) : 0;
     if (paid === 0) return;
-    this.post({ ...lot, kind: 'debt', balance: 'available', counter: 'own', points: -paid });
-    this.post({ ...lot, kind: 'debt', balance: 'debt', counter: 'own', points: paid });
+    this.post({ currency, funder, matures, expires, award, kind: 'debt', balance: 'available', counter: 'own', points: -paid });
+    this.post({ currency, funder, matures, expires, award, kind: 'debt', balance: 'debt', counter: 'own', points: paid });
   }
 
   /** Moves what is mature at a day to available, then lets expire what is over. */

@@ -5,28 +5,32 @@ import type { PartnerDocument, ProductDocument, ProgramDocument, ReferenceSet, R
 import type { NaiveLine, NaiveTransaction } from './transaction.js';
 
 /** One published version of a rule. `index`: place in ReferenceSet.rules; `rule`: ordinal of its id. */
-export interface RuleVersion { index: number; rule: number; id: string; document: RuleDocument; fromMs: number; toMs: number }
+export interface RuleVersion { index: number; rule: number; id: string; idBytes: Buffer; document: RuleDocument; fromMs: number; toMs: number }
 
 /** A line with what the product adds. */
 export interface EnrichedLine extends NaiveLine { department: string; brand: string }
 
+export interface Partner { ordinal: number; program: number; document: PartnerDocument }
+
 export class NaiveReference {
-  private readonly partnerOrdinals = new Map<string, number>();
+  private readonly partners = new Map<string, Partner>();
   private readonly stores: Map<string, string | undefined>[] = [];
   private readonly firstCurrency: number[] = [];
+  private readonly funders = new Map<string, number>();
+  private readonly versions: RuleVersion[] = [];
   private readonly byPartner = new Map<number, RuleVersion[][]>();
 
   constructor(readonly set: ReferenceSet, private readonly products: Map<number, Map<string, ProductDocument>>) {
     set.partners.forEach((partner, ordinal) => {
-      this.partnerOrdinals.set(partner.id, ordinal);
+      this.partners.set(partner.id, { ordinal, program: partner.program, document: partner.document });
       this.stores.push(new Map((partner.document.stores ?? []).map((store) => [store.id, store.timeZone])));
     });
+    set.funders.forEach((funder, ordinal) => this.funders.set(funder, ordinal));
     set.programs.forEach((_, program) => this.firstCurrency.push(set.currencies.findIndex((currency) => currency.program === program)));
   }
 
-  partner(id: string): { ordinal: number; program: number; document: PartnerDocument } | undefined {
-    const ordinal = this.partnerOrdinals.get(id);
-    return ordinal === undefined ? undefined : { ordinal, program: this.set.partners[ordinal]!.program, document: this.set.partners[ordinal]!.document };
+  partner(id: string): Partner | undefined {
+    return this.partners.get(id);
   }
   program(ordinal: number): ProgramDocument {
     return this.set.programs[ordinal]!.document;
@@ -44,16 +48,21 @@ export class NaiveReference {
     return transaction.currency || this.partner(transaction.partner)!.document.currency;
   }
   funder(id: string): number {
-    return this.set.funders.indexOf(id);
+    return this.funders.get(id) ?? -1;
   }
   enrich(transaction: NaiveTransaction): EnrichedLine[] {
     const products = this.products.get(this.partner(transaction.partner)!.ordinal);
-    return transaction.lines.map((line) => {
-      const product = products?.get(line.sku);
-      return { ...line, category: line.category || (product?.category ?? ''), department: product?.department ?? '', brand: product?.brand ?? '' };
+    return transaction.lines.map(({ line, kind, sku, quantity, amount, discount, category }) => {
+      const product = products?.get(sku);
+      return { line, kind, sku, quantity, amount, discount, category: category || (product?.category ?? ''), department: product?.department ?? '', brand: product?.brand ?? '' };
     });
   }
 
+  /** Any version that was ever published, by its place. */
+  version(index: number): RuleVersion {
+    const { rule, document, fromMs, toMs } = this.set.rules[index]!;
+    return (this.versions[index] ??= { index, rule, id: document.id, idBytes: Buffer.from(document.id), document, fromMs, toMs });
+  }
   /** Of each live rule id that can concern the partner: its versions, the highest first. */
   rulesOf(partner: number): RuleVersion[][] {
     let groups = this.byPartner.get(partner);
@@ -66,10 +75,10 @@ export class NaiveReference {
     const { id, program } = set.partners[partner]!;
     const byRule = new Map<number, RuleVersion[]>();
     for (const index of set.live) {
-      const { rule, program: ruleProgram, document, fromMs, toMs } = set.rules[index]!;
+      const { rule, program: ruleProgram } = set.rules[index]!;
       if (ruleProgram !== program) continue;
       const versions = byRule.get(rule) ?? [];
-      versions.push({ index, rule, id: document.id, document, fromMs, toMs });
+      versions.push(this.version(index));
       byRule.set(rule, versions);
     }
     return [...byRule.values()]

@@ -44,11 +44,10 @@ export interface NaiveAward {
 export class Receipt {
   private seen: ConditionContext | undefined;
 
-  constructor(readonly transaction: NaiveTransaction, readonly total: number, readonly lines: EnrichedLine[], readonly counted: EnrichedLine[]) {}
+  constructor(readonly transaction: NaiveTransaction, readonly total: number, readonly lines: EnrichedLine[], readonly counted = lines.length > 0 ? lines : [totalAsLine(total)]) {}
 
   static of(reference: NaiveReference, transaction: NaiveTransaction): Receipt {
-    const lines = reference.enrich(transaction), total = transaction.total ?? 0;
-    return new Receipt(transaction, total, lines, lines.length > 0 ? lines : [totalAsLine(total)]);
+    return new Receipt(transaction, transaction.total ?? 0, reference.enrich(transaction));
   }
   /** What conditions see of it. */
   context(reference: NaiveReference): ConditionContext {
@@ -80,8 +79,8 @@ export function evaluate(reference: NaiveReference, receipt: Receipt, counters: 
   const zone = reference.program(partner.program).timeZone;
   const day = localDay(zone, receipt.transaction.occurredAtMs);
 
-  const candidates = reference.rulesOf(partner.ordinal).flatMap((versions) => validVersion(versions, receipt.transaction.occurredAtMs) ?? []);
-  const fired = candidates.flatMap((version) => fire(reference, version, receipt, counters, day) ?? []).sort((a, b) => ruleOrder(a.version, b.version));
+  const candidates = present(reference.rulesOf(partner.ordinal).map((versions) => validVersion(versions, receipt.transaction.occurredAtMs)));
+  const fired = present(candidates.map((version) => fire(reference, version, receipt, counters, day))).sort((a, b) => ruleOrder(a.version, b.version));
 
   calculate(reference, fired, partner.program);
   for (const rule of fired) capPerTransaction(rule);
@@ -141,9 +140,11 @@ export function requalify(reference: NaiveReference, recorded: NaiveAward, origi
 /** The base amount of a rule on a receipt, 0 when it does not match. */
 export const baseAmount = (version: RuleVersion, receipt: Receipt): number => safe(matchedLines(version.document, receipt)?.base ?? 0n);
 
+const present = <T>(values: (T | undefined)[]): T[] => values.filter((value) => value !== undefined);
+
 /** Bytewise by phase, priority (higher first), id. */
 function ruleOrder(a: RuleVersion, b: RuleVersion): number {
-  return (a.document.phase ?? 0) - (b.document.phase ?? 0) || (b.document.priority ?? 0) - (a.document.priority ?? 0) || Buffer.compare(Buffer.from(a.id), Buffer.from(b.id));
+  return (a.document.phase ?? 0) - (b.document.phase ?? 0) || (b.document.priority ?? 0) - (a.document.priority ?? 0) || Buffer.compare(a.idBytes, b.idBytes);
 }
 
 // ── step 2: candidates ──
@@ -360,8 +361,12 @@ function capGroups(fired: Fired[]): void {
 
 function shares(rule: Fired, fired: Fired[], { counted }: Receipt): { line: number; points: number }[] {
   const { document } = rule.version;
-  const multiplied = new Set(fired.filter((base) => multiplies(rule, base.version.id)).flatMap((base) => base.earning));
-  const lines = document.award.kind === 'multiplier' ? counted.filter((line) => multiplied.has(line)) : rule.earning;
+  const lines = document.award.kind === 'multiplier' ? multipliedLines(rule, fired, counted) : rule.earning;
   const weights = document.basis === 'line' ? rule.parts.map((part) => round(part, document.rounding ?? 'floor')) : lines.map((line) => BigInt(line.amount));
   return largestRemainder(rule.points, weights).map((points, i) => ({ line: lines[i]!.line, points: safe(points) }));
+}
+
+function multipliedLines(multiplier: Fired, fired: Fired[], counted: EnrichedLine[]): EnrichedLine[] {
+  const lines = new Set(fired.filter((base) => multiplies(multiplier, base.version.id)).flatMap((base) => base.earning));
+  return counted.filter((line) => lines.has(line));
 }

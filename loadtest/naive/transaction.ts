@@ -75,5 +75,3 @@ export function fromDocument(document: TransactionDocument): NaiveTransaction {
 
 /** What identifies a transaction for good, in its home. */
 export const keyOf = ({ partner, id, kind }: Pick<NaiveTransaction, 'partner' | 'id'> & { kind: string }): string => `${partner}\n${id}\n${kind}`;
-/** Everything that was posted, as one text: equal for equal transactions. */
-export const contentOf = (transaction: NaiveTransaction): string => JSON.stringify(transaction);

@@ -1,0 +1,36 @@
+/**
+ * What a partition remembers of every transaction for ever: its content, to know a repeat, and of purchases what returns need. The interface has a second implementation
+ * in the verifier, which keeps places in the log instead of objects.
+ */
+import type { Purchase } from './returns.js';
+import { keyOf, type NaiveTransaction } from './transaction.js';
+
+export interface History {
+  /** Was a transaction with this partner, id and kind posted, and with the same content? */
+  find(transaction: NaiveTransaction): 'same' | 'other' | undefined;
+  has(key: string): boolean;
+  /** The purchase with what returns have taken of it so far. */
+  purchase(key: string): Purchase | undefined;
+  /** `purchase`: when it is one. Called again for a purchase after each return of it. */
+  remember(transaction: NaiveTransaction, purchase?: Purchase): void;
+}
+
+export class MemoryHistory implements History {
+  private readonly contents = new Map<string, string>();
+  private readonly purchases = new Map<string, Purchase>();
+
+  find(transaction: NaiveTransaction): 'same' | 'other' | undefined {
+    const content = this.contents.get(keyOf(transaction));
+    return content === undefined ? undefined : content === JSON.stringify(transaction) ? 'same' : 'other';
+  }
+  has(key: string): boolean {
+    return this.contents.has(key);
+  }
+  purchase(key: string): Purchase | undefined {
+    return this.purchases.get(key);
+  }
+  remember(transaction: NaiveTransaction, purchase?: Purchase): void {
+    this.contents.set(keyOf(transaction), JSON.stringify(transaction));
+    if (purchase) this.purchases.set(keyOf(transaction), purchase);
+  }
+}
