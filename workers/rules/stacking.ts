@@ -1,5 +1,5 @@
 /**
- * Competition in stacking groups, and what a group may give together (docs/calculation.md, step 8).
+ * Competition in stacking groups, and what a group may give together (docs/calculation.md, step 8). Multipliers don't compete, but the cap counts them.
  */
 import type { Fired } from './workspace.js';
 
@@ -22,16 +22,15 @@ function settleGroup(group: number, fired: readonly Fired[], start: number, coun
     const rival = fired[i]!;
     if (rival.rule.group !== group) continue;
     if (rival.rule.groupCap < cap) cap = rival.rule.groupCap;
-    if (rival.points === 0) continue;
+    if (rival.points === 0 || rival.rule.factor !== undefined) continue;
     first ??= rival;
     if (best === undefined || rival.points > best.points) best = rival;
   }
-  if (first === undefined) return;
-  const winner = first.rule.groupMode === 'best' ? best : first.rule.groupMode === 'first' ? first : undefined;
+  const winner = first?.rule.groupMode === 'best' ? best : first?.rule.groupMode === 'first' ? first : undefined;
   for (let i = start, left = cap; i < count; i++) {
     const rival = fired[i]!;
     if (rival.rule.group !== group || rival.points === 0) continue;
-    if (winner !== undefined && rival !== winner) {
+    if (winner !== undefined && rival !== winner && rival.rule.factor === undefined) {
       rival.points = 0;
       rival.lost = true;
     }
