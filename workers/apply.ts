@@ -2,7 +2,7 @@
  * apply: effects → state. The only code that changes the state of a partition; live processing and recovery run this same function.
  * It decides nothing and can't fail on effects that decide wrote: a contradiction is a bug and stops the shard.
  */
-import { Effect, EffectsReader } from './effects.js';
+import { Effect, type EffectsReader } from './effects.js';
 import type { PartitionState } from './state/partition-state.js';
 
 const id = new Uint32Array(4), content = new Uint32Array(2);
