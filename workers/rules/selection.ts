@@ -30,6 +30,7 @@ export class Selection {
   takes(frame: Frame, line: number): boolean {
     const condition = this.matcher!.condition;
     if (condition === undefined) return true;
+    if (line >= frame.linesGiven) return false; // the line of a transaction that only states its total
     const holds = condition.run(frame, frame.t, condition.constants, line);
     if (frame.overflow) frame.overflows++;
     return holds;
