@@ -48,7 +48,8 @@ function rows(): { title: string; panels: ReturnType<typeof curves | typeof figu
       curves('Batch', 'Transactions of one batch of one partition.', 'short', spread('batchTransactions')),
       curves('Busy', 'Share of time that each part works; the one at 100 % is the bottleneck.', 'percentunit', [rate('busySeconds', ['part'])]),
       curves('Log', 'Bytes written a second.', 'Bps', [rate('loggedBytes', [], 'written')]),
-      curves('Set aside and restored', 'Worker threads that ended, and records written to the dead letters.', 'ops', [rate('workerRestarts', [], 'workers restored'), rate('deadLetters', [], 'dead letters')]),
+      curves('Set aside and restored', 'Worker threads that ended, and records written to the dead letters.', 'ops', [
+        rate('workerRestarts', [], 'workers restored'), rate('deadLetters', [], 'dead letters')]),
     ] },
     { title: 'Points', panels: [
       curves('Awarded', "By program and currency, in the currency's smallest unit.", 'short', [rate('pointsAwarded', ['program', 'currency'])]),
@@ -68,7 +69,8 @@ function rows(): { title: string; panels: ReturnType<typeof curves | typeof figu
     { title: 'Sink', panels: [
       curves('Facts in ClickHouse', 'Acknowledged a second.', 'ops', [rate('sinkRows', [], 'facts')]),
       curves('Insert', 'Time of one insert.', 's', spread('sinkInsertSeconds')),
-      curves('Repeated inserts and restarts', 'Inserts repeated after an error; restarts of the embedded ClickHouse.', 'ops', [rate('sinkRetries', [], 'repeated'), rate('clickhouseRestarts', [], 'restarts')]),
+      curves('Repeated inserts and restarts', 'Inserts repeated after an error; restarts of the embedded ClickHouse.', 'ops', [
+        rate('sinkRetries', [], 'repeated'), rate('clickhouseRestarts', [], 'restarts')]),
       curves('Sink lag in records', 'Committed and not in ClickHouse yet, by partition.', 'short', [value('sinkLagRecords', ['partition'])]),
       curves('Sink lag in time', 'By partition.', 's', [value('sinkLagSeconds', ['partition'], 'max')]),
     ] },

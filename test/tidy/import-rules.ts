@@ -19,8 +19,8 @@ const mayImport: Record<string, string[]> = {
   'test/': [''],
 };
 
-/** Names that say who uses a file: benchmarks are started by hand, fixtures and fakes are for tests. */
-const startedByHand = /-bench\.ts$/, forTests = /^(test|grafana)\/|[/-](fixture|fake)(-[a-z-]+)?\.ts$/;
+/** Names that say who uses a file: benchmarks are started by hand, fixtures, fakes and arbitraries (of fast-check) are for tests. */
+const startedByHand = /-bench\.ts$/, forTests = /^(test|grafana)\/|[/-](fixture|fake|arbitrary)(-[a-z-]+)?\.ts$/;
 
 /** Packages and parts of node that only some folders of workers/ may use: all I/O is theirs. */
 const inputOutput = /^(node:(fs|net|http|http2|https|child_process|dns|dgram|tls|readline|timers|inspector)(\/.*)?|lmdb|pino|fastify|chdb|@clickhouse\/.*|prom-client)$/;
@@ -48,10 +48,11 @@ export function workersWithoutInputOutput(files: SourceFile[]): Finding[] {
 export function orphans(files: SourceFile[]): Finding[] {
   const byTests = new Set<string>(), byProduct = new Set<string>();
   for (const file of files) for (const { target } of references(file)) if (target !== file.path) (file.isTest ? byTests : byProduct).add(target);
-  const findings = files.filter((file) => !file.path.endsWith('.test.ts') && !byProduct.has(file.path) && !(file.path in startedByOthers) && !startedByHand.test(file.path)).flatMap((file): Finding[] => {
+  const started = (path: string): boolean => path.endsWith('.test.ts') || path in startedByOthers || startedByHand.test(path);
+  const findings = files.filter(({ path }) => !started(path) && !byProduct.has(path)).flatMap((file): Finding[] => {
     if (!byTests.has(file.path)) return [{ path: file.path, line: 1, what: 'is imported by nobody', instead: 'delete it, use it, or say in test/tidy/exceptions.ts who starts it' }];
     if (forTests.test(file.path)) return [];
-    return [{ path: file.path, line: 1, what: 'is used by tests only', instead: 'delete it with its tests, use it, or call it a fixture or a fake' }];
+    return [{ path: file.path, line: 1, what: 'is used by tests only', instead: 'delete it with its tests, use it, or call it a fixture, a fake or an arbitrary' }];
   });
   const paths = new Set(files.map((file) => file.path));
   const stale = Object.keys(startedByOthers).filter((path) => !paths.has(path) || byProduct.has(path))
