@@ -36,6 +36,8 @@ export interface PipelineOptions {
   gateway: string;
   batchBytesMax: number;
   lagBytesMax: number;
+  /** Bytes of effects that a shard applies in a second at recovery, cautiously. */
+  replayBytesPerSecond: number;
   /** For each partition: where its state lives and how much of it may be in memory. */
   open: Omit<OpenTask, 'type' | 'partition' | 'epoch' | 'directory'>;
   stateDirectory(partition: number): string;
@@ -158,6 +160,9 @@ export class Pipeline implements Engine {
   }
   sinkCaughtUp(timeoutMs: number): Promise<boolean> {
     return this.options.sinkCaughtUp(timeoutMs);
+  }
+  get replayBytesPerSecond(): number {
+    return this.options.replayBytesPerSecond;
   }
   /** The newest reference set; what it was when the engine started, for whoever goes on from it. */
   get reference(): ReferenceSet {

@@ -39,7 +39,7 @@ export async function startEngine(config: Config, logger: Logger, metrics: Metri
   let analytics: Analytics | undefined;
   const observe = observeEngine(metrics);
   const pipeline = new Pipeline({
-    log, shards, logger, gateway: randomUUID(), batchBytesMax: config.batchBytesMax, lagBytesMax: config.lagBytesMax,
+    log, shards, logger, gateway: randomUUID(), batchBytesMax: config.batchBytesMax, lagBytesMax: config.lagBytesMax, replayBytesPerSecond: REPLAY_BYTES_PER_SECOND,
     open: {
       partitions: log.partitions,
       cacheBytesMax: Math.floor((config.cacheBytesMax * (1 - FACT_CACHE_SHARE)) / log.partitions),

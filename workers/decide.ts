@@ -190,6 +190,7 @@ function postAwards(c: Context, ordinal: number, today: number): void {
 
 /** Shares `points` over weights by largest remainder, ties in order; all to the first when the weights are 0. */
 export function split(points: number, weights: ArrayLike<number>): number[] {
+  if (weights.length === 1) return [points];
   const all = Array.from(weights, BigInt), whole = all.reduce((sum, weight) => sum + weight, 0n);
   if (whole === 0n) return all.map((_, i) => (i === 0 ? points : 0));
   const shares = all.map((weight) => Number((BigInt(points) * weight) / whole));

@@ -13,7 +13,7 @@ const CARD = 30;
 const CHUNK_BYTES = 16;
 export const CARD_BYTES_MAX = 128;
 const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4;
-const CAPACITIES = [6, 10, 16, 24, 36, 54, 80, 120, 180, 270, 400, 600, 900, 1350, 2000];
+const CAPACITIES = [8, 16, 28, 48, 80, 128, 192, 288, 432, 648, 972, 1458, 2187];
 const capacityClass = (cells: number): number => {
   for (let i = 0; i < CAPACITIES.length; i++) if (CAPACITIES[i]! >= cells) return i;
   return -1;
@@ -88,7 +88,7 @@ export class AccountStore {
         return false;
       }
     }
-    if (count === this.slab[o + 1]) o = this.grow(ordinal, o, count + 1);
+    if (count === this.slab[o + 1]) o = this.grow(ordinal, count + 1);
     const at = o + HEADER + count * 3;
     this.slab[at] = key1;
     this.slab[at + 1] = key2;
@@ -151,7 +151,7 @@ export class AccountStore {
     let o = this.touch(ordinal);
     const chunks = Math.max(1, Math.ceil(text.length / CHUNK_BYTES));
     const count = this.slab[o]!;
-    if (count + chunks > this.slab[o + 1]!) o = this.grow(ordinal, o, count + chunks);
+    if (count + chunks > this.slab[o + 1]!) o = this.grow(ordinal, count + chunks);
     for (let chunk = 0; chunk < chunks; chunk++) {
       const at = o + HEADER + (count + chunk) * 3;
       this.slab[at] = cellKey(CARD, text.length, chunk);
@@ -256,15 +256,13 @@ export class AccountStore {
     this.slab[o + 1] = capacity;
     return o;
   }
-  private grow(ordinal: number, from: number, cells: number): number {
-    const before = this.slab[from]!;
-    const copy = this.slab.slice(from, from + HEADER + before * 3);
-    this.release(from);
-    this.offsets[ordinal] = -1;
+  private grow(ordinal: number, cells: number): number {
     const o = this.allocate(cells);
+    const from = this.offsets[ordinal]!; // making room may have moved it
     const capacity = this.slab[o + 1]!;
-    this.slab.set(copy, o);
+    this.slab.copyWithin(o, from, from + HEADER + this.slab[from]! * 3);
     this.slab[o + 1] = capacity;
+    this.release(from);
     this.offsets[ordinal] = o;
     return o;
   }
