@@ -1,0 +1,86 @@
+/** Sets the engine's metrics (metrics.ts names them): counters after each commit, gauges right before a scrape. Never waits, never asks a worker. */
+import type { BatchResult } from '../workers/messages.js';
+import type { Analytics } from './analytics.js';
+import { inputTopics, type Log } from './log/log.js';
+import type { Metrics } from './metrics.js';
+import type { Pipeline } from './pipeline.js';
+import type { Shards } from './shards.js';
+
+export interface Watched { pipeline: Pipeline; log: Log; shards: Shards; analytics: Analytics | undefined }
+export interface EngineObserver {
+  committed(results: BatchResult[], milliseconds: number): void;
+  watch(parts: Watched): void;
+}
+
+export function observeEngine(metrics: Metrics): EngineObserver {
+  return {
+    committed(results, milliseconds) {
+      metrics.commits.inc();
+      metrics.commitSeconds.observe(milliseconds / 1000);
+      for (const { counts, rejected } of results) {
+        metrics.batchTransactions.observe(counts.processed + counts.duplicates + counts.rejected + counts.waiting);
+        metrics.processed.inc(counts.processed);
+        metrics.rulesEvaluated.inc(counts.candidates);
+        metrics.deadLetters.inc(rejected.length);
+        for (const [reason, count] of Object.entries(counts.reasons)) metrics.rejected.inc({ reason }, count);
+      }
+    },
+    watch({ pipeline, log, shards, analytics }) {
+      const counted = { loggedBytes: 0, shardBusyMs: shards.busyMs.map(() => 0), mainMs: 0, failures: 0 };
+      let utilization = performance.eventLoopUtilization();
+      const lag = new Lag(pipeline, log);
+      metrics.onScrape(() => {
+        metrics.loggedBytes.inc(log.bytesAppended - counted.loggedBytes);
+        counted.loggedBytes = log.bytesAppended;
+        for (const [shard, busyMs] of shards.busyMs.entries()) {
+          metrics.busySeconds.inc({ part: `shard-${shard}` }, (busyMs - counted.shardBusyMs[shard]!) / 1000);
+          counted.shardBusyMs[shard] = busyMs;
+        }
+        const now = performance.eventLoopUtilization();
+        metrics.busySeconds.inc({ part: 'main' }, (now.active - utilization.active) / 1000);
+        utilization = now;
+        metrics.workerRestarts.inc(pipeline.shardFailures - counted.failures);
+        counted.failures = pipeline.shardFailures;
+        metrics.ruleSet.set(pipeline.reference.ruleSet);
+        metrics.referenceVersion.set(pipeline.reference.version);
+        lag.collect(metrics);
+        const cache = shards.busyMs.map(() => ({ accounts: 0, bytes: 0 }));
+        for (const { status } of pipeline.flows) {
+          const partition = String(status.partition);
+          metrics.accounts.set({ partition }, status.accounts);
+          metrics.replayDebtSeconds.set({ partition }, status.debtBytes / pipeline.replayBytesPerSecond);
+          const shard = cache[shards.shardOf(status.partition)]!;
+          shard.accounts += status.residentAccounts;
+          shard.bytes += status.cacheBytes;
+        }
+        for (const [shard, { accounts, bytes }] of cache.entries()) {
+          metrics.cacheAccounts.set({ shard: String(shard) }, accounts);
+          metrics.cacheBytes.set({ shard: String(shard) }, bytes);
+        }
+        analytics?.collect(metrics);
+      });
+    },
+  };
+}
+
+/** Ends of topics change without the pipeline knowing; they are asked for beside the scrape, and the scrape shows the last answer. */
+class Lag {
+  private readonly records: number[];
+
+  constructor(private readonly pipeline: Pipeline, private readonly log: Log) {
+    this.records = pipeline.flows.map(() => 0);
+  }
+  collect(metrics: Metrics): void {
+    for (const [partition, records] of this.records.entries()) {
+      metrics.lagRecords.set({ partition: String(partition) }, records);
+      const { clockMs } = this.pipeline.flows[partition]!.status;
+      metrics.lagSeconds.set({ partition: String(partition) }, records === 0 ? 0 : Math.max(0, (Date.now() - clockMs) / 1000));
+      void this.ask(partition);
+    }
+  }
+  private async ask(partition: number): Promise<void> {
+    let records = 0;
+    for (const [place, topic] of inputTopics.entries()) records += (await this.log.bounds(topic, partition)).end - this.pipeline.flows[partition]!.positionOf[place]![0];
+    this.records[partition] = Math.max(0, records);
+  }
+}
