@@ -1,0 +1,268 @@
+/**
+ * Facts from the log's results into ClickHouse, each exactly once by plain count(), whatever is killed when.
+ *
+ *   offer / log ─▶ feed of a partition ─▶ collect a range ─▶ intent into the log ─▶ insert, until it is there ─▶ "done" into the log
+ *                                         └──────────────── a few partitions at a time ────────────────────┘
+ *
+ * Promises: what is done with a range is decided in delivery.ts; a range is whole results records of one partition, inserted as one part; ClickHouse may be away as
+ * long as it likes. While little happens a fact is there after about LINGER_MS; under load inserts grow to rowsMax.
+ * Never slows the engine down: it lags, and `stats` says by how much.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ClickHouseClient } from '@clickhouse/client';
+import type { Log } from '../log/log.js';
+import type { Logger } from '../logger.js';
+import { intentName, readIntent, verdict, writeIntent, type Intent } from './delivery.js';
+import { Budget, Feed, type Range } from './feed.js';
+import { countRows, insertRange } from './insert.js';
+
+/** How long a fact waits for company while nothing else happens. */
+const LINGER_MS = 100;
+/** Small inserts over all partitions: each costs a part, its fsyncs and later merges. */
+const SMALL_INSERTS_PER_SECOND = 8;
+/** How often the log is asked for results that nobody offered. */
+const LOOK_MS = 1000;
+const RETRY_MS = 100;
+const RETRY_MS_MAX = 2000;
+/** How long a stop waits for inserts under way; what they leave is repeated at the next start. */
+const STOP_MS = 5000;
+
+export interface SinkOptions {
+  log: Log;
+  client: ClickHouseClient;
+  partitions: number;
+  logger: Logger;
+  /** Of one insert; whole results records, so that it may be a little more. */
+  rowsMax: number;
+  bytesMax: number;
+  /** Of results that wait in memory; beyond it they are read from the log again. */
+  memoryBytesMax?: number;
+  /** Inserts that ClickHouse works on at a time. */
+  insertsMax?: number;
+  /** Ranges that are prepared or inserted at a time: while one is inserted, intents of others are written. */
+  rangesMax?: number;
+  onInsert?(milliseconds: number, rows: number): void;
+}
+
+export interface SinkStats {
+  /** Rows that ClickHouse acknowledged since the start. */
+  rows: number;
+  inserts: number;
+  retries: number;
+  /** Time of the last insert. */
+  insertMs: number;
+  /** By partition: committed results records that are not in ClickHouse, and the age of the oldest. */
+  lagRecords: number[];
+  lagSeconds: number[];
+}
+
+/** Reads how far it was, and begins. */
+export async function startSink(options: SinkOptions): Promise<Sink> {
+  const sink = new Sink(options);
+  await sink.start();
+  return sink;
+}
+
+export class Sink {
+  private readonly counts = { rows: 0, inserts: 0, retries: 0, insertMs: 0 };
+  private readonly feeds: Feed[];
+  /** Ranges whose insert an earlier run may have done. */
+  private readonly unsure = new Map<number, Intent>();
+  private readonly running = new Set<Promise<void>>();
+  private readonly insertTurns: Turns;
+  private readonly rangesMax: number;
+  private readonly smallInsertMs: number;
+  private readonly aborted = new AbortController();
+  private waiters: { ends: number[]; resolve(caughtUp: boolean): void }[] = [];
+  private stopping = false;
+  private timer: NodeJS.Timeout | undefined;
+  private looking: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: SinkOptions) {
+    const budget = new Budget(options.memoryBytesMax ?? 128 * 2 ** 20);
+    this.feeds = Array.from({ length: options.partitions }, (_, partition) => new Feed(partition, options.log, budget));
+    this.insertTurns = new Turns(options.insertsMax ?? 1);
+    this.rangesMax = options.rangesMax ?? 4;
+    this.smallInsertMs = Math.max(1000, (options.partitions * 1000) / SMALL_INSERTS_PER_SECOND);
+  }
+
+  async start(): Promise<void> {
+    for (const feed of this.feeds) {
+      const bytes = await this.options.log.getValue(intentName(feed.partition));
+      if (!bytes) continue;
+      const intent = readIntent(bytes);
+      feed.position = feed.end = intent.done ? intent.to : intent.from;
+      if (!intent.done) this.unsure.set(feed.partition, intent);
+    }
+    await this.look();
+    this.looking = setInterval(() => void this.look().catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'the sink cannot look at the log')), LOOK_MS);
+  }
+  /** Stops between inserts if they end soon. What is not in ClickHouse stays in the log. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.looking);
+    clearTimeout(this.timer);
+    for (const { resolve } of this.waiters.splice(0)) resolve(false);
+    const late = setTimeout(() => this.aborted.abort(), STOP_MS);
+    await Promise.all(this.running);
+    clearTimeout(late);
+    this.aborted.abort();
+  }
+
+  /** A results record that was committed just now. The record may not change afterwards. */
+  offer(partition: number, offset: number, record: Uint8Array, rows: number): void {
+    this.feeds[partition]!.offer(offset, record, rows, Date.now());
+    this.schedule();
+  }
+  /** Results records before it are in ClickHouse. */
+  position(partition: number): number {
+    return this.feeds[partition]!.position;
+  }
+  /** Whether everything that is committed now gets into ClickHouse within the time; it is delivered without lingering. */
+  async caughtUp(timeoutMs: number): Promise<boolean> {
+    await this.look();
+    const ends = this.feeds.map(({ end }) => end);
+    if (this.stopping || this.has(ends)) return this.has(ends);
+    for (const feed of this.feeds) feed.hurryTo = feed.end;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => end(false), timeoutMs);
+      const waiter = { ends, resolve: (caughtUp: boolean): void => end(caughtUp) };
+      const end = (caughtUp: boolean): void => {
+        clearTimeout(timer);
+        this.waiters = this.waiters.filter((other) => other !== waiter);
+        resolve(caughtUp);
+      };
+      this.waiters.push(waiter);
+      this.schedule();
+    });
+  }
+  get stats(): SinkStats {
+    const nowMs = Date.now();
+    return {
+      ...this.counts,
+      lagRecords: this.feeds.map(({ position, end }) => Math.max(0, end - position)),
+      lagSeconds: this.feeds.map(({ waiting, sinceMs }) => (waiting ? Math.max(0, nowMs - sinceMs) / 1000 : 0)),
+    };
+  }
+  /** Why facts of some partition don't get into ClickHouse at the moment. */
+  get failure(): string | undefined {
+    return this.feeds.find(({ failure }) => failure !== undefined)?.failure;
+  }
+
+  /** Results may have been committed that nobody offered: before the start, by an earlier run. */
+  private async look(): Promise<void> {
+    for (const feed of this.feeds) {
+      const { begin, end } = await this.options.log.bounds('results', feed.partition);
+      if (!feed.busy && feed.position < begin && !this.unsure.has(feed.partition)) feed.position = begin;
+      feed.extend(end, Date.now());
+    }
+    this.schedule();
+  }
+  private schedule(): void {
+    clearTimeout(this.timer);
+    while (!this.stopping && this.running.size < this.rangesMax) {
+      const nowMs = Date.now();
+      let next: Feed | undefined, nextMs = Infinity;
+      for (const feed of this.feeds) {
+        const dueMs = this.dueMs(feed);
+        if (dueMs < nextMs || (dueMs === nextMs && next && feed.sinceMs < next.sinceMs)) [next, nextMs] = [feed, dueMs];
+      }
+      if (!next) return;
+      if (nextMs > nowMs) {
+        this.timer = setTimeout(() => this.schedule(), nextMs - nowMs);
+        return;
+      }
+      const feed = next;
+      feed.busy = true;
+      const delivery = this.deliver(feed).finally(() => {
+        feed.busy = false;
+        this.running.delete(delivery);
+        this.schedule();
+      });
+      this.running.add(delivery);
+    }
+  }
+  /** When a feed's next range should go: at once when it is large or somebody waits, else when it has gathered for a while. */
+  private dueMs(feed: Feed): number {
+    if (feed.busy || !feed.waiting) return Infinity;
+    if (feed.behind || feed.hurryTo > feed.position || feed.freshRows >= this.options.rowsMax || feed.bytes >= this.options.bytesMax) return 0;
+    return Math.max(feed.sinceMs + LINGER_MS, feed.lastInsertMs + this.smallInsertMs);
+  }
+
+  private async deliver(feed: Feed): Promise<void> {
+    const { log, logger, rowsMax, bytesMax } = this.options;
+    const { partition } = feed;
+    try {
+      const unsure = this.unsure.get(partition);
+      const range = await feed.collect(unsure ? { rowsMax: Infinity, bytesMax: Infinity, to: unsure.to } : { rowsMax, bytesMax, to: feed.end });
+      if (range.rows > 0) {
+        const intent = unsure ?? { from: range.from, to: range.to, token: `${partition}.${range.from}.${range.to}.${randomUUID()}`, done: false };
+        if (!unsure) await log.putValue(intentName(partition), writeIntent(intent));
+        await this.insertUntilThere(feed, range, intent.token, unsure !== undefined);
+        // Not waited for: what is written after it survives a crash only together with it, and without it the range is found in the table.
+        log.putValue(intentName(partition), writeIntent({ ...intent, done: true })).catch((error: unknown) => this.fail(feed, error));
+      }
+      this.unsure.delete(partition);
+      feed.delivered(range, Date.now());
+      for (const { ends, resolve } of [...this.waiters]) if (this.has(ends)) resolve(true);
+    } catch (error) {
+      if (this.stopping) return;
+      this.fail(feed, error);
+      logger.error({ error: String(error), partition }, 'the sink cannot go on with a partition; it tries again');
+      await pause(RETRY_MS_MAX, undefined, { signal: this.aborted.signal }).catch(() => undefined);
+    }
+  }
+  /** Repeats the same bytes with the same token until they are in the table; throws only when the sink stops. */
+  private async insertUntilThere(feed: Feed, range: Range, token: string, unsure: boolean): Promise<void> {
+    const { client, logger } = this.options, { signal } = this.aborted;
+    for (let attempt = unsure ? 1 : 0; ; attempt++) {
+      try {
+        const present = attempt === 0 ? undefined : await countRows(client, feed.partition, range, signal);
+        const decided = verdict(range.rows, present);
+        if (decided === 'refuse') throw new Error(`ClickHouse has ${present} of the ${range.rows} rows of partition ${feed.partition}, batches ${range.firstBatch} to ${range.lastBatch}`);
+        if (decided === 'insert') await this.insertTurns.take(() => this.insert(range, token));
+        return;
+      } catch (error) {
+        if (this.stopping) throw error;
+        this.fail(feed, error);
+        this.counts.retries++;
+        logger.warn({ error: String(error), partition: feed.partition, rows: range.rows, attempt }, 'facts did not get into ClickHouse; they are sent again');
+        await pause(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10)), undefined, { signal });
+      }
+    }
+  }
+  private async insert(range: Range, token: string): Promise<void> {
+    const beganMs = performance.now();
+    await insertRange(this.options.client, range, token, this.aborted.signal);
+    this.counts.insertMs = performance.now() - beganMs;
+    this.counts.inserts++;
+    this.counts.rows += range.rows;
+    this.options.onInsert?.(this.counts.insertMs, range.rows);
+  }
+  private fail(feed: Feed, error: unknown): void {
+    feed.failure = String(error);
+  }
+  private has(ends: number[]): boolean {
+    return ends.every((end, partition) => this.feeds[partition]!.position >= end);
+  }
+}
+
+/** Lets a few at a time go on, in the order in which they came. */
+class Turns {
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private free: number) {}
+
+  async take<T>(action: () => Promise<T>): Promise<T> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await action();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
+  }
+}
