@@ -49,13 +49,9 @@ export class ReferenceStore {
       refuseIf(changedCurrencies(set, known, program), 409);
     }
     const ordinal = known >= 0 ? known : set.programs.length;
-    const currencies = [...set.currencies];
-    for (const currency of program.currencies) {
-      const at = currencies.findIndex((other) => other.program === ordinal && other.id === currency.id), entry = { ...currency, program: ordinal };
-      if (at >= 0) currencies[at] = entry;
-      else currencies.push(entry);
-    }
-    return this.publish({ programs: replaced(set.programs, ordinal, { id, document: program }), currencies, zones: withZones(set.zones, [program.timeZone]) });
+    return this.publish({
+      programs: replaced(set.programs, ordinal, { id, document: program }), currencies: withCurrencies(set, ordinal, program), zones: withZones(set.zones, [program.timeZone]),
+    });
   }
 
   /** Checks `keys` and leaves them out: they are not reference data. */
@@ -177,8 +173,23 @@ function twice(rules: readonly RuleDocument[], byKey: ReadonlyMap<string, readon
 }
 const nextVersion = (entries: ReferenceSet['rules'], ordinal: number): number => Math.max(...entries.filter(({ rule }) => rule === ordinal).map(({ document }) => document.version)) + 1;
 
+/** Before a program has partners and rules nobody has its points, and its currencies may be anything. */
+const isUnused = (set: ReferenceSet, program: number): boolean => !set.partners.some((partner) => partner.program === program) && !set.ruleIds.some((rule) => rule.program === program);
+
+/** Ordinals stay; those of an unused program's currencies are taken over in order. */
+function withCurrencies(set: ReferenceSet, program: number, document: ProgramDocument): ReferenceSet['currencies'] {
+  const all = [...set.currencies], own = all.flatMap((currency, ordinal) => (currency.program === program ? [ordinal] : []));
+  document.currencies.forEach((currency, i) => {
+    const at = isUnused(set, program) ? own[i] ?? -1 : all.findIndex((other) => other.program === program && other.id === currency.id);
+    if (at >= 0) all[at] = { ...currency, program };
+    else all.push({ ...currency, program });
+  });
+  return all;
+}
+
 function changedCurrencies(set: ReferenceSet, program: number, { currencies }: ProgramDocument): Problem[] {
   const before = set.programs[program]!.document.currencies;
+  if (isUnused(set, program) && currencies.length >= before.length) return [];
   const problems = before.flatMap(({ id, scale }) => {
     const at = currencies.findIndex((currency) => currency.id === id);
     if (at < 0) return [problem('/currencies', 'conflict', `currency ${shown(id)} is missing`, 'Accounts may hold points of it: keep it.')];
