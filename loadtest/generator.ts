@@ -98,6 +98,19 @@ export class Generator {
     }));
     return document;
   }
+  /** The same as JSON text; ids of a world need no escapes. */
+  json(n: number): string {
+    const { world } = this;
+    const draft = this.draw(n);
+    let text = `{"id":"${this.id(draft.number)}","kind":"${draft.kind}","partner":"${world.partnerIds[draft.partner]!}","store":"${world.store(draft.partner, draft.store)}"`
+      + `,"channel":"${channels[draft.channel]!}","card":"${this.card(draft.account)}","occurredAt":"${new Date(draft.occurredAtMs).toISOString()}","currency":"EUR"`;
+    if (draft.kind === 'return') text += `,"original":{"id":"${this.id(draft.original)}"}`;
+    for (let i = 0; i < draft.lineCount; i++) {
+      text += `${i === 0 ? ',"lines":[' : ','}{${draft.kind === 'return' ? `"line":${draft.line[i]!}` : `"sku":"${world.sku(draft.product[i]!)}"`}`
+        + `,"quantity":${draft.quantity[i]! / 1000},"amount":${draft.amount[i]!}${draft.discount[i]! > 0 ? `,"discount":${draft.discount[i]!}` : ''}}`;
+    }
+    return `${text}${draft.lineCount > 0 ? ']}' : '}'}`;
+  }
   id(number: number): string {
     return this.prefix + String(number).padStart(ID_DIGITS, '0');
   }
