@@ -96,6 +96,7 @@ function checkLines({ kind, total }: TransactionDocument, lines: LineDocument[],
   });
   // Of absolute values, so that no sum over some of the lines passes the bound either.
   if (amounts > INTEGER_MAX || discounts > INTEGER_MAX || quantities > INTEGER_MAX) problems.push(problem('/lines', 'overflow', 'the sum of the lines passes 2^53-1'));
+  else if (problems.length > 0) return;
   else if (sum < 0n) problems.push(problem('/lines', 'invalid', `the sum of the lines is negative: ${sum}`));
   else if (total !== undefined && sum !== BigInt(total)) {
     problems.push(problem('/total', 'total-mismatch', `total is ${shown(total)}, the lines add up to ${sum}`));

@@ -7,7 +7,7 @@
 import { distance } from 'fastest-levenshtein';
 import { dateTimeMs, DATE_TIME_MS_MAX, DATE_TIME_MS_MIN } from './date-time.js';
 import { integerOf, isNumber, Moment, NumberText, thousandthsOf } from './decoded.js';
-import type { Field, RecordField } from './fields.js';
+import type { Field, Fields, RecordField } from './fields.js';
 import { reasons, type Reason } from './reasons.js';
 
 /** One thing that is wrong with a document. `pointer` is a JSON pointer (RFC 6901) from the document's root. */
@@ -58,37 +58,38 @@ export function isTimeZone(name: string): boolean {
 /** Everything that is wrong with `value`; empty when it fits. */
 export function validateDocument(schema: Field, value: unknown): Problem[] {
   const problems: Problem[] = [];
-  check(schema, value, '', problems);
+  check(schema, value, '', undefined, problems);
   return problems;
 }
 
-function check(field: Field, value: unknown, pointer: string, problems: Problem[]): void {
+/** `parent` and `name` make the value's pointer, which is put together only where it is needed. */
+function check(field: Field, value: unknown, parent: string, name: string | undefined, problems: Problem[]): void {
   if (problems.length >= PROBLEMS_MAX) return;
   const detail = wrong(field, value);
-  if (detail !== undefined) {
-    problems.push(problem(pointer, 'invalid', detail));
-    return;
-  }
-  if (field.type === 'record') checkRecord(field, value as Record<string, unknown>, pointer, problems);
-  if (field.type === 'list') (value as unknown[]).forEach((item, i) => check(field.item, item, `${pointer}/${i}`, problems));
+  const nested = field.type === 'record' || field.type === 'list';
+  if (detail === undefined && !nested) return;
+  const pointer = name === undefined ? parent : parent + pointerPart(name);
+  if (detail !== undefined) problems.push(problem(pointer, 'invalid', detail));
+  else if (field.type === 'record') checkRecord(field, value as Record<string, unknown>, pointer, problems);
+  else if (field.type === 'list') (value as unknown[]).forEach((item, i) => check(field.item, item, pointer, String(i), problems));
 }
 
-function checkRecord(field: RecordField, value: Record<string, unknown>, pointer: string, problems: Problem[]): void {
-  const names = Object.keys(field.fields);
+function checkRecord({ fields }: RecordField, value: Record<string, unknown>, pointer: string, problems: Problem[]): void {
   for (const name of Object.keys(value)) {
     if (problems.length >= PROBLEMS_MAX) return;
-    if (Object.hasOwn(field.fields, name)) {
-      check(field.fields[name]!, value[name], pointer + pointerPart(name), problems);
-      continue;
-    }
-    const near = nearestName(name, names);
-    const hint = near === undefined ? `known fields: ${names.join(', ')}` : `did you mean ${shown(near)}?`;
-    problems.push(problem(pointer + pointerPart(name), 'unknown-field', `unknown field ${shown(name)}${near === undefined ? '' : ', ' + hint}`, hint));
+    if (Object.hasOwn(fields, name)) check(fields[name]!, value[name], pointer, name, problems);
+    else problems.push(unknownField(fields, name, pointer));
   }
-  for (const name of names) {
-    if (field.fields[name]!.optional === true || Object.hasOwn(value, name) || problems.length >= PROBLEMS_MAX) continue;
+  for (const name in fields) {
+    if (fields[name]!.optional === true || Object.hasOwn(value, name) || problems.length >= PROBLEMS_MAX) continue;
     problems.push(problem(pointer + pointerPart(name), 'missing', `${shown(name)} is required`));
   }
+}
+
+function unknownField(fields: Fields, name: string, pointer: string): Problem {
+  const names = Object.keys(fields), near = nearestName(name, names);
+  const hint = near === undefined ? `known fields: ${names.join(', ')}` : `did you mean ${shown(near)}?`;
+  return problem(pointer + pointerPart(name), 'unknown-field', `unknown field ${shown(name)}${near === undefined ? '' : ', ' + hint}`, hint);
 }
 
 /** What is wrong with the value by itself, without its children; undefined when nothing is. */

@@ -18,7 +18,6 @@ export class EnvelopeWriter {
   /** Transactions added since `begin`. */
   count = 0;
   private bytes = new Uint8Array(BEGIN_BYTES);
-  private view = new DataView(this.bytes.buffer);
   private at = 0;
   private countAt = 0;
 
@@ -32,84 +31,50 @@ export class EnvelopeWriter {
     this.at = 0;
     this.count = 0;
     this.reserve(64 + 3 * gateway.length);
-    this.byte(ENVELOPE_MARK);
-    this.byte(ENVELOPE_TRANSACTIONS);
-    this.byte(0x94);
-    this.string(gateway);
-    this.integer(request);
-    this.byte(detailed ? 0xc3 : 0xc2);
-    this.byte(0xce);
-    this.countAt = this.at;
-    this.at += 4;
+    const { bytes } = this;
+    bytes[0] = ENVELOPE_MARK;
+    bytes[1] = ENVELOPE_TRANSACTIONS;
+    bytes[2] = 0x94;
+    let at = putInteger(bytes, putString(bytes, 3, gateway), request);
+    bytes[at++] = detailed ? 0xc3 : 0xc2;
+    bytes[at++] = 0xce;
+    this.countAt = at;
+    this.at = at + 4;
   }
 
   add(t: Transaction): void {
-    const { text, bytes, lineCount, tenders, coupons } = t;
-    let size = TRANSACTION_BYTES + LINE_BYTES * lineCount, texts = 0;
+    const { text, lineCount, tenders, coupons } = t;
+    let size = TRANSACTION_BYTES + LINE_BYTES * lineCount, places = 0;
     for (let field = 0; field < TEXT_FIELDS; field++) {
       const length = text[2 * field + 1]!;
       size += length;
-      if (length !== 0) texts = field + 1;
+      if (length !== 0) places = field + 1;
     }
     for (let i = 0; i < lineCount; i++) size += t.skuLength[i]! + t.categoryLength[i]!;
+    if (lineCount > 0) places = TEXT_FIELDS + 1;
+    if (tenders !== undefined) places = TEXT_FIELDS + 2;
+    if (coupons !== undefined) places = TEXT_FIELDS + 3;
+    if (places > TEXT_FIELDS + 1) size += restSize(t);
     this.reserve(size);
     this.count++;
 
-    const lines = lineCount > 0 ? TEXT_FIELDS + 1 : 0, rest = coupons !== undefined ? TEXT_FIELDS + 3 : tenders !== undefined ? TEXT_FIELDS + 2 : 0;
-    const places = Math.max(texts, lines, rest);
-    this.arrayHead(4 + places);
-    this.integer(t.index);
-    this.byte(t.kind);
-    this.integer(t.occurredAtMs);
-    if (lineCount > 0) this.byte(NIL);
-    else this.integer(t.total);
-    for (let field = 0; field < TEXT_FIELDS && field < places; field++) this.text(bytes, text[2 * field]!, text[2 * field + 1]!);
-    if (lineCount > 0) this.lines(t);
-    else if (places > TEXT_FIELDS) this.byte(NIL);
-    if (rest > 0) this.rest(t);
+    const { bytes } = this;
+    let at = putArrayHead(bytes, this.at, 4 + places);
+    at = putInteger(bytes, at, t.index);
+    bytes[at++] = t.kind;
+    at = putInteger(bytes, at, t.occurredAtMs);
+    if (lineCount > 0) bytes[at++] = NIL;
+    else at = putInteger(bytes, at, t.total);
+    for (let field = 0, fields = Math.min(places, TEXT_FIELDS); field < fields; field++) at = putText(bytes, at, t.bytes, text[2 * field]!, text[2 * field + 1]!);
+    if (lineCount > 0) at = putLines(bytes, at, t);
+    else if (places > TEXT_FIELDS) bytes[at++] = NIL;
+    this.at = places > TEXT_FIELDS + 1 ? putRest(bytes, at, t) : at;
   }
 
   /** The envelope, in memory of its own that can be transferred. */
   finish(): Uint8Array {
-    this.view.setUint32(this.countAt, this.count);
+    for (let i = 0; i < 4; i++) this.bytes[this.countAt + i] = this.count >>> 24 - 8 * i;
     return this.bytes.slice(0, this.at);
-  }
-
-  private lines(t: Transaction): void {
-    const { bytes, lineCount, lineNumber, lineKind, skuStart, skuLength, categoryStart, categoryLength, quantity, amount, discount } = t;
-    this.arrayHead(lineCount);
-    for (let i = 0; i < lineCount; i++) {
-      const number = lineNumber[i] === i + 1 ? 0 : lineNumber[i]!, category = categoryLength[i]!;
-      const places = category !== 0 ? 7 : lineKind[i] !== 0 ? 6 : number !== 0 ? 5 : discount[i] !== 0 ? 4 : amount[i] !== 0 ? 3 : quantity[i] !== 0 ? 2 : 1;
-      this.byte(0x90 | places);
-      this.text(bytes, skuStart[i]!, skuLength[i]!);
-      if (places > 1) this.integer(quantity[i]!);
-      if (places > 2) this.integer(amount[i]!);
-      if (places > 3) this.integer(discount[i]!);
-      if (places > 4) this.integer(number);
-      if (places > 5) this.byte(lineKind[i]!);
-      if (places > 6) this.text(bytes, categoryStart[i]!, category);
-    }
-  }
-
-  private rest({ tenders, coupons }: Transaction): void {
-    let size = 8;
-    for (const { kind, redemption } of tenders ?? []) size += TENDER_BYTES + 3 * kind.length + 3 * (redemption?.length ?? 0);
-    for (const coupon of coupons ?? []) size += 4 + 3 * coupon.length;
-    this.reserve(size);
-    if (tenders === undefined) this.byte(NIL);
-    else {
-      this.arrayHead(tenders.length);
-      for (const { kind, amount, redemption } of tenders) {
-        this.byte(redemption === undefined ? 0x92 : 0x93);
-        this.string(kind);
-        this.integer(amount);
-        if (redemption !== undefined) this.string(redemption);
-      }
-    }
-    if (coupons === undefined) return;
-    this.arrayHead(coupons.length);
-    for (const coupon of coupons) this.string(coupon);
   }
 
   private reserve(size: number): void {
@@ -117,83 +82,117 @@ export class EnvelopeWriter {
     const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.at + size));
     grown.set(this.bytes.subarray(0, this.at));
     this.bytes = grown;
-    this.view = new DataView(grown.buffer);
   }
+}
 
-  private byte(value: number): void {
-    this.bytes[this.at++] = value;
+// Each of these writes at a place where there is room and returns the place after it.
+
+function putLines(bytes: Uint8Array, at: number, t: Transaction): number {
+  const { lineCount, lineNumber, lineKind, skuStart, skuLength, categoryStart, categoryLength, quantity, amount, discount } = t;
+  at = putArrayHead(bytes, at, lineCount);
+  for (let i = 0; i < lineCount; i++) {
+    const number = lineNumber[i] === i + 1 ? 0 : lineNumber[i]!, category = categoryLength[i]!;
+    const places = category !== 0 ? 7 : lineKind[i] !== 0 ? 6 : number !== 0 ? 5 : discount[i] !== 0 ? 4 : amount[i] !== 0 ? 3 : quantity[i] !== 0 ? 2 : 1;
+    bytes[at++] = 0x90 | places;
+    at = putText(bytes, at, t.bytes, skuStart[i]!, skuLength[i]!);
+    if (places > 1) at = putInteger(bytes, at, quantity[i]!);
+    if (places > 2) at = putInteger(bytes, at, amount[i]!);
+    if (places > 3) at = putInteger(bytes, at, discount[i]!);
+    if (places > 4) at = putInteger(bytes, at, number);
+    if (places > 5) bytes[at++] = lineKind[i]!;
+    if (places > 6) at = putText(bytes, at, t.bytes, categoryStart[i]!, category);
   }
+  return at;
+}
 
-  private arrayHead(size: number): void {
-    if (size < 16) this.bytes[this.at++] = 0x90 | size;
-    else {
-      this.bytes[this.at++] = 0xdc;
-      this.bytes[this.at++] = size >>> 8;
-      this.bytes[this.at++] = size;
+/** Upper bound of what putRest writes. */
+function restSize({ tenders = [], coupons = [] }: Transaction): number {
+  let size = 8;
+  for (const { kind, redemption } of tenders) size += TENDER_BYTES + 3 * kind.length + 3 * (redemption?.length ?? 0);
+  for (const coupon of coupons) size += 4 + 3 * coupon.length;
+  return size;
+}
+
+/** Tenders and coupons. */
+function putRest(bytes: Uint8Array, at: number, { tenders, coupons }: Transaction): number {
+  if (tenders === undefined) bytes[at++] = NIL;
+  else {
+    at = putArrayHead(bytes, at, tenders.length);
+    for (const { kind, amount, redemption } of tenders) {
+      bytes[at++] = redemption === undefined ? 0x92 : 0x93;
+      at = putInteger(bytes, putString(bytes, at, kind), amount);
+      if (redemption !== undefined) at = putString(bytes, at, redemption);
     }
   }
+  if (coupons === undefined) return at;
+  at = putArrayHead(bytes, at, coupons.length);
+  for (const coupon of coupons) at = putString(bytes, at, coupon);
+  return at;
+}
 
-  /** An integer within ±(2^53-1), in the fewest bytes. */
-  private integer(value: number): void {
-    const { bytes, view } = this;
-    if (value >= 0) {
-      if (value < 0x80) bytes[this.at++] = value;
-      else if (value < 0x100) {
-        bytes[this.at++] = 0xcc;
-        bytes[this.at++] = value;
-      } else if (value < 0x10000) {
-        bytes[this.at++] = 0xcd;
-        bytes[this.at++] = value >>> 8;
-        bytes[this.at++] = value;
-      } else if (value < 2 ** 32) {
-        bytes[this.at] = 0xce;
-        view.setUint32(this.at + 1, value);
-        this.at += 5;
-      } else this.wide(0xcf, value);
-    } else if (value >= -32) bytes[this.at++] = value + 256;
-    else if (value >= -(2 ** 31)) {
-      bytes[this.at] = 0xd2;
-      view.setInt32(this.at + 1, value);
-      this.at += 5;
-    } else this.wide(0xd3, value);
+function putArrayHead(bytes: Uint8Array, at: number, size: number): number {
+  if (size < 16) bytes[at++] = 0x90 | size;
+  else {
+    bytes[at++] = 0xdc;
+    bytes[at++] = size >>> 8;
+    bytes[at++] = size;
   }
+  return at;
+}
 
-  private wide(head: number, value: number): void {
-    const low = value >>> 0;
-    this.bytes[this.at] = head;
-    this.view.setInt32(this.at + 1, (value - low) / 2 ** 32);
-    this.view.setUint32(this.at + 5, low);
-    this.at += 9;
-  }
-
-  private textHead(length: number): void {
-    const { bytes } = this;
-    if (length < 32) bytes[this.at++] = 0xa0 | length;
-    else if (length < 256) {
-      bytes[this.at++] = 0xd9;
-      bytes[this.at++] = length;
-    } else {
-      bytes[this.at++] = 0xda;
-      bytes[this.at++] = length >>> 8;
-      bytes[this.at++] = length;
+/** An integer within ±(2^53-1), in few bytes. */
+function putInteger(bytes: Uint8Array, at: number, value: number): number {
+  if (value >= 0 && value < 0x10000) {
+    if (value >= 0x80) {
+      bytes[at++] = value < 0x100 ? 0xcc : 0xcd;
+      if (value >= 0x100) bytes[at++] = value >>> 8;
     }
+    bytes[at++] = value;
+    return at;
   }
+  if (value < 0 && value >= -32) {
+    bytes[at++] = value + 256;
+    return at;
+  }
+  const low = value >>> 0, high = (value - low) / 2 ** 32;
+  if (high === 0) bytes[at++] = 0xce;
+  else {
+    bytes[at++] = value < 0 ? 0xd3 : 0xcf;
+    at = putWord(bytes, at, high);
+  }
+  return putWord(bytes, at, low);
+}
 
-  /** Bytes of a transaction's text; length 0: absent. */
-  private text(from: Uint8Array, start: number, length: number): void {
-    if (length === 0) {
-      this.bytes[this.at++] = NIL;
-      return;
-    }
-    this.textHead(length);
-    const to = this.bytes;
-    let at = this.at;
-    for (let i = start, end = start + length; i < end; i++) to[at++] = from[i]!;
-    this.at = at;
-  }
+function putWord(bytes: Uint8Array, at: number, word: number): number {
+  bytes[at] = word >>> 24;
+  bytes[at + 1] = word >>> 16;
+  bytes[at + 2] = word >>> 8;
+  bytes[at + 3] = word;
+  return at + 4;
+}
 
-  private string(value: string): void {
-    this.textHead(Buffer.byteLength(value));
-    this.at += encoder.encodeInto(value, this.bytes.subarray(this.at)).written;
+function putTextHead(bytes: Uint8Array, at: number, length: number): number {
+  if (length < 32) bytes[at++] = 0xa0 | length;
+  else {
+    bytes[at++] = length < 256 ? 0xd9 : 0xda;
+    if (length >= 256) bytes[at++] = length >>> 8;
+    bytes[at++] = length;
   }
+  return at;
+}
+
+/** Bytes of a transaction's text; length 0: absent. */
+function putText(bytes: Uint8Array, at: number, from: Uint8Array, start: number, length: number): number {
+  if (length === 0) {
+    bytes[at] = NIL;
+    return at + 1;
+  }
+  at = putTextHead(bytes, at, length);
+  for (let i = start, end = start + length; i < end; i++) bytes[at++] = from[i]!;
+  return at;
+}
+
+function putString(bytes: Uint8Array, at: number, value: string): number {
+  at = putTextHead(bytes, at, Buffer.byteLength(value));
+  return at + encoder.encodeInto(value, bytes.subarray(at)).written;
 }

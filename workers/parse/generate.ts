@@ -1,5 +1,5 @@
 /**
- * Makes the fast reader of a format from the table of fields (schemas/transaction.ts): source text of one function for each kind of record, compiled once per thread.
+ * Makes the fast reader of a format from the table of fields (schemas/transaction.ts): source text of a function for the transaction and its parts, compiled once per thread.
  * A new field in the table needs a line in the targets below, nothing in the readers.
  *
  * What comes out, for JSON and the field `store`:
@@ -14,8 +14,7 @@
  *
  * A generated reader takes a subset of what is valid, and takes it right: -1 sends the record to the slow reader (fill.ts), which has the last word.
  */
-import type { Field, RecordField } from '../../schemas/fields.js';
-import { INTEGER_MAX } from '../../schemas/fields.js';
+import { INTEGER_MAX, type Field, type RecordField } from '../../schemas/fields.js';
 import { line, LINES_MAX, transaction } from '../../schemas/transaction.js';
 import { Text, type Transaction } from '../transaction.js';
 import { settle } from './settle.js';
@@ -67,52 +66,53 @@ export function generateReader(format: Format): ReadTransaction {
     ...format.functions, text: format.text, integer: format.integer, thousandths: format.thousandths, dateTime: format.dateTime, tree: format.tree,
     got, part, place, isCode, choiceOf, settle,
   };
-  const original = transaction.fields.original;
   const source = `'use strict';
-${recordSource(format, constants, original, 'original')}
-${recordSource(format, constants, line, 'line')}
-${linesSource(format)}
-${recordSource(format, constants, transaction, '')}
-return transaction;`;
-  const names = Object.keys(constants);
-  return new Function(...names, source)(...names.map(name => constants[name])) as ReadTransaction;
-}
-
-function recordSource(format: Format, constants: Record<string, unknown>, record: RecordField, prefix: 'original' | 'line' | ''): string {
-  const names = Object.keys(record.fields);
-  const bit = (name: string): number => 2 ** names.indexOf(name);
-  const required = names.filter(name => record.fields[name]!.optional !== true && !(prefix === '' && LEFT_TO_CALLER.includes(name)));
-  const clear = { original: '', line: `${LINE_ARRAYS}\n  ${CLEAR_LINE}`, '': CLEAR_TRANSACTION }[prefix];
-  return `function ${prefix || 'transaction'}(bytes, p, end, t, n) {
-  let seen = 0;
+function original(bytes, p, end, t) {
   const texts = t.text;
-  ${clear}
-  ${format.record.begin}
-    switch (bytes[p + ${format.keyOffset}] | bytes[p + ${format.keyOffset + 1}] << 8 | bytes[p + ${format.keyOffset + 2}] << 16) {
-      ${names.map(name => fieldSource(format, constants, name, record.fields[name]!, prefix && `${prefix}.`, bit(name))).join('\n      ')}
-      default:
-        return -1;
-    }
-  ${format.record.afterValue}
-  ${format.record.end}
-  if ((seen & ${required.reduce((sum, name) => sum + bit(name), 0)}) !== ${required.reduce((sum, name) => sum + bit(name), 0)}) return -1;
-  return ${prefix === '' ? `p <= end && settle(t, (seen & ${bit('total')}) !== 0) ? p : -1` : 'p'};
-}`;
+  let seen = 0;
+  ${recordSource(format, constants, transaction.fields.original, 'original')}
+  return p;
 }
-
-function linesSource(format: Format): string {
-  return `function lines(bytes, p, end, t) {
-  let n = 0;
+function lines(bytes, p, end, t) {
+  ${LINE_ARRAYS}
+  let n = 0, seen = 0;
   ${format.list.begin}
     if (n === ${LINES_MAX}) return -1;
-    p = line(bytes, p, end, t, n);
-    if (p < 0) return p;
+    seen = 0;
+    ${CLEAR_LINE}
+    ${recordSource(format, constants, line, 'line')}
     n++;
   ${format.list.afterItem}
   ${format.list.end}
   t.lineCount = n;
   return n === 0 ? -1 : p;
-}`;
+}
+return function transaction(bytes, p, end, t) {
+  const texts = t.text;
+  let seen = 0;
+  ${CLEAR_TRANSACTION}
+  ${recordSource(format, constants, transaction, '')}
+  return p <= end && settle(t, (seen & ${bitOf(transaction, 'total')}) !== 0) ? p : -1;
+};`;
+  const names = Object.keys(constants);
+  return new Function(...names, source)(...names.map(name => constants[name])) as ReadTransaction;
+}
+
+const bitOf = (record: RecordField, name: string): number => 2 ** Object.keys(record.fields).indexOf(name);
+
+/** Source that reads the record at p, with `seen` for the fields that were there. */
+function recordSource(format: Format, constants: Record<string, unknown>, record: RecordField, path: 'original' | 'line' | ''): string {
+  const names = Object.keys(record.fields), prefix = path === '' ? '' : `${path}.`;
+  const required = names.filter(name => record.fields[name]!.optional !== true && !LEFT_TO_CALLER.includes(prefix + name)).reduce((sum, name) => sum + bitOf(record, name), 0);
+  return `${format.record.begin}
+    switch (bytes[p + ${format.keyOffset}] | bytes[p + ${format.keyOffset + 1}] << 8 | bytes[p + ${format.keyOffset + 2}] << 16) {
+      ${names.map(name => fieldSource(format, constants, name, record.fields[name]!, prefix, bitOf(record, name))).join('\n      ')}
+      default:
+        return -1;
+    }
+  ${format.record.afterValue}
+  ${format.record.end}
+  if ((seen & ${required}) !== ${required}) return -1;`;
 }
 
 function fieldSource(format: Format, constants: Record<string, unknown>, name: string, field: Field, prefix: string, bit: number): string {
@@ -161,7 +161,7 @@ function valueSource(constants: Record<string, unknown>, field: Field, target: s
         ${target} = part.value;`;
     }
     case 'record':
-      return `p = ${target}(bytes, p, end, t, 0); if (p < 0) return p;`;
+      return `p = ${target}(bytes, p, end, t); if (p < 0) return p;`;
     default:
       throw new TypeError(`no reader for fields of type ${field.type}`);
   }

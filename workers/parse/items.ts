@@ -7,15 +7,12 @@
 import { problem, type Problem } from '../../schemas/validate.js';
 import { Text, type Transaction } from '../transaction.js';
 import { addPartner } from './fill.js';
-import { skipSpace, valueEnd } from './json-tree.js';
+import { ITEM_BYTES_MAX, skipSpace, valueEnd } from './json-tree.js';
 import { messagePackEnd } from './msgpack-tree.js';
 import { readJson, readJsonSlow, type Read } from './read-json.js';
 import { readMessagePack, readMessagePackSlow } from './read-msgpack.js';
 
 export type ItemFormat = 'json' | 'ndjson' | 'msgpack';
-
-/** Longest item that is looked into: 1,000 lines with the longest texts allowed, escaped, stay below. */
-export const ITEM_BYTES_MAX = 1 << 20;
 
 const NEWLINE = 0x0a, COMMA = 0x2c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b;
 const NONE: readonly Problem[] = [];

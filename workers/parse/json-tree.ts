@@ -10,6 +10,8 @@ import type { Reason } from '../../schemas/reasons.js';
 import { pointerPart } from '../../schemas/validate.js';
 
 export const DEPTH_MAX = 16;
+/** Longest item that is looked into: 1,000 lines with the longest texts allowed, escaped, stay below. */
+export const ITEM_BYTES_MAX = 1 << 20;
 
 export type Tree =
   | { ok: true; value: unknown; next: number; /** pointers of fields that are given twice */ duplicates: string[] }
@@ -58,7 +60,7 @@ export function valueEnd(bytes: Uint8Array, start: number, end: number): number 
 export function readTree(bytes: Uint8Array, start: number, end: number): Tree {
   const reader = new TreeReader(bytes, start, end);
   try {
-    const value = reader.value('', 0);
+    const value = reader.value('', '', 0);
     return { ok: true, value, next: reader.at, duplicates: reader.duplicates };
   } catch (error) {
     if (error instanceof Unreadable) return { ok: false, reason: error.reason, detail: error.detail, position: error.position - start };
@@ -66,16 +68,29 @@ export function readTree(bytes: Uint8Array, start: number, end: number): Tree {
   }
 }
 
+/** The root has the name ''; a field of that name gets its parent's pointer. */
+export const pointerOf = (parent: string, name: string): string => (name === '' ? parent : parent + pointerPart(name));
+
+/** A field named __proto__ is a field like any other. */
+export function setField(record: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === '__proto__') Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
+  else record[name] = value;
+}
+
 class TreeReader {
   readonly duplicates: string[] = [];
-  constructor(readonly bytes: Uint8Array, public at: number, readonly end: number) {}
+  private readonly buffer: Buffer;
+  constructor(readonly bytes: Uint8Array, public at: number, readonly end: number) {
+    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
 
-  value(pointer: string, depth: number): unknown {
+  /** `parent` and `name` make the value's pointer, which is put together only where it is needed. */
+  value(parent: string, name: string, depth: number): unknown {
     if (depth > DEPTH_MAX) throw new Unreadable('invalid', `nested deeper than ${DEPTH_MAX} levels`, this.at);
     const byte = this.peek();
     if (byte === 0x22) return this.text();
-    if (byte === 0x7b) return this.object(pointer, depth);
-    if (byte === 0x5b) return this.array(pointer, depth);
+    if (byte === 0x7b) return this.object(pointerOf(parent, name), depth);
+    if (byte === 0x5b) return this.array(pointerOf(parent, name), depth);
     if (byte === 0x2d || byte >= 0x30 && byte <= 0x39) return this.number();
     for (const [word, value] of LITERALS) {
       if (this.latin(this.at, word.length) !== word) continue;
@@ -86,17 +101,16 @@ class TreeReader {
   }
 
   private object(pointer: string, depth: number): Record<string, unknown> {
-    // No prototype: a field named __proto__ is a field like any other.
-    const value: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    const value: Record<string, unknown> = {};
     this.at++;
     if (this.peek() === 0x7d) return this.at++, value;
     for (;;) {
       if (this.peek() !== 0x22) this.unexpected('a field name in quotes');
-      const name = this.text(), place = pointer + pointerPart(name);
+      const name = this.text();
       if (this.peek() !== 0x3a) this.unexpected('":"');
       this.at++;
-      if (Object.hasOwn(value, name)) this.duplicates.push(place);
-      value[name] = this.value(place, depth + 1);
+      if (Object.hasOwn(value, name)) this.duplicates.push(pointerOf(pointer, name));
+      setField(value, name, this.value(pointer, name, depth + 1));
       const byte = this.peek();
       if (byte !== 0x2c && byte !== 0x7d) this.unexpected('"," or "}"');
       this.at++;
@@ -109,7 +123,7 @@ class TreeReader {
     this.at++;
     if (this.peek() === 0x5d) return this.at++, value;
     for (;;) {
-      value.push(this.value(`${pointer}/${value.length}`, depth + 1));
+      value.push(this.value(pointer, String(value.length), depth + 1));
       const byte = this.peek();
       if (byte !== 0x2c && byte !== 0x5d) this.unexpected('"," or "]"');
       this.at++;
@@ -119,14 +133,17 @@ class TreeReader {
 
   private text(): string {
     const start = this.at++;
+    let plain = true;
     for (; ; this.at++) {
       if (this.at >= this.end) throw new Unreadable('malformed', 'the text ends within quotes', start);
       const byte = this.bytes[this.at]!;
       if (byte === 0x22) break;
+      if (byte === 0x5c || byte >= 0x80) plain = false;
       if (byte === 0x5c) this.at++;
       else if (byte < 0x20) throw new Unreadable('malformed', 'a control character in a text must be escaped', this.at);
     }
     this.at++;
+    if (plain) return this.buffer.toString('latin1', start + 1, this.at - 1);
     try {
       return JSON.parse(decoder.decode(this.bytes.subarray(start, this.at))) as string;
     } catch (error) {
@@ -158,7 +175,7 @@ class TreeReader {
   }
 
   private latin(start: number, length: number): string {
-    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, Math.min(length, this.end - start)).toString('latin1');
+    return this.buffer.toString('latin1', start, Math.min(start + length, this.end));
   }
 
   private unexpected(wanted: string): never {

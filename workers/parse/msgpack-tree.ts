@@ -5,8 +5,7 @@
  * bounded, and so is memory by the bytes that are really there. Never throws because of the bytes.
  */
 import { Moment } from '../../schemas/decoded.js';
-import { pointerPart } from '../../schemas/validate.js';
-import { DEPTH_MAX, type Tree } from './json-tree.js';
+import { DEPTH_MAX, pointerOf, setField, type Tree } from './json-tree.js';
 
 class Unreadable extends Error {
   constructor(readonly reason: 'malformed' | 'invalid', readonly detail: string, readonly position: number) {
@@ -19,7 +18,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function readMessagePackTree(bytes: Uint8Array, start: number, end: number): Tree {
   const reader = new TreeReader(bytes, start, end);
   try {
-    const value = reader.value('', 0);
+    const value = reader.value('', '', 0);
     return { ok: true, value, next: reader.at, duplicates: reader.duplicates };
   } catch (error) {
     if (error instanceof Unreadable) return { ok: false, reason: error.reason, detail: error.detail, position: error.position - start };
@@ -62,13 +61,14 @@ class TreeReader {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  value(pointer: string, depth: number): unknown {
+  /** `parent` and `name` make the value's pointer, which is put together only where it is needed. */
+  value(parent: string, name: string, depth: number): unknown {
     if (depth > DEPTH_MAX) throw new Unreadable('invalid', `nested deeper than ${DEPTH_MAX} levels`, this.at);
     const head = this.bytes[this.take(1)]!;
     if (head < 0x80) return head;
     if (head >= 0xe0) return head - 256;
-    if (head < 0x90) return this.map(head & 15, pointer, depth);
-    if (head < 0xa0) return this.array(head & 15, pointer, depth);
+    if (head < 0x90) return this.map(head & 15, pointerOf(parent, name), depth);
+    if (head < 0xa0) return this.array(head & 15, pointerOf(parent, name), depth);
     if (head < 0xc0) return this.text(head & 31);
     switch (head) {
       case 0xc0: return null;
@@ -89,30 +89,29 @@ class TreeReader {
       case 0xd9: return this.text(this.unsigned(1));
       case 0xda: return this.text(this.unsigned(2));
       case 0xdb: return this.text(this.unsigned(4));
-      case 0xdc: return this.array(this.unsigned(2), pointer, depth);
-      case 0xdd: return this.array(this.unsigned(4), pointer, depth);
-      case 0xde: return this.map(this.unsigned(2), pointer, depth);
-      case 0xdf: return this.map(this.unsigned(4), pointer, depth);
+      case 0xdc: return this.array(this.unsigned(2), pointerOf(parent, name), depth);
+      case 0xdd: return this.array(this.unsigned(4), pointerOf(parent, name), depth);
+      case 0xde: return this.map(this.unsigned(2), pointerOf(parent, name), depth);
+      case 0xdf: return this.map(this.unsigned(4), pointerOf(parent, name), depth);
       case 0xc1: throw new Unreadable('malformed', 'byte 0xc1 is not MessagePack', this.at - 1);
       default: throw new Unreadable('invalid', 'binary and extension values are not taken, timestamps apart', this.at - 1);
     }
   }
 
   private map(size: number, pointer: string, depth: number): Record<string, unknown> {
-    const value: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    const value: Record<string, unknown> = {};
     for (let i = 0; i < size; i++) {
-      const at = this.at, name = this.value(pointer, depth + 1);
+      const at = this.at, name = this.value(pointer, '', depth + 1);
       if (typeof name !== 'string') throw new Unreadable('invalid', 'field names must be texts', at);
-      const place = pointer + pointerPart(name);
-      if (Object.hasOwn(value, name)) this.duplicates.push(place);
-      value[name] = this.value(place, depth + 1);
+      if (Object.hasOwn(value, name)) this.duplicates.push(pointerOf(pointer, name));
+      setField(value, name, this.value(pointer, name, depth + 1));
     }
     return value;
   }
 
   private array(size: number, pointer: string, depth: number): unknown[] {
     const value: unknown[] = [];
-    for (let i = 0; i < size; i++) value.push(this.value(`${pointer}/${i}`, depth + 1));
+    for (let i = 0; i < size; i++) value.push(this.value(pointer, String(i), depth + 1));
     return value;
   }
 

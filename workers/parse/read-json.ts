@@ -2,7 +2,7 @@
  * Reads one transaction from JSON bytes into a Transaction. `readJson` is what callers want: the fast reader, generated from the table of fields, and the slow one behind it.
  *
  * Promises: integers are exact, or refused (9007199254740993 too); nothing is read twice, skipped or guessed; on success texts lie in `t.bytes`, which is the record
- * or, for texts with escapes, bytes of its own. Never throws because of the bytes. Reads over `end` have no effect: what ends after it is refused.
+ * or, for texts with escapes, a copy that holds until the next transaction is read. Never throws because of the bytes. Reads over `end` have no effect: what ends after it is refused.
  */
 import { dateTimeMs, DATE_TIME_BYTES_MAX } from '../../schemas/date-time.js';
 import type { Field } from '../../schemas/fields.js';
@@ -10,13 +10,15 @@ import { problem, validateDocument, type Problem } from '../../schemas/validate.
 import type { Transaction } from '../transaction.js';
 import { fillChecked } from './fill.js';
 import { generateReader, got, part, type Format } from './generate.js';
-import { readTree, valueEnd } from './json-tree.js';
+import { ITEM_BYTES_MAX, readTree, valueEnd } from './json-tree.js';
 import { afterCharacter, place, plainJsonByte, unescapeInPlace } from './texts.js';
 
 const QUOTE = 0x22, MINUS = 0x2d, DOT = 0x2e, BACKSLASH = 0x5c;
 /** Not taken because of an escape: worth a second try on a copy, in which escapes are decoded in place. */
 const ESCAPED = -2;
 let decodesEscapes = false;
+/** Where such a copy lies until the next one is made. */
+let copy = new Uint8Array(1 << 14);
 
 /** The place after white space. Source that calls it only where there is some: `if (bytes[p] <= 32) p = space(bytes, p)`. */
 function space(bytes: Uint8Array, at: number): number {
@@ -145,11 +147,12 @@ export const readJsonFast = generateReader(jsonFormat);
 
 /** Reads a transaction with escapes in its texts from a copy, decoding them in place. */
 function readEscaped(bytes: Uint8Array, start: number, end: number, t: Transaction): number {
-  const stop = valueEnd(bytes, start, end);
-  if (stop < 0) return -1;
-  const copy = new Uint8Array(bytes.subarray(start, stop));
+  const stop = valueEnd(bytes, start, end), size = stop - start;
+  if (stop < 0 || size > ITEM_BYTES_MAX) return -1;
+  if (copy.length < size) copy = new Uint8Array(2 * size);
+  copy.set(bytes.subarray(start, stop));
   decodesEscapes = true;
-  const next = readJsonFast(copy, 0, copy.length, t);
+  const next = readJsonFast(copy, 0, size, t);
   decodesEscapes = false;
   return next < 0 ? -1 : start + next;
 }

@@ -96,9 +96,14 @@ function unsigned32(bytes: Uint8Array, at: number): number {
 
 /** An integer within ±(2^53-1) into `got`. */
 export function integer(bytes: Uint8Array, at: number): number {
-  if (bytes[at]! < 0x80) {
-    got[0] = bytes[at]!;
+  const head = bytes[at]!;
+  if (head < 0x80) {
+    got[0] = head;
     return at + 1;
+  }
+  if (head === 0xcd) {
+    got[0] = bytes[at + 1]! << 8 | bytes[at + 2]!;
+    return at + 3;
   }
   at = anyNumber(bytes, at);
   if (at < 0 || !Number.isSafeInteger(got[0])) return -1;
@@ -107,6 +112,10 @@ export function integer(bytes: Uint8Array, at: number): number {
 }
 
 function thousandths(bytes: Uint8Array, at: number): number {
+  if (bytes[at]! < 0x80) {
+    got[0] = bytes[at]! * 1000;
+    return at + 1;
+  }
   at = anyNumber(bytes, at);
   if (at < 0) return -1;
   const value = got[0]!, whole = Math.round(value * 1000);

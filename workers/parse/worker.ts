@@ -88,7 +88,7 @@ export function parseItems(task: ParseTask): ParseResult {
   for (; items.next(t); result.count++) {
     const index = task.firstIndex + result.count;
     if (items.problems.length > 0) {
-      if (items.single && items.value === undefined && items.problems[0]!.reason === 'malformed') {
+      if (items.single && items.problems[0]!.reason === 'malformed') {
         return { ...result, unreadable: { detail: items.problems[0]!.detail, position: items.position } };
       }
       result.rejected.push(rejectedItem(index, items.problems, bytes, task));
