@@ -26,6 +26,7 @@ export interface SourceBatch {
 }
 export interface SourceOptions { format?: string; mapping?: Mapping; batchBytes: number; fromByte: number; fromRow: number }
 
+const CHUNK_BYTES_MAX = 1 << 18;
 const LINE_END = 10;
 const SPACE = 32;
 /** Lines of one transaction in a CSV file; the server takes 1,000. */
@@ -35,8 +36,10 @@ export function openSource(file: string, options: SourceOptions): AsyncIterable<
   const name = file.replace(/\.gz$/, '');
   const format = options.format ?? (/\.(ndjson|jsonl|json)$/.test(name) ? 'ndjson' : /\.csv$/.test(name) ? 'csv' : undefined);
   if (format !== 'ndjson' && format !== 'csv') throw new CommandError(exitCodes.usage, `${file}: say --format ndjson or --format csv`);
-  const raw = createReadStream(file, { highWaterMark: 1 << 18 });
-  const stream = file.endsWith('.gz') ? raw.pipe(createGunzip({ chunkSize: 1 << 18 })) : raw;
+  // Batches end with a chunk, so chunks must not be larger.
+  const chunkBytes = Math.min(CHUNK_BYTES_MAX, options.batchBytes);
+  const raw = createReadStream(file, { highWaterMark: chunkBytes });
+  const stream = file.endsWith('.gz') ? raw.pipe(createGunzip({ chunkSize: chunkBytes })) : raw;
   raw.once('error', (error) => stream.destroy(error));
   return format === 'ndjson' ? ndjsonBatches(stream, options) : csvBatches(stream, options);
 }

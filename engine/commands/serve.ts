@@ -2,6 +2,7 @@
 import { createLogger } from '../logger.js';
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addSettings, loadConfig } from './settings.js';
+import { stopSignal } from './stop-signal.js';
 
 export const serve: CommandDefinition = {
   name: 'serve',
@@ -27,17 +28,3 @@ export const serve: CommandDefinition = {
     return exitCodes.fine;
   },
 };
-
-/** The first signal asks for a graceful stop, the second one is obeyed at once. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(exitCodes.failed);
-        asked = true;
-        resolve(signal);
-      });
-    }
-  });
-}

@@ -1,0 +1,126 @@
+/**
+ * `demo`: the front door. An engine on a data directory of its own, a coalition and its purchases sent over HTTP as partners would, then what came out: speed,
+ * points by promotion, what was rejected and why, the verifier's verdict, three answers from ClickHouse. Stays up unless --exit.
+ *
+ * Lateness is unlimited, rules are undated and points expire counted from when the purchase was received, so that old data show the same as today's.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../config.js';
+import { createLogger } from '../logger.js';
+import type { Serving } from '../serving.js';
+import { Client } from './client.js';
+import { CommandError, exitCodes, print, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
+import { sendPurchases, type Coalition, type Sent } from './demo-feed.js';
+import { askClickhouse, reportText, type DemoReport } from './demo-report.js';
+import { addSettings, loadConfig } from './settings.js';
+import { stopSignal } from './stop-signal.js';
+
+const SINK_WAIT_MS = 120_000;
+
+export const demo: CommandDefinition = {
+  name: 'demo',
+  summary: 'Run everything on generated purchases (or a file), show what comes out, stay up',
+  examples: ['pointstream demo', 'pointstream demo --transactions 100000 --exit', 'pointstream demo --input sales.ndjson.gz --products products.ndjson.gz --partner grocer'],
+  configure(command) {
+    command
+      .option('--transactions <n>', 'how many purchases are generated', '1000000')
+      .option('--input <file>', 'real purchases instead, NDJSON or CSV, also .gz')
+      .option('--products <file>', 'their products, NDJSON, also .gz')
+      .option('--partner <id>', 'whose purchases these are')
+      .option('--no-verify', 'leave the verifier out')
+      .option('--json <file>', 'write the summary there')
+      .option('--exit', 'end after the summary');
+    addSettings(command);
+  },
+  run,
+};
+
+async function run(options: Options): Promise<ExitCode> {
+  const own = options.data === undefined;
+  const directory = own ? await mkdtemp(join(tmpdir(), 'pointstream-demo-')) : String(options.data);
+  const config = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
+  const logger = createLogger(config.logLevel);
+  const { startServing } = await import('../serving.js');
+  const signal = stopSignal();
+  say(`starting on ${directory}`);
+  const serving = await startServing(config, logger);
+  try {
+    const report = await Promise.race([play(serving, config, options), signal.then(interrupted)]);
+    print(reportText(report));
+    if (options.json !== undefined) await writeFile(String(options.json), `${JSON.stringify(report, null, 2)}\n`);
+    if (options.exit !== true) {
+      const { http, clickhouse, metrics } = serving.endpoints;
+      say(`\nHTTP API    ${http}   (described at ${http}/docs; ${config.adminKey === '' ? `the key is in ${directory}/admin-key` : 'with your POINTSTREAM_ADMIN_KEY'})\nClickHouse  ${clickhouse ?? 'off'}   (curl '${clickhouse ?? ''}' -d 'SELECT count() FROM pointstream.transactions')`);
+      say(`metrics     ${metrics}/metrics\nIt stays up until Ctrl-C.`);
+      await signal;
+    }
+    return report.verified === false ? exitCodes.failed : exitCodes.fine;
+  } finally {
+    await serving.stop();
+    if (own) await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function play(serving: Serving, config: Config, options: Options): Promise<DemoReport> {
+  const client = await Client.open({ url: serving.endpoints.http, key: serving.adminKey });
+  const { generatedCoalition, coalitionOfFile } = await import('./demo-coalition.js');
+  const coalition = options.input === undefined ? generatedCoalition(transactionCount(options)) : await coalitionOfFile(options);
+  await publish(client, coalition);
+  const began = performance.now();
+  const sent = await sendPurchases(client, coalition, (line) => say(line));
+  const secondsSent = (performance.now() - began) / 1000;
+  const delivered = await serving.running.engine.sinkCaughtUp(SINK_WAIT_MS);
+  const seconds = (performance.now() - began) / 1000;
+  if (!delivered && serving.running.analytics !== undefined) say(`ClickHouse is still behind after ${SINK_WAIT_MS / 1000} s`);
+  const verified = options.verify === false ? undefined : await verdict(serving, config);
+  const answers = serving.running.analytics === undefined ? undefined : await askClickhouse(serving.running.analytics.client, coalition);
+  const total = (counts: Sent): number => counts.accepted + counts.duplicates + counts.rejected + counts.waiting;
+  return { ...sent, transactions: total(sent), secondsSent, seconds, transactionsPerSecond: Math.round(total(sent) / seconds), verified, ...answers };
+}
+
+const interrupted = (signal: NodeJS.Signals): never => {
+  throw new CommandError(exitCodes.failed, `ended by ${signal}`);
+};
+
+async function verdict(serving: Serving, config: Config): Promise<boolean> {
+  const { verifyRunning, verifyText } = await import('../../loadtest/verifier.js');
+  const report = await verifyRunning(serving.running, { config, progress: say });
+  if (!report.ok) print(verifyText(report));
+  return report.ok;
+}
+
+async function publish(client: Client, { program, partners, products, rules }: Coalition): Promise<void> {
+  const put = (path: string, document: unknown): Promise<unknown> => client.call('PUT', path, { type: 'application/json', bytes: JSON.stringify(document) });
+  await put('/v1/programs/default', program);
+  for (const { id, document } of partners) {
+    await put(`/v1/partners/${encodeURIComponent(id)}`, document);
+    await client.call('PUT', `/v1/partners/${encodeURIComponent(id)}/products`, { type: 'application/x-ndjson', bytes: await products(id) });
+  }
+  await put('/v1/rules', { rules });
+}
+
+function transactionCount(options: Options): number {
+  const count = Number(options.transactions);
+  if (!Number.isSafeInteger(count) || count < 1) throw new CommandError(exitCodes.usage, `--transactions: ${String(options.transactions)} is not a number of transactions`);
+  return count;
+}
+
+/** The usual ports when they are free and nothing else was asked for, so that the demo also runs beside an engine. */
+async function freePorts(config: Config, options: Options): Promise<Config> {
+  const ports: Partial<Record<'port' | 'clickhousePort' | 'metricsPort', number>> = {};
+  for (const name of ['port', 'clickhousePort', 'metricsPort'] as const) {
+    if (options[name] === undefined && !(await isFree(config.host, config[name]))) ports[name] = 0;
+  }
+  return { ...config, ...ports };
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+}

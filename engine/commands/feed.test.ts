@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import t from 'tap';
+import { ADMIN_KEY, startFakeGateway, type FakeGateway } from '../../test/gateway/fake-engine.js';
+import { EngineError } from '../engine.js';
+
+const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
+
+interface Ended { code: number | null; stdout: string; stderr: string }
+
+/** The real command line, in a process of its own. */
+function pointstream(directory: string, ...argv: string[]): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const { POINTSTREAM_REQUIRE: _, ...environment } = process.env;
+    const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended: Ended = { code: null, stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk) => { ended.stdout += chunk; });
+    child.stderr.on('data', (chunk) => { ended.stderr += chunk; });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ ...ended, code }));
+  });
+}
+
+const purchase = (id: number, more: object = {}): object =>
+  ({ id: String(id), kind: 'purchase', card: `c${id % 7}`, occurredAt: '2025-01-01T10:00:00Z', currency: 'EUR', total: 1000, ...more });
+const ndjson = (items: object[]): string => items.map((item) => `${JSON.stringify(item)}\n`).join('');
+
+async function prepare(t: Tap): Promise<{ fake: FakeGateway; directory: string; feed(file: string, ...more: string[]): Promise<Ended> }> {
+  const directory = await mkdtemp(join(tmpdir(), 'feed-'));
+  const fake = await startFakeGateway();
+  t.teardown(async () => {
+    await fake.gateway.close();
+    await rm(directory, { recursive: true });
+  });
+  return { fake, directory, feed: (file, ...more) => pointstream(directory, 'feed', file, '--partner', 'p', '--url', fake.gateway.url, '--key', ADMIN_KEY, ...more) };
+}
+type Tap = { teardown(end: () => Promise<void>): void };
+
+t.test('a file goes in order, rejects go to their file by row, the exit code says so', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  const items = Array.from({ length: 400 }, (_, i) => purchase(i, i === 123 ? { total: -1 } : i === 200 ? { partner: 'other' } : {}));
+  // A blank line and a broken one in between: rows are lines of the file.
+  const lines = ndjson(items).split('\n');
+  lines.splice(50, 0, '', '{"id":');
+  await writeFile(join(directory, 'sales.ndjson.gz'), gzipSync(lines.join('\n')));
+  const ended = await feed('sales.ndjson.gz', '--rejects', 'rejects.ndjson', '--json', '--batch-bytes', '4096');
+  t.equal(ended.code, 4, ended.stderr);
+  t.match(JSON.parse(ended.stdout), { accepted: 398, duplicates: 0, rejected: 3, reasons: { invalid: 1, malformed: 1, 'other-partner': 1 } });
+  const rejects = (await readFile(join(directory, 'rejects.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line));
+  t.match(rejects, [{ row: 52, reason: 'malformed' }, { row: 126, pointer: '/total', reason: 'invalid' }, { row: 203, pointer: '/partner', reason: 'other-partner' }]);
+  const ofCard = (card: number): number[] => fake.engine.order.map(Number).filter((id) => id % 7 === card);
+  for (let card = 0; card < 7; card++) t.same(ofCard(card), ofCard(card).sort((a, b) => a - b), `card ${card} in the order of the file`);
+  await t.rejects(stat(join(directory, 'sales.ndjson.gz.feed')), 'no state is left behind');
+  const again = await feed('sales.ndjson.gz', '--json');
+  t.match(JSON.parse(again.stdout), { accepted: 0, duplicates: 398, rejected: 3 });
+});
+
+t.test('it waits while the engine is busy, and goes on where it was interrupted', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  await writeFile(join(directory, 'sales.ndjson'), ndjson(Array.from({ length: 400 }, (_, i) => purchase(i))));
+  const submit = fake.engine.submit.bind(fake.engine);
+  let calls = 0;
+  fake.engine.submit = async (...task) => {
+    if (++calls === 2) throw new EngineError('busy', 'lag', 1);
+    if (calls > 4) throw new EngineError('unavailable', 'the disk is full', 1);
+    return submit(...task);
+  };
+  const interrupted = await feed('sales.ndjson', '--batch-bytes', '8192', '--retry-seconds', '0');
+  t.equal(interrupted.code, 3);
+  t.match(interrupted.stderr, /429: lag|503: the disk is full/);
+  const place = JSON.parse(await readFile(join(directory, 'sales.ndjson.feed'), 'utf8')) as { place: { row: number } };
+  t.ok(place.place.row > 0 && place.place.row < 400);
+  fake.engine.submit = submit;
+  const resumed = await feed('sales.ndjson', '--json');
+  t.equal(resumed.code, 0, resumed.stderr);
+  t.match(resumed.stderr, new RegExp(`goes on at row ${place.place.row + 1}`));
+  t.equal(fake.engine.seen.size, 400);
+});
+
+t.test('CSV by a mapping: several rows make one transaction, money moves into minor units', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  await writeFile(join(directory, 'map.yaml'), [
+    'columns: { id: Receipt, card: Card, occurredAt: Time, sku: Article, quantity: Qty, amount: Net }', 'constants: { currency: EUR }',
+    'delimiter: ";"', 'decimal: ","', 'amounts: major', 'time: { format: "dd.MM.yyyy HH:mm", zone: Europe/Berlin }',
+  ].join('\n'));
+  await writeFile(join(directory, 'sales.csv'), [
+    'Receipt;Card;Time;Article;Qty;Net', 'a;1;01.06.2025 12:00;x;1;10,00', 'a;1;01.06.2025 12:00;y;0,5;2,50', 'b;2;31.02.2025 12:00;x;1;1,00', 'c;2;02.06.2025 12:00;x;1;1,005',
+    'd;2;02.06.2025 12:00;x;2;4', '',
+  ].join('\r\n'));
+  const ended = await feed('sales.csv', '--mapping', 'map.yaml', '--rejects', 'r.ndjson', '--json');
+  t.equal(ended.code, 4, ended.stderr);
+  t.match(JSON.parse(ended.stdout), { accepted: 2, rejected: 2 });
+  t.same([...fake.engine.seen.values()].map(({ total, fact }) => [fact.id, total, new Date(fact.occurredAtMs).toISOString()]).sort(), [
+    ['a', 1250, '2025-06-01T10:00:00.000Z'], ['d', 400, '2025-06-02T10:00:00.000Z'],
+  ]);
+  t.match((await readFile(join(directory, 'r.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line)), [{ row: 4, pointer: '/occurredAt' }, { row: 5, pointer: '/lines/0/amount' }]);
+  await writeFile(join(directory, 'plain.csv'), 'id,card,occurredAt,currency,total\nz,5,2025-01-01T00:00:00Z,EUR,700\n');
+  t.match(await feed('plain.csv'), { code: 0, stdout: /accepted {4}1/ }, 'without a mapping columns are called like fields');
+});
+
+t.test('usage, unreachable engines and wrong keys have their exit codes and no stack', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  await writeFile(join(directory, 'sales.ndjson'), ndjson([purchase(1)]));
+  const cases: [Promise<Ended>, number, RegExp][] = [
+    [feed('missing.ndjson'), 2, /no such file/],
+    [feed('sales.ndjson', '--batch-bytes', 'many'), 2, /--batch-bytes/],
+    [feed('sales.ndjson', '--key', 'wrong'), 2, /401/],
+    [feed('sales.ndjson', '--formt', 'csv'), 2, /Did you mean --format/],
+    [pointstream(directory, 'feed', 'sales.ndjson', '--partner', 'p', '--url', 'http://127.0.0.1:9', '--key', 'k'), 3, /nobody answers/],
+    [pointstream(directory, 'feed', 'sales.ndjson', '--partner', 'p', '--data', directory), 3, /no engine runs/],
+    [pointstream(directory, 'sevre'), 2, /Did you mean serve/],
+    [pointstream(directory, 'serve', '--port', 'x'), 2, /--port: "x" is not an integer/],
+    [pointstream(directory), 2, /Usage/],
+  ];
+  for (const [promise, code, message] of cases) {
+    const ended = await promise;
+    t.match(ended, { code, stderr: message });
+    t.notMatch(ended.stderr, /^\s+at /m, 'no stack');
+    t.equal(ended.stdout, '', 'stdout is for data');
+  }
+  t.equal(fake.engine.order.length, 0);
+  t.match(await pointstream(directory, '--help'), { code: 0, stdout: /^Examples:[^]*Usage:/ });
+  t.match(await pointstream(directory, 'feed', '--help'), { code: 0, stdout: /^Examples:[^]*Usage:/ });
+  t.match(await pointstream(directory, '--version'), { code: 0, stdout: /^\d+\.\d+\.\d+\n/ });
+});
+
+t.test('rules are checked offline and published, products and accounts imported', async (t) => {
+  const { fake, directory } = await prepare(t);
+  const door = ['--url', fake.gateway.url, '--key', ADMIN_KEY];
+  await writeFile(join(directory, 'good.yaml'), 'rules:\n  - { id: base, version: 1, scope: { partners: [grocer] }, award: { kind: perAmount, points: 1, amount: 100 } }\n');
+  await writeFile(join(directory, 'bad.json'), JSON.stringify([{ id: 'x', version: 1, condition: 'transaction.totl > 5', award: { kind: 'fixed', points: 1 } }]));
+  t.match(await pointstream(directory, 'rules', 'check', 'good.yaml'), { code: 0, stdout: /1 rules, nothing wrong/, stderr: /grocer/ });
+  t.match(await pointstream(directory, 'rules', 'check', 'bad.json'), { code: 1, stdout: /\/rules\/0\/condition/ });
+  t.match(await pointstream(directory, 'rules', 'publish', 'good.yaml', ...door), { code: 0, stdout: /rule set 1 is live/ });
+  await writeFile(join(directory, 'products.ndjson'), '{"sku":"1"}\n');
+  t.match(await pointstream(directory, 'import', 'products', 'products.ndjson', '--partner', 'nobody', ...door), { code: 2, stderr: /404/ });
+  fake.references.putPartner('p', { name: 'P', timeZone: 'UTC', currency: 'EUR' });
+  t.match(await pointstream(directory, 'import', 'products', 'products.ndjson', '--partner', 'p', ...door), { code: 0, stdout: /products {2}1/ });
+  await writeFile(join(directory, 'accounts.ndjson'), '{"card":"1","balances":{"points":5}}\n{"card":"2","balances":{"points":-5}}\n');
+  t.match(await pointstream(directory, 'import', 'accounts', 'accounts.ndjson', '--json', ...door), { code: 4, stdout: /"accepted": 1/, stderr: /item 2 \(2\): invalid/ });
+});

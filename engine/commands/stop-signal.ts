@@ -1,0 +1,15 @@
+import { exitCodes } from './command.js';
+
+/** The first signal asks for a graceful stop, the second one is obeyed at once. */
+export function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(exitCodes.failed);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
