@@ -4,18 +4,19 @@
  * transaction that does it stands alone, and that one is set aside by a record of the log.
  */
 import { readFact } from '../workers/facts/read-fact.js';
-import type { BatchResult, BatchTask, PartitionStatus } from '../workers/messages.js';
+import type { BatchResult, BatchTask, Partials, PartitionStatus } from '../workers/messages.js';
 import { writeCommand } from '../schemas/commands.js';
 import { packFrame, type FrameRecord } from '../schemas/frame.js';
 import { readResults } from '../schemas/results.js';
 import { inputTopics, type InputTopic, type Log } from './log/log.js';
 import type { Restored } from './restore.js';
-import type { Shards } from './shards.js';
+import { ShardError, type Shards } from './shards.js';
 
 /** Batches that are evaluated and wait for their commit, at most. */
 const UNCOMMITTED_MAX = 3;
 /** Where the search for a poisoned transaction begins when a record holds many. */
 const SUSPECT_ITEMS = 512;
+const readOrder = ['internal', 'interactive', 'commands'] as const satisfies readonly InputTopic[];
 const BULK = inputTopics.indexOf('commands');
 
 export interface FlowEvents {
@@ -37,6 +38,10 @@ export class PartitionFlow {
   private epoch: number;
   private readonly unread = new Set<InputTopic>(inputTopics);
   private needed: { batch: number; row: number }[] = [];
+  /** What has been answered of records that are done in part: after the last batch, by uncommitted batch, after the last committed one. */
+  private partial: Partials = [];
+  private readonly partials = new Map<number, Partials>();
+  private committedPartial: Partials = [];
   private wake: (() => void) | undefined;
   private stopping = false;
   private paused = false;
@@ -80,6 +85,8 @@ export class PartitionFlow {
     this.positions = restored.positions;
     this.epoch = restored.epoch;
     this.needed = [];
+    this.partials.clear();
+    this.partial = this.committedPartial;
     for (const topic of inputTopics) this.unread.add(topic);
     this.paused = false;
     this.settleWaiters();
@@ -98,6 +105,8 @@ export class PartitionFlow {
   }
   onCommitted(batch: number): void {
     this.committed = batch;
+    this.committedPartial = this.partials.get(batch) ?? [];
+    for (const number of this.partials.keys()) if (number <= batch) this.partials.delete(number);
     this.settleWaiters();
     this.nudge();
   }
@@ -126,13 +135,14 @@ export class PartitionFlow {
       else if (this.unread.size === 0) await this.sleep();
     }
   }
-  /** What is next, interactive first. */
+  /** What is next: what the engine itself has to say (few, and a skip must come before what it skips), then interactive, then bulk. */
   private async read(): Promise<FrameRecord[]> {
     const { log, partition, batchBytesMax } = this.options;
     const records: FrameRecord[] = [];
     let left = batchBytesMax;
-    for (const [topic, name] of inputTopics.entries()) {
+    for (const name of readOrder) {
       if (left <= 0 || !this.unread.has(name)) continue;
+      const topic = inputTopics.indexOf(name);
       this.unread.delete(name);
       const batch = await log.read(name, partition, this.positions[topic]![0], left);
       for (const { offset, timestampMs, value } of batch.records) {
@@ -149,7 +159,7 @@ export class PartitionFlow {
     const frame = packFrame(suspect ? all.slice(0, suspect.records) : all);
     const task: BatchTask = {
       type: 'batch', partition, epoch: this.epoch, batch: this.evaluated + 1, committed: this.committed, frame, positions: this.positions, facts: await this.fetchFacts(),
-      ...(suspect && suspect.items < SUSPECT_ITEMS ? { itemsMax: suspect.items } : {}),
+      ...(suspect && suspect.items < SUSPECT_ITEMS ? { itemsMax: suspect.items } : {}), partial: this.partial,
     };
     let result: BatchResult;
     try {
@@ -157,7 +167,7 @@ export class PartitionFlow {
     } catch (error) {
       if (this.stopping) return;
       this.paused = true;
-      await this.blame(all.length);
+      if (error instanceof ShardError && error.atWorker) await this.blame(all.length);
       for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error as Error);
       events.shardFailed(partition, error as Error);
       return;
@@ -167,8 +177,10 @@ export class PartitionFlow {
     if (suspect && result.results) this.suspect = { at: '', failures: suspect.failures, records: suspect.records, items: suspect.items };
     if (!result.results) return;
     this.positions = result.positions;
+    this.partial = result.partial;
     if (this.suspect) this.suspect = this.suspect.items < SUSPECT_ITEMS ? { ...this.suspect, at: this.place() } : undefined;
     this.evaluated = result.batch;
+    this.partials.set(result.batch, result.partial);
     const [bulkPosition] = result.positions[BULK]!;
     for (const { topic, offset, value } of all) if (topic === BULK && offset < bulkPosition) result.inputBytes += value.byteLength;
     events.evaluated(result);
@@ -213,7 +225,8 @@ export class PartitionFlow {
     this.suspect = next;
   }
   private async firstUnread(): Promise<number> {
-    for (const [topic, name] of inputTopics.entries()) {
+    for (const name of readOrder) {
+      const topic = inputTopics.indexOf(name);
       if ((await this.options.log.read(name, this.options.partition, this.positions[topic]![0], 1)).records.length > 0) return topic;
     }
     throw new Error('nothing is there to be blamed');

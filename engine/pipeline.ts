@@ -289,10 +289,11 @@ export class Pipeline implements Engine {
       await this.committer.abandon(new Set(partitions));
       await this.options.shards.replace(shard);
       await this.teach(shard);
-      for (const partition of partitions) {
-        const restored = await this.restore(partition);
+      // All of them before the first goes on: what killed the worker may do it again at once.
+      const restored = await Promise.all(partitions.map((partition) => this.restore(partition)));
+      for (const [i, partition] of partitions.entries()) {
         this.restoring.delete(partition);
-        this.flows[partition]!.restart(restored);
+        this.flows[partition]!.restart(restored[i]!);
       }
       this.options.logger.info({ shard, partitions }, 'the partitions are restored');
     } catch (again) {

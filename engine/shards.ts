@@ -9,7 +9,14 @@ import type { ShardTask } from '../workers/messages.js';
 
 export interface ShardsOptions { count: number; entry: URL }
 
-interface Shard { pool: Piscina; busyMs: number; lastEndMs: number }
+interface Shard { pool: Piscina; busyMs: number; lastEndMs: number; /** tasks handed over and not answered, in order: the first is at the worker */ outstanding: object[]; /** a task failed; what comes after it fails because of it */ failed: boolean }
+
+/** A task was not answered. `atWorker`: it was the one that the worker was working on; the others only waited behind it. */
+export class ShardError extends Error {
+  constructor(readonly atWorker: boolean, options: ErrorOptions) {
+    super((options.cause as Error).message, options);
+  }
+}
 
 export class Shards {
   private readonly shards: Shard[];
@@ -33,9 +40,15 @@ export class Shards {
   async runOn<T>(shard: number, task: ShardTask, transfer: ArrayBufferLike[] = []): Promise<T> {
     const own = this.shards[shard]!;
     const beganMs = performance.now();
+    own.outstanding.push(task);
     try {
       return (await own.pool.run(task, { transferList: transfer as ArrayBuffer[] })) as T;
+    } catch (error) {
+      const atWorker = !own.failed && own.outstanding[0] === task;
+      own.failed = true;
+      throw new ShardError(atWorker, { cause: error });
     } finally {
+      own.outstanding.splice(own.outstanding.indexOf(task), 1);
       const endMs = performance.now();
       own.busyMs += endMs - Math.max(beganMs, own.lastEndMs);
       own.lastEndMs = endMs;
@@ -52,6 +65,6 @@ export class Shards {
   }
   private start(): Shard {
     const pool = new Piscina({ filename: this.options.entry.href, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 1, idleTimeout: Infinity, recordTiming: false });
-    return { pool, busyMs: 0, lastEndMs: 0 };
+    return { pool, busyMs: 0, lastEndMs: 0, outstanding: [], failed: false };
   }
 }

@@ -27,6 +27,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   const counts: BatchCounts = { processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {} };
   const inputs: InputRange[] = [];
   const replies: Reply[] = [];
+  const partial = new Map(task.partial);
   let activated: number | undefined;
   const positions = task.positions.map(([offset, item]): [number, number] => [offset, item]);
   const done = (record: FrameRecord, nextItem: number): void => {
@@ -78,7 +79,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
       bytes = result.envelope;
       reader.open(bytes);
     }
-    const stopped = processEnvelope(c, partition, first, first + (task.itemsMax ?? Infinity), counts, replies);
+    const stopped = processEnvelope(c, partition.skips, partial, first, first + (task.itemsMax ?? Infinity), counts, replies);
     if (stopped >= 0) {
       if (stopped > first) done(record, stopped);
       if (c.missing.length > 0) lookAhead(c, records, number, stopped);
@@ -99,13 +100,13 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     partition.factCache.put(task.batch, facts);
   }
   return {
-    partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions, forwards: c.forwards, rejected: c.rejected, replies, waiting: c.waiting,
+    partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions, forwards: c.forwards, rejected: c.rejected, replies, partial: [...partial], waiting: c.waiting,
     missing: c.missing, activated, counts, inputBytes: 0,
   };
 }
 
 /** Transactions of the open envelope from item `first` to `end`. Returns the item before which it had to stop, or -1. */
-function processEnvelope(c: Context, partition: Partition, first: number, end: number, counts: BatchCounts, replies: Reply[]): number {
+function processEnvelope(c: Context, skips: ReadonlySet<string>, partial: Map<string, Reply>, first: number, end: number, counts: BatchCounts, replies: Reply[]): number {
   const { transaction: t } = c;
   const { header } = reader;
   c.gateway = header?.gateway ?? '';
@@ -116,17 +117,17 @@ function processEnvelope(c: Context, partition: Partition, first: number, end: n
   for (let item = 0; reader.next(t); item++) {
     if (item < first) continue;
     if (item >= end) {
-      if (c.request !== 0) partition.partial.set(`${c.topic}:${c.offset}`, mergeReply(reply, partition, c, first));
+      if (c.request !== 0) partial.set(`${c.topic}:${c.offset}`, mergeReply(reply, partial, c, first));
       return item;
     }
     c.index = t.index;
     let outcome: Outcome;
     if (reader.problem) outcome = { status: 'rejected', reason: reader.problem.reason, detail: reader.problem.detail, pointer: reader.problem.pointer };
-    else if (partition.skips.size > 0 && partition.skips.has(`${c.topic}:${c.offset}:${item}`)) outcome = { status: 'rejected', reason: 'poison' };
+    else if (skips.size > 0 && skips.has(`${c.topic}:${c.offset}:${item}`)) outcome = { status: 'rejected', reason: 'poison' };
     else outcome = decide(c);
     switch (outcome.status) {
       case 'missing':
-        if (c.request !== 0) partition.partial.set(`${c.topic}:${c.offset}`, mergeReply(reply, partition, c, first));
+        if (c.request !== 0) partial.set(`${c.topic}:${c.offset}`, mergeReply(reply, partial, c, first));
         return item;
       case 'elsewhere':
         forwardWriter.begin(c.gateway, c.request, c.detailed);
@@ -159,18 +160,18 @@ function processEnvelope(c: Context, partition: Partition, first: number, end: n
     }
     if (c.request !== 0) reply.items.push(replyItem(c, outcome));
   }
-  mergeReply(reply, partition, c, first);
+  mergeReply(reply, partial, c, first);
   const answered = reply.accepted + reply.duplicates + reply.rejected + reply.items.length > 0;
   if (c.request !== 0 && (answered || forwarded === 0)) replies.push(reply);
   return -1;
 }
 
 /** Adds what earlier batches answered of the same record. */
-function mergeReply(reply: Reply, partition: Partition, c: Context, first: number): Reply {
+function mergeReply(reply: Reply, partial: Map<string, Reply>, c: Context, first: number): Reply {
   const key = `${c.topic}:${c.offset}`;
-  const earlier = first > 0 ? partition.partial.get(key) : undefined;
+  const earlier = first > 0 ? partial.get(key) : undefined;
   if (!earlier) return reply;
-  partition.partial.delete(key);
+  partial.delete(key);
   reply.accepted += earlier.accepted;
   reply.duplicates += earlier.duplicates;
   reply.rejected += earlier.rejected;

@@ -11,6 +11,8 @@ export interface OpenTask { type: 'open'; partition: number; partitions: number;
 /** Results records of consecutive batches, to be applied. */
 export interface ReplayTask { type: 'replay'; partition: number; records: Uint8Array[] }
 export interface ReferenceTask { type: 'reference'; set: ReferenceSet; products: [partner: number, content: Uint8Array][] }
+/** Replies of records of which a part has been processed, by `topic:offset`. */
+export type Partials = [record: string, reply: Reply][];
 export interface BatchTask {
   type: 'batch';
   partition: number;
@@ -22,6 +24,7 @@ export interface BatchTask {
   frame: Uint8Array;
   /** Where each input topic stands: [offset, items of that record that are done]. */
   positions: [offset: number, item: number][];
+  partial: Partials;
   /** Stop after that many transactions of a record; for the search of one that kills its worker. */
   itemsMax?: number;
   /** Facts of earlier batches that the shard asked for. */
@@ -69,6 +72,7 @@ export interface BatchResult {
   forwards: Forward[];
   rejected: Rejected[];
   replies: Reply[];
+  partial: Partials;
   waiting: WaitingNotice[];
   /** Facts that the next batch needs; the batch ended before the command that needs them. */
   missing: { batch: number; row: number }[];

@@ -12,7 +12,6 @@ import type { AccountCellsView, BatchResult, BatchTask, PartitionStatus, ShardTa
 import { Reference } from './reference.js';
 import { PartitionState } from './state/partition-state.js';
 import { readResults } from '../schemas/results.js';
-import type { Reply } from '../schemas/envelope.js';
 
 /** Dirty buckets that a sweep writes between two batches: about 2 ms of work. */
 const BUCKETS_PER_SLICE = 96;
@@ -24,8 +23,6 @@ export interface Partition {
   debtBytesMax: number;
   /** Transactions that killed the worker and are set aside: `topic:offset:item`. */
   skips: Set<string>;
-  /** Replies of envelopes of which a part has been processed. */
-  partial: Map<string, Reply>;
 }
 
 export class Shard {
@@ -64,7 +61,7 @@ export class Shard {
     this.partitions.get(task.partition)?.state.close();
     this.context.partitions = task.partitions;
     const state = new PartitionState({ partition: task.partition, directory: task.directory, cacheBytesMax: task.cacheBytesMax });
-    this.partitions.set(task.partition, { state, epoch: task.epoch, factCache: new FactCache(task.factCacheBytesMax), debtBytesMax: task.debtBytesMax, skips: new Set(), partial: new Map() });
+    this.partitions.set(task.partition, { state, epoch: task.epoch, factCache: new FactCache(task.factCacheBytesMax), debtBytesMax: task.debtBytesMax, skips: new Set() });
     return this.status(task.partition);
   }
   private replay(number: number, records: Uint8Array[]): PartitionStatus {

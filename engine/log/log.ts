@@ -6,7 +6,7 @@
  */
 export const topics = ['commands', 'internal', 'interactive', 'results', 'dead-letters', 'control'] as const;
 export type Topic = (typeof topics)[number];
-/** The topics whose records a partition's shard consumes, in the order in which they are read. */
+/** The topics whose records a partition's shard consumes; results records name them by their place here. */
 export const inputTopics = ['interactive', 'internal', 'commands'] as const satisfies readonly Topic[];
 export type InputTopic = (typeof inputTopics)[number];
 
