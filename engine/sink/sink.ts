@@ -104,7 +104,7 @@ export class Sink {
     clearInterval(this.looking);
     clearTimeout(this.timer);
     for (const { resolve } of this.waiters.splice(0)) resolve(false);
-    const late = setTimeout(() => this.aborted.abort(), STOP_MS);
+    const late = setTimeout(() => this.aborted.abort(), STOP_MS).unref();
     await Promise.all(this.running);
     clearTimeout(late);
     this.aborted.abort();

@@ -1,0 +1,155 @@
+/** The sink on a real embedded log and a fake ClickHouse: each fact once, in few inserts, whatever fails and wherever the sink is killed. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ClickHouseClient } from '@clickhouse/client';
+import { pino } from 'pino';
+import t from 'tap';
+import { fakeResults, FakeClickHouse, type Fault } from '../../test/sink/fake-clickhouse.js';
+import { openEmbeddedLog } from '../log/embedded.js';
+import type { Log } from '../log/log.js';
+import { startSink, type Sink, type SinkOptions } from './sink.js';
+
+const PARTITIONS = 3;
+const WAIT_MS = 20_000;
+
+interface World { log: Log; fake: FakeClickHouse; client: ClickHouseClient; expected: string[]; commit(partition: number, rows: number, sink?: Sink): Promise<void>; start(more?: Partial<SinkOptions>): Promise<Sink> }
+
+async function world(t: { teardown(end: () => Promise<void>): void }): Promise<World> {
+  const directory = mkdtempSync(join(tmpdir(), 'pointstream-sink-'));
+  const log = await openEmbeddedLog({ directory, partitions: PARTITIONS });
+  const fake = new FakeClickHouse(), client = await fake.start(), expected: string[] = [];
+  t.teardown(async () => {
+    await client.close();
+    await fake.stop();
+    await log.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return {
+    log, fake, client, expected,
+    async commit(partition, rows, sink) {
+      const batch = (await log.bounds('results', partition)).end, record = fakeResults(partition, batch, rows);
+      await log.commit({ outputs: [{ topic: 'results', partition, value: record }], positions: [] });
+      for (let row = 0; row < rows; row++) expected.push(`${partition}.${batch}.${row}`);
+      sink?.offer(partition, batch, record, rows);
+    },
+    start: (more) => startSink({ log, client, partitions: PARTITIONS, logger: pino({ level: 'silent' }), rowsMax: 25, bytesMax: 2 ** 20, ...more }),
+  };
+}
+const sorted = (rows: string[]): string[] => [...rows].sort();
+
+t.test('what lies in the log and what is offered arrives once, in inserts of whole records', async (t) => {
+  const { log, fake, expected, commit, start } = await world(t);
+  for (let i = 0; i < 30; i++) await commit(i % PARTITIONS, i % 4 === 0 ? 0 : 7);
+  let insertedRows = 0;
+  const sink = await start({ onInsert: (_, rows) => { insertedRows += rows; } });
+  for (let i = 0; i < 30; i++) await commit(i % PARTITIONS, 5, sink);
+  t.equal(await sink.caughtUp(WAIT_MS), true);
+  t.same(sorted(fake.rows), sorted(expected));
+  t.ok(Math.max(...fake.inserts) < 25 + 7, `inserts have ${fake.inserts.join(', ')} rows`);
+  t.equal(fake.together, 1);
+  t.match(fake.settings, { async_insert: '0', insert_deduplicate: '1', input_format_parallel_parsing: '0', min_insert_block_size_rows: /^\d{9,}$/ });
+  t.match(sink.stats, { rows: expected.length, inserts: fake.inserts.length, retries: 0, lagRecords: [0, 0, 0], lagSeconds: [0, 0, 0] });
+  t.equal(insertedRows, expected.length);
+  t.same([0, 1, 2].map((partition) => sink.position(partition)), await Promise.all([0, 1, 2].map(async (partition) => (await log.bounds('results', partition)).end)));
+  await sink.stop();
+  const again = await start();
+  t.equal(await again.caughtUp(WAIT_MS), true);
+  t.same(sorted(fake.rows), sorted(expected), 'a second start inserts nothing');
+  await again.stop();
+});
+
+t.test('records that found no room in memory are read from the log', async (t) => {
+  const { fake, expected, commit, start } = await world(t);
+  const sink = await start({ memoryBytesMax: fakeResults(0, 0, 9).byteLength * 3 });
+  for (let i = 0; i < 40; i++) await commit(i % 2, 9, sink);
+  t.equal(await sink.caughtUp(WAIT_MS), true);
+  t.same(sorted(fake.rows), sorted(expected));
+  await sink.stop();
+});
+
+t.test('a fact is there soon without anybody asking', async (t) => {
+  const { fake, commit, start } = await world(t);
+  let inserted: () => void;
+  const arrival = new Promise<void>((resolve) => { inserted = resolve; });
+  const sink = await start({ onInsert: () => inserted() });
+  await commit(1, 1, sink);
+  const beganMs = performance.now();
+  await arrival;
+  t.comment(`after ${Math.round(performance.now() - beganMs)} ms`);
+  t.same(fake.rows, ['1.0.0']);
+  await sink.stop();
+});
+
+const faults: Fault[][] = [['error'], ['lost'], ['answer lost'], ['error', 'lost', 'answer lost', 'lost']];
+for (const [knowsTokens, chain] of [true, false].flatMap((known) => faults.map((chain) => [known, chain] as const))) {
+  t.test(`${chain.join(', ')}; tokens are ${knowsTokens ? 'known' : 'forgotten'}`, async (t) => {
+    const { fake, expected, commit, start } = await world(t);
+    Object.assign(fake, { faults: [...chain], knowsTokens });
+    for (let i = 0; i < 9; i++) await commit(i % PARTITIONS, 10);
+    const sink = await start();
+    t.equal(await sink.caughtUp(WAIT_MS), true);
+    t.same(sorted(fake.rows), sorted(expected));
+    t.equal(sink.stats.retries, chain.length);
+    t.equal(sink.failure, undefined, 'is forgotten once it went on');
+    await sink.stop();
+  });
+}
+
+t.test('a range of which a part is there is refused, loudly, and nothing is doubled', async (t) => {
+  const { fake, commit, start } = await world(t);
+  fake.faults = ['half'];
+  fake.knowsTokens = false;
+  await commit(0, 10);
+  const sink = await start();
+  t.equal(await sink.caughtUp(500), false);
+  t.match(sink.failure, /ClickHouse has 5 of the 10 rows of partition 0/);
+  t.equal(fake.rows.length, 5);
+  t.match(sink.stats.lagRecords, [1, 0, 0]);
+  await sink.stop();
+});
+
+/** Lets a sink take `steps` steps; after the last one nothing ever answers it, as if its process had been killed there. */
+function killedAfter(steps: number, log: Log, client: ClickHouseClient): { log: Log; client: ClickHouseClient; killed: Promise<void> } {
+  let left = steps, kill: () => void;
+  const killed = new Promise<void>((resolve) => { kill = resolve; });
+  const step = async <T>(action: () => Promise<T>): Promise<T> => {
+    if (left-- > 0) return action();
+    kill();
+    return new Promise<T>(() => undefined);
+  };
+  const both = async <T>(action: () => Promise<T>): Promise<T> => {
+    const done = await step(action);
+    return step(() => Promise.resolve(done));
+  };
+  const wrap = <O extends object>(target: O, counted: string[]): O => new Proxy(target, {
+    get: (object, name) => {
+      const value = Reflect.get(object, name) as unknown;
+      if (typeof value !== 'function') return value;
+      return counted.includes(String(name)) ? (...parameters: unknown[]) => both(() => Reflect.apply(value, object, parameters) as Promise<unknown>) : value.bind(object) as unknown;
+    },
+  });
+  return { log: wrap(log, ['putValue', 'read']), client: wrap(client, ['exec']), killed };
+}
+
+t.test('killed between any two steps', async (t) => {
+  for (const knowsTokens of [true, false]) {
+    for (let steps = 0, finished = false; !finished; steps++) {
+      await t.test(`after ${steps} steps, tokens ${knowsTokens ? 'known' : 'forgotten'}`, async (t) => {
+        const { log, client, fake, expected, commit, start } = await world(t);
+        fake.knowsTokens = knowsTokens;
+        for (let i = 0; i < 8; i++) await commit(i % 2, 10);
+        const { killed, ...parts } = killedAfter(steps, log, client);
+        const doomed = await start(parts);
+        finished = await Promise.race([killed.then(() => false), doomed.caughtUp(WAIT_MS)]);
+        for (let i = 0; i < 3; i++) await commit(i % 2, 3);
+        const sink = await start();
+        t.equal(await sink.caughtUp(WAIT_MS), true);
+        t.same(sorted(fake.rows), sorted(expected));
+        await sink.stop();
+        const stopped = doomed.stop();
+        if (finished) await stopped;
+      });
+    }
+  }
+});
