@@ -42,7 +42,9 @@ export class Shards {
     const beganMs = performance.now();
     own.outstanding.push(task);
     try {
-      return (await own.pool.run(task, { transferList: transfer as ArrayBuffer[] })) as T;
+      const answer = (await own.pool.run(task, { transferList: transfer as ArrayBuffer[] })) as T;
+      own.failed = false;
+      return answer;
     } catch (error) {
       const atWorker = !own.failed && own.outstanding[0] === task;
       own.failed = true;
