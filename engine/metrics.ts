@@ -19,7 +19,7 @@ const histogram = <const L extends readonly string[] = []>(name: string, help: s
 export const metricTable = {
   // doors
   requestSeconds: histogram('pointstream_http_request_seconds', 'Time from the head of a request to the end of its answer.', latencySeconds, ['method', 'route', 'status']),
-  receivedBytes: counter('pointstream_http_received_bytes_total', 'Bytes of posted transactions, after decompression.'),
+  receivedBytes: counter('pointstream_http_received_bytes_total', 'Bytes of bodies, after decompression.'),
   accepted: counter('pointstream_transactions_accepted_total', 'Transactions that doors acknowledged as accepted.', ['lane']),
   duplicates: counter('pointstream_transactions_duplicate_total', 'Transactions that had been posted before with the same content.'),
   rejected: counter('pointstream_transactions_rejected_total', 'Refused transactions by reason code (docs/reasons.md).', ['reason']),

@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { EngineError } from '../engine.js';
+import type { Metrics } from '../metrics.js';
 import { Problem } from './problems.js';
 
 const LINE_END = 10;
@@ -60,22 +61,23 @@ export async function* cutAtLines(chunks: AsyncIterable<Buffer>, pieceBytes: num
 /** Bytes of one request that are in memory: what its `open` gave, returned at the latest by `close`. */
 export interface HeldBytes { take(bytes: number): void; give(bytes: number): void; close(): void }
 
-/** Counts the bytes of all bodies between arrival and commit against their bound; `onChange` is told the new sum. */
+/** Counts the bytes of all bodies between arrival and commit against their bound. */
 export class BodyMemory {
   private total = 0;
 
-  constructor(private readonly bytesMax: number, private readonly onChange: (total: number) => void) {}
+  constructor(private readonly bytesMax: number, private readonly metrics: Pick<Metrics, 'receivedBytes' | 'bodyBytesInFlight'>) {}
 
   open(): HeldBytes {
     let own = 0;
     const add = (bytes: number): void => {
       own += bytes;
       this.total += bytes;
-      this.onChange(this.total);
+      this.metrics.bodyBytesInFlight.set(this.total);
     };
     return {
       take: (bytes) => {
         if (this.total + bytes > this.bytesMax) throw new EngineError('unavailable', 'too many bodies are under way', 1);
+        this.metrics.receivedBytes.inc(bytes);
         add(bytes);
       },
       give: (bytes) => add(-bytes),

@@ -38,7 +38,7 @@ export interface Gateway { url: string; close(): Promise<void> }
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, metrics } = options;
   const parser = options.parser ?? startParsers(config.parsers || Math.max(1, Math.floor(availableParallelism() / 2)));
-  const context: GatewayContext = { ...options, parser, bodyMemory: new BodyMemory(config.bodyBytesInFlightMax, (bytes) => metrics.bodyBytesInFlight.set(bytes)) };
+  const context: GatewayContext = { ...options, parser, bodyMemory: new BodyMemory(config.bodyBytesInFlightMax, metrics) };
   metrics.onScrape(countSeconds(() => parser.busySeconds(), (seconds) => metrics.busySeconds.inc({ part: 'parsers' }, seconds)));
 
   const app = await build(context);
