@@ -1,6 +1,7 @@
 /**
- * Measures the readers and the writer of transactions on one core: `node dist/loadtest/parse-bench.js [seconds per row]`. Generated transactions of five lines, in memory.
- * Prints a table; changes nothing. Time is CPU time (of all threads, garbage collection too), so that other work on the machine doesn't count.
+ * Measures the readers and the writer of transactions on one core: `node dist/loadtest/parse-bench.js [seconds per row]`. Generated transactions of
+ * five lines, in memory. Prints a table; changes nothing. Time is CPU time (of all threads, garbage collection too), so that other work on the
+ * machine doesn't count.
  */
 import { Packr } from 'msgpackr';
 import { contentHash, EnvelopeReader, EnvelopeWriter, transactionHash } from '../workers/envelope.js';

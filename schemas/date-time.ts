@@ -1,10 +1,12 @@
 /**
- * RFC 3339 date-times from bytes to milliseconds since 1970 UTC, without allocating. The one definition of which dates are taken: readers and documents share it.
+ * RFC 3339 date-times from bytes to milliseconds since 1970 UTC, without allocating. The one definition of which dates are taken: readers and
+ * documents share it.
  *
  *   2017-01-31T23:59:59Z   2017-01-31t23:59:59.123456+02:00
  *
- * Refused: a date-time without offset, days that the month does not have, hour 24, leap seconds, years before 1970 (day numbers are never negative: the first
- * moment taken is one day after 1970 began, so that it holds in every zone). Fractions of a second are cut to milliseconds, at most nine digits.
+ * Refused: a date-time without offset, days that the month does not have, hour 24, leap seconds, years before 1970 (day numbers are never negative:
+ * the first moment taken is one day after 1970 began, so that it holds in every zone). Fractions of a second are cut to milliseconds, at most nine
+ * digits.
  */
 const MINUS = 0x2d, PLUS = 0x2b, COLON = 0x3a, DOT = 0x2e, UPPER_T = 0x54, LOWER_T = 0x74, UPPER_Z = 0x5a, LOWER_Z = 0x7a;
 const DAY_MS = 86_400_000;

@@ -1,5 +1,6 @@
 /**
- * The small language in which records are defined: a record is a table of fields, and everything else is made from the table, so that a field exists in one place:
+ * The small language in which records are defined: a record is a table of fields, and everything else is made from the table, so that a field exists
+ * in one place:
  *
  *   TypeOf<typeof table>   the TypeScript type
  *   jsonSchema(table)      the JSON Schema for OpenAPI
@@ -25,7 +26,9 @@ export interface BooleanField { readonly type: 'boolean'; readonly about?: strin
 export interface DateTimeField { readonly type: 'dateTime'; readonly about?: string }
 /** A name of the IANA time-zone database. */
 export interface TimeZoneField { readonly type: 'timeZone'; readonly about?: string }
-export interface ListField<I extends Field = Field> { readonly type: 'list'; readonly item: I; readonly itemsMin: number; readonly itemsMax: number; readonly about?: string }
+export interface ListField<I extends Field = Field> {
+  readonly type: 'list'; readonly item: I; readonly itemsMin: number; readonly itemsMax: number; readonly about?: string;
+}
 export interface RecordField<F extends Fields = Fields> { readonly type: 'record'; readonly fields: F; readonly about?: string }
 export type Field =
   | TextField | CodeField | ChoiceField | IntegerField | ThousandthsField | NumberField | BooleanField | DateTimeField | TimeZoneField
@@ -36,7 +39,8 @@ export interface Fields { readonly [name: string]: Field & { readonly optional?:
 export const ID_BYTES_MAX = 128;
 export const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 
-export const text = (bytesMax: number, about?: string, pattern?: Pattern): TextField => ({ type: 'text', bytesMax, ...pattern && { pattern }, ...about && { about } });
+export const text = (bytesMax: number, about?: string, pattern?: Pattern): TextField =>
+  ({ type: 'text', bytesMax, ...pattern && { pattern }, ...about && { about } });
 export const identifier = (about?: string): TextField => text(ID_BYTES_MAX, about);
 export const code = (count: number, from: string, to: string, about?: string): CodeField => ({ type: 'code', count, from, to, ...about && { about } });
 export const choice = <const V extends string>(values: readonly V[], about?: string): ChoiceField<V> => ({ type: 'choice', values, ...about && { about } });

@@ -1,6 +1,6 @@
 /**
- * The partner document (PUT /v1/partners/{partner}): who posts transactions, with its stores and terminals. Keys pass through it and are kept apart, as digests
- * (engine/keys.ts checks what they may be).
+ * The partner document (PUT /v1/partners/{partner}): who posts transactions, with its stores and terminals. Keys pass through it and are kept apart,
+ * as digests (engine/keys.ts checks what they may be).
  */
 import { code, identifier, integer, list, number, optional, record, text, timeZone, type TypeOf } from './fields.js';
 import type { PartnerDocument } from './reference.js';

@@ -4,7 +4,9 @@
  * The order of `transaction` is the order of the positional form (schemas/envelope.ts) and of the content hash: new fields go to the end.
  */
 import { integerOf, thousandthsOf } from './decoded.js';
-import { choice, code, dateTime, identifier, INTEGER_MAX, integer, list, money, optional, record, signedMoney, text, thousandths, type TypeOf } from './fields.js';
+import {
+  choice, code, dateTime, identifier, INTEGER_MAX, integer, list, money, optional, record, signedMoney, text, thousandths, type TypeOf,
+} from './fields.js';
 import { problem, shown, type Problem } from './validate.js';
 
 export const LINES_MAX = 1000;
@@ -48,7 +50,7 @@ export const transaction = record({
   lines: optional(list(line, 1, LINES_MAX)),
   tenders: optional(list(tender, 0, TENDERS_MAX)),
   coupons: optional(list(identifier(), 0, COUPONS_MAX)),
-}, 'A purchase, or a return of one. A purchase needs lines or total; a return needs original.id, and its lines name the lines of the original with positive values.');
+}, 'A purchase, or a return of one. A purchase needs lines or total; a return needs original.id, and its lines name those of the original.');
 
 export type TransactionDocument = TypeOf<typeof transaction>;
 export type LineDocument = TypeOf<typeof line>;
@@ -59,7 +61,7 @@ export function checkTransaction(document: TransactionDocument): Problem[] {
   const problems: Problem[] = [];
   const report = (...of: Parameters<typeof problem>): void => void problems.push(problem(...of));
 
-  if (card !== undefined && account !== undefined) report('/account', 'invalid', 'card and account are both given', 'Send the card or the account, not both.');
+  if (card !== undefined && account !== undefined) report('/account', 'invalid', 'card and account are both given', 'Send one of them.');
   if (kind === 'purchase') {
     if (currency === undefined) report('/currency', 'missing', '"currency" is required');
     if (original !== undefined) report('/original', 'invalid', 'only a return has an original');
@@ -84,7 +86,7 @@ function checkLines({ kind, total }: TransactionDocument, lines: LineDocument[],
     if (kind === 'return') {
       if (line.line === undefined) report('line', 'missing', '"line" is required in a return', 'Name the line of the original.');
       if (amount < 0) report('amount', 'invalid', `must be positive in a return, not ${amount}`, 'Send what is returned as positive values.');
-      if (amount === 0 && quantity === 0) report('quantity', 'invalid', 'a line of a return needs a positive quantity or amount', 'Leave the line out when nothing of it is returned.');
+      if (amount === 0 && quantity === 0) report('quantity', 'invalid', 'a line of a return needs a positive quantity or amount', 'Leave the line out.');
     } else if (line.kind === undefined || line.kind === 'product') {
       if (line.sku === undefined) report('sku', 'missing', '"sku" is required');
       if (amount < 0) report('amount', 'invalid', `must not be negative, not ${amount}`, 'Only deposit and discount lines are negative.');
@@ -95,9 +97,11 @@ function checkLines({ kind, total }: TransactionDocument, lines: LineDocument[],
     quantities += BigInt(quantity);
   });
   // Of absolute values, so that no sum over some of the lines passes the bound either.
-  if (amounts > INTEGER_MAX || discounts > INTEGER_MAX || quantities > INTEGER_MAX) problems.push(problem('/lines', 'overflow', 'the sum of the lines passes 2^53-1'));
-  else if (problems.length > 0) return;
-  else if (sum < 0n) problems.push(problem('/lines', 'invalid', `the sum of the lines is negative: ${sum}`));
+  if (amounts > INTEGER_MAX || discounts > INTEGER_MAX || quantities > INTEGER_MAX) {
+    problems.push(problem('/lines', 'overflow', 'the sum of the lines passes 2^53-1'));
+  }
+  if (problems.length > 0) return;
+  if (sum < 0n) problems.push(problem('/lines', 'invalid', `the sum of the lines is negative: ${sum}`));
   else if (total !== undefined && sum !== BigInt(total)) {
     problems.push(problem('/total', 'total-mismatch', `total is ${shown(total)}, the lines add up to ${sum}`));
   }

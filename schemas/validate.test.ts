@@ -59,8 +59,12 @@ t.test('programs', async t => {
 t.test('partners', async t => {
   const partner = { name: 'Grocer', timeZone: 'UTC', currency: 'USD' };
   t.ok(validatePartner(partner).ok);
-  t.ok(validatePartner({ ...partner, program: 'default', latenessDays: 30, keys: [{ key: 'k'.repeat(20), scopes: ['post'] }], stores: [{ id: '1', latitude: 48.1, longitude: 11.5 }], terminals: [{ id: '1', store: '1', status: 'active' }] }).ok);
-  t.strictSame(brief(validatePartner({ ...partner, timeZone: 'Nowhere', latenessDays: -1, stores: [{ id: '1' }, { id: '2', latitude: 91 }] }).errors), ['/timeZone invalid', '/latenessDays invalid', '/stores/1/latitude invalid']);
+  t.ok(validatePartner({
+    ...partner, program: 'default', latenessDays: 30, keys: [{ key: 'k'.repeat(20), scopes: ['post'] }],
+    stores: [{ id: '1', latitude: 48.1, longitude: 11.5 }], terminals: [{ id: '1', store: '1', status: 'active' }],
+  }).ok);
+  const wrong = { ...partner, timeZone: 'Nowhere', latenessDays: -1, stores: [{ id: '1' }, { id: '2', latitude: 91 }] };
+  t.strictSame(brief(validatePartner(wrong).errors), ['/timeZone invalid', '/latenessDays invalid', '/stores/1/latitude invalid']);
   t.strictSame(brief(validatePartner({ ...partner, stores: [{ id: '1' }, { id: '1' }] }).errors), ['/stores/1/id invalid']);
   t.notOk(validatePartner(null).ok);
 });

@@ -1,13 +1,13 @@
 /**
  * The check of a decoded document against its table of fields: everything that is wrong, each with its place, a stable reason and a hint.
  *
- * It recurses along the table, never along the value, so that deep or cyclic input costs nothing; it reports at most PROBLEMS_MAX problems, and never throws
- * because of a value. It doesn't look at two fields at once: that is said beside each table (checkTransaction, validateProgram …).
+ * It recurses along the table, never along the value, so that deep or cyclic input costs nothing; it reports at most PROBLEMS_MAX problems, and never
+ * throws because of a value. It doesn't look at two fields at once: that is said beside each table (checkTransaction, validateProgram …).
  */
 import { distance } from 'fastest-levenshtein';
 import { dateTimeMs, DATE_TIME_MS_MAX, DATE_TIME_MS_MIN } from './date-time.js';
 import { integerOf, isNumber, Moment, NumberText, thousandthsOf } from './decoded.js';
-import type { Field, Fields, RecordField } from './fields.js';
+import type { Field, Fields, Pattern, RecordField } from './fields.js';
 import { reasons, type Reason } from './reasons.js';
 
 /** One thing that is wrong with a document. `pointer` is a JSON pointer (RFC 6901) from the document's root. */
@@ -18,7 +18,8 @@ const SHOWN_CHARACTERS_MAX = 64;
 /** Control characters (Unicode Cc) and lone surrogates (Cs; with the u flag paired ones don't match). */
 const FORBIDDEN_CHARACTER = /[\p{Cc}\p{Cs}]/u;
 
-export const problem = (pointer: string, reason: Reason, detail: string, hint?: string): Problem => ({ pointer, reason, detail, hint: hint ?? reasons[reason].hint });
+export const problem = (pointer: string, reason: Reason, detail: string, hint?: string): Problem =>
+  ({ pointer, reason, detail, hint: hint ?? reasons[reason].hint });
 
 /** A name as part of a pointer, bounded. */
 export const pointerPart = (name: string): string => '/' + name.slice(0, SHOWN_CHARACTERS_MAX).replaceAll('~', '~0').replaceAll('/', '~1');
@@ -96,10 +97,10 @@ function unknownField(fields: Fields, name: string, pointer: string): Problem {
 function wrong(field: Field, value: unknown): string | undefined {
   switch (field.type) {
     case 'text':
-      return wrongText(value, field.bytesMax) ?? (field.pattern?.source.test(value as string) === false ? `must be ${field.pattern.says}, not ${shown(value)}` : undefined);
+      return wrongText(value, field.bytesMax) ?? wrongPattern(value as string, field.pattern);
     case 'code': {
-      const fits = typeof value === 'string' && value.length === field.count && [...value].every(character => character >= field.from && character <= field.to);
-      return fits ? undefined : `must be ${field.count} characters ${field.from}-${field.to}, not ${shown(value)}`;
+      const isInside = (character: string): boolean => character >= field.from && character <= field.to;
+      return typeof value === 'string' && value.length === field.count && [...value].every(isInside) ? undefined : `must be ${field.count} characters ${field.from}-${field.to}, not ${shown(value)}`;
     }
     case 'choice':
       return field.values.includes(value as string) ? undefined : `must be one of ${field.values.map(shown).join(', ')}, not ${shown(value)}`;
@@ -108,12 +109,13 @@ function wrong(field: Field, value: unknown): string | undefined {
     case 'thousandths': {
       if (!isNumber(value)) return `must be a number, not ${shown(value)}`;
       const exact = thousandthsOf(value);
-      if (exact === undefined) return `must be a number with at most three decimals and without exponent, at most ${Number.MAX_SAFE_INTEGER / 1000}, not ${shown(value)}`;
+      if (exact === undefined) return `must be a number below 9·10^12 with at most three decimals and no exponent, not ${shown(value)}`;
       return exact < 0 ? `must not be negative, not ${shown(value)}` : undefined;
     }
     case 'number': {
       const plain = value instanceof NumberText ? Number(value.source) : value;
-      return typeof plain === 'number' && plain >= field.min && plain <= field.max ? undefined : `must be a number from ${field.min} to ${field.max}, not ${shown(value)}`;
+      return typeof plain === 'number' && plain >= field.min && plain <= field.max ? undefined
+        : `must be a number from ${field.min} to ${field.max}, not ${shown(value)}`;
     }
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `must be true or false, not ${shown(value)}`;
@@ -138,6 +140,10 @@ function wrongText(value: unknown, bytesMax: number): string | undefined {
   return FORBIDDEN_CHARACTER.test(value) ? 'must not have control characters or lone surrogates' : undefined;
 }
 
+function wrongPattern(value: string, pattern: Pattern | undefined): string | undefined {
+  return pattern === undefined || pattern.source.test(value) ? undefined : `must be ${pattern.says}, not ${shown(value)}`;
+}
+
 function wrongInteger(value: unknown, min: number, max: number): string | undefined {
   if (!isNumber(value)) return `must be an integer, not ${shown(value)}`;
   const exact = integerOf(value);
@@ -151,19 +157,22 @@ function wrongInteger(value: unknown, min: number, max: number): string | undefi
 
 function wrongDateTime(value: unknown): string | undefined {
   if (value instanceof Moment) {
-    return Number.isSafeInteger(value.ms) && value.ms >= DATE_TIME_MS_MIN && value.ms <= DATE_TIME_MS_MAX ? undefined : `must be a time from 1970-01-02 to 9999, not ${value.ms}`;
+    return Number.isSafeInteger(value.ms) && value.ms >= DATE_TIME_MS_MIN && value.ms <= DATE_TIME_MS_MAX ? undefined
+      : `must be a time from 1970-01-02 to 9999, not ${value.ms}`;
   }
   if (typeof value !== 'string') return `must be a date-time like "2025-03-01T12:00:00Z", not ${shown(value)}`;
   const bytes = Buffer.from(value.slice(0, SHOWN_CHARACTERS_MAX));
-  return Number.isNaN(dateTimeMs(bytes, 0, bytes.length)) ? `must be a date-time with offset like "2025-03-01T12:00:00+01:00", from 1970-01-02 on, not ${shown(value)}` : undefined;
+  if (!Number.isNaN(dateTimeMs(bytes, 0, bytes.length))) return undefined;
+  return `must be a date-time with offset like "2025-03-01T12:00:00+01:00", from 1970-01-02 on, not ${shown(value)}`;
 }
 
 /** A problem for each item whose `name` another item before it has. */
 export function repeats<N extends string>(pointer: string, items: readonly Readonly<Record<N, string>>[], name: N): Problem[] {
   const seen = new Set<string>(), problems: Problem[] = [];
   items.forEach((item, i) => {
-    if (seen.has(item[name]) && problems.length < PROBLEMS_MAX) problems.push(problem(`${pointer}/${i}/${name}`, 'invalid', `${shown(item[name])} is there twice`));
-    seen.add(item[name]);
+    const value = item[name];
+    if (seen.has(value) && problems.length < PROBLEMS_MAX) problems.push(problem(`${pointer}/${i}/${name}`, 'invalid', `${shown(value)} is there twice`));
+    seen.add(value);
   });
   return problems;
 }

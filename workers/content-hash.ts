@@ -1,9 +1,9 @@
 /**
- * Fingerprints of transactions: of their identity (partner, id, kind) and of their content. They are stored for good: what they say about a transaction never changes,
- * whichever form it came in (JSON, MessagePack, envelope) and whichever version of the code calculates it.
+ * Fingerprints of transactions: of their identity (partner, id, kind) and of their content. They are stored for good: what they say about a
+ * transaction never changes, whichever form it came in (JSON, MessagePack, envelope) and whichever version of the code calculates it.
  *
- * Content is laid out as words, field by field in the order of the table, and hashed two at a time in two lanes (the steps of MurmurHash3_x86_128, with half its lanes). A field that is added later must not
- * leave a word when it is absent.
+ * Content is laid out as words, field by field in the order of the table, and hashed two at a time in two lanes (the steps of MurmurHash3_x86_128,
+ * with half its lanes). A field that is added later must not leave a word when it is absent.
  */
 import { hash128 } from './hash.js';
 import { Kind, Text, TEXT_FIELDS, type Transaction } from './transaction.js';
@@ -11,7 +11,10 @@ import { Kind, Text, TEXT_FIELDS, type Transaction } from './transaction.js';
 /** The content of one transaction; grows to the largest. */
 let words = new Int32Array(1 << 12);
 
-/** 64 bits over the content: all fields but the index in the request. Lines with and without explicit numbers, total given or left out: the same content. */
+/**
+ * 64 bits over the content: all fields but the index in the request. Lines with and without explicit numbers, total given or left out: the same
+ * content.
+ */
 export function contentHash(t: Transaction, out: Uint32Array): void {
   const count = layOut(t);
   words[count] = 0;
@@ -31,7 +34,10 @@ export function contentHash(t: Transaction, out: Uint32Array): void {
   out[1] = h2;
 }
 
-/** Lays the content out in `words`; returns how many there are. Each text comes with its length and what it is, so that texts can't run into one another. */
+/**
+ * Lays the content out in `words`; returns how many there are. Each text comes with its length and what it is, so that texts can't run into one
+ * another.
+ */
 function layOut(t: Transaction): number {
   const { bytes, text, lineCount, lineNumber, lineKind, quantity, amount, discount, skuStart, skuLength, categoryStart, categoryLength } = t;
   reserve(t);
@@ -60,9 +66,9 @@ function layOut(t: Transaction): number {
     at = putText(at, bytes, skuStart[i]!, skuLength[i]!, 0);
     if (category !== 0) at = putText(at, bytes, categoryStart[i]!, category, 1);
   }
-  if (t.tenders !== undefined && t.tenders.length > 0) at = putList(at, t.tenders.map(({ kind, amount, redemption }) => [kind, amount, redemption ?? null]), 30);
-  if (t.coupons !== undefined && t.coupons.length > 0) at = putList(at, t.coupons, 31);
-  return at;
+  const { tenders = [], coupons = [] } = t;
+  if (tenders.length > 0) at = putList(at, tenders.map(({ kind, amount, redemption }) => [kind, amount, redemption ?? null]), 30);
+  return coupons.length > 0 ? putList(at, coupons, 31) : at;
 }
 
 /** What of an integer of up to 53 bits does not fit into its low 32 bits. */

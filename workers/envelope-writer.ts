@@ -1,5 +1,6 @@
 /**
- * Writes an envelope of transactions (schemas/envelope.ts): MessagePack by position, into a buffer that is kept and grows. Nothing is allocated per transaction.
+ * Writes an envelope of transactions (schemas/envelope.ts): MessagePack by position, into a buffer that is kept and grows. Nothing is allocated per
+ * transaction.
  *
  *   begin(gateway, request, detailed) → add(t) … add(t) → finish()
  *
@@ -65,7 +66,7 @@ export class EnvelopeWriter {
     at = putInteger(bytes, at, t.occurredAtMs);
     if (lineCount > 0) bytes[at++] = NIL;
     else at = putInteger(bytes, at, t.total);
-    for (let field = 0, fields = Math.min(places, TEXT_FIELDS); field < fields; field++) at = putText(bytes, at, t.bytes, text[2 * field]!, text[2 * field + 1]!);
+    for (let field = 0; field < TEXT_FIELDS && field < places; field++) at = putText(bytes, at, t.bytes, text[2 * field]!, text[2 * field + 1]!);
     if (lineCount > 0) at = putLines(bytes, at, t);
     else if (places > TEXT_FIELDS) bytes[at++] = NIL;
     this.at = places > TEXT_FIELDS + 1 ? putRest(bytes, at, t) : at;

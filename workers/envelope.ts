@@ -1,15 +1,16 @@
 /**
- * Reads whatever an input topic's record holds (schemas/envelope.ts): our own envelopes, commands of the engine, and the single transactions and arrays of
- * trusted producers, in JSON or MessagePack.
+ * Reads whatever an input topic's record holds (schemas/envelope.ts): our own envelopes, commands of the engine, and the single transactions and
+ * arrays of trusted producers, in JSON or MessagePack.
  *
- * Promises: never throws because of the bytes. An item that is wrong is reported by `problem`, with as much of its identity in the transaction as could be read,
- * and the items after it go on where its end can be found. Items keep their number whatever is wrong with them.
+ * Promises: never throws because of the bytes. An item that is wrong is reported by `problem`, with as much of its identity in the transaction as
+ * could be read, and the items after it go on where its end can be found. Items keep their number whatever is wrong with them.
  */
 import { ENVELOPE_COMMAND, ENVELOPE_MARK, ENVELOPE_TRANSACTIONS, type EnvelopeHeader } from '../schemas/envelope.js';
 import type { Reason } from '../schemas/reasons.js';
 import { fillIdentity } from './parse/fill.js';
 import { got } from './parse/generate.js';
 import { Items } from './parse/items.js';
+import { isSpace } from './parse/json-tree.js';
 import { readPositional } from './parse/positional.js';
 import { integer } from './parse/read-msgpack.js';
 import type { Transaction } from './transaction.js';
@@ -47,7 +48,8 @@ export class EnvelopeReader {
     this.unreadable = undefined;
     const first = start < end ? bytes[start]! : -1;
     if (first === ENVELOPE_MARK) return this.form = this.openOwn();
-    const format = first === 0x7b || first === 0x5b || first === 0x20 || first === 0x0a || first === 0x0d || first === 0x09 || first === 0xef ? 'json' : 'msgpack';
+    // 0xef begins a byte order mark.
+    const format = first === 0x7b || first === 0x5b || first === 0xef || isSpace(first) ? 'json' : 'msgpack';
     this.unreadable = this.items.open(format, bytes, start, end);
     return this.form = this.unreadable === undefined ? format : 'unreadable';
   }
@@ -104,9 +106,9 @@ export class EnvelopeReader {
       this.index++;
       return true;
     }
-    const position = this.at;
     this.form = 'unreadable';
-    return this.refuse(t, undefined, 'malformed', '', `the envelope is damaged from byte ${position} on; ${this.header.count - this.index} transactions of it are lost`);
+    const lost = `${this.header.count - this.index} transactions of it are lost`;
+    return this.refuse(t, undefined, 'malformed', '', `the envelope is damaged from byte ${this.at} on; ${lost}`);
   }
 
   private refuse(t: Transaction, value: unknown, reason: Reason, pointer: string, detail: string): true {

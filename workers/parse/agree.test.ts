@@ -1,4 +1,7 @@
-/** Fast readers, slow readers, MessagePack, JSON and envelopes say the same about random transactions, valid and broken; and no bytes make any of them throw. */
+/**
+ * Fast readers, slow readers, MessagePack, JSON and envelopes say the same about random transactions, valid and broken; and no bytes make any of them
+ * throw.
+ */
 import { deepStrictEqual, strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';

@@ -16,7 +16,8 @@ const occurredAt = fc.tuple(fc.integer({ min: 1e9, max: 4e12 }), fc.constantFrom
 const money = fc.oneof(fc.integer({ min: 0, max: 99_999 }), fc.integer({ min: 0, max: 9e12 }));
 const quantity = fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 5_000_000 }).map(thousandths => thousandths / 1000));
 const sometimes = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined });
-const code = (characters: string, length: number): fc.Arbitrary<string> => fc.string({ minLength: length, maxLength: length, unit: fc.constantFrom(...characters) });
+const code = (characters: string, length: number): fc.Arbitrary<string> =>
+  fc.string({ minLength: length, maxLength: length, unit: fc.constantFrom(...characters) });
 
 /** Leaves out what is undefined, so that the document has the fields that JSON would have. */
 function present<T extends object>(document: T): T {
@@ -26,14 +27,17 @@ function present<T extends object>(document: T): T {
 const purchaseLine = fc.record({
   sku: identifier, quantity, amount: money, discount: sometimes(money), category: sometimes(identifier), kind: sometimes(fc.constant('product' as const)),
 }).map(present) as fc.Arbitrary<LineDocument>;
-const depositLine = fc.record({ quantity, amount: fc.integer({ min: -500, max: 500 }), kind: fc.constantFrom('deposit' as const, 'discount' as const) }) as fc.Arbitrary<LineDocument>;
+const depositLine: fc.Arbitrary<LineDocument> = fc.record({
+  quantity, amount: fc.integer({ min: -500, max: 500 }), kind: fc.constantFrom('deposit', 'discount'),
+});
 const returnLine = fc.record({ quantity, amount: fc.integer({ min: 1, max: 99_999 }) }) as fc.Arbitrary<LineDocument>;
+const tender = fc.record({ kind: identifier.filter(kind => Buffer.byteLength(kind) <= 64), amount: money, redemption: sometimes(identifier) }).map(present);
 
 const shared = {
-  id: identifier, partner: identifier, occurredAt, program: sometimes(identifier), store: sometimes(identifier), terminal: sometimes(identifier), cashier: sometimes(identifier),
-  channel: sometimes(identifier), holder: fc.oneof(identifier.map(card => ({ card })), fc.constant({ account: '3.1234' }), fc.constant({})),
+  id: identifier, partner: identifier, occurredAt, program: sometimes(identifier), store: sometimes(identifier), terminal: sometimes(identifier),
+  cashier: sometimes(identifier), channel: sometimes(identifier), holder: fc.oneof(identifier.map(card => ({ card })), fc.constant({ account: '3.1234' }), fc.constant({})),
   mcc: sometimes(code('0123456789', 4)), merchant: sometimes(identifier),
-  tenders: sometimes(fc.array(fc.record({ kind: identifier.filter(kind => Buffer.byteLength(kind) <= 64), amount: money, redemption: sometimes(identifier) }).map(present), { maxLength: 3 })),
+  tenders: sometimes(fc.array(tender, { maxLength: 3 })),
   coupons: sometimes(fc.array(identifier, { maxLength: 3 })),
 };
 type Shared = { holder: { card?: string; account?: string } } & Record<string, unknown>;
@@ -41,25 +45,31 @@ const finished = ({ holder, ...document }: Shared): TransactionDocument => prese
 
 const total = (lines: readonly LineDocument[]): number => lines.reduce((sum, { amount }) => sum + amount, 0);
 
-const purchase = fc.record({ ...shared, currency: code('ABCXYZ', 3), lines: fc.array(fc.oneof({ weight: 9, arbitrary: purchaseLine }, depositLine), { maxLength: 12 }), money, style: fc.nat(3) })
+const purchaseLines = fc.array(fc.oneof({ weight: 9, arbitrary: purchaseLine }, depositLine), { maxLength: 12 });
+const purchase = fc.record({ ...shared, currency: code('ABCXYZ', 3), lines: purchaseLines, money, style: fc.nat(3) })
   .map(({ lines, money, style, ...rest }) => {
     if (lines.length === 0 || total(lines) < 0) return finished({ ...rest, kind: 'purchase', total: money });
-    const numbered = style === 1 ? lines.map((line, i) => ({ line: i + 1, ...line })) : style === 2 ? lines.map((line, i) => ({ ...line, line: 900 - 7 * i })) : lines;
+    const numbered = lines.map((line, i) => (style === 1 ? { line: i + 1, ...line } : style === 2 ? { ...line, line: 900 - 7 * i } : line));
     return finished({ ...rest, kind: 'purchase', lines: numbered, ...style === 3 && { total: total(lines) } });
   });
-const returned = fc.record({ ...shared, original: identifier, currency: sometimes(code('ABCXYZ', 3)), lines: fc.array(returnLine, { maxLength: 4 }), total: sometimes(fc.integer({ min: 1, max: 999 })) })
-  .map(({ lines, original, total, ...rest }) => finished({
-    ...rest, kind: 'return', original: { id: original }, ...lines.length === 0 ? { total } : { lines: lines.map((line, i) => ({ ...line, line: 3 * i + 1 })) },
+const returned = fc.record({
+  ...shared, original: identifier, currency: sometimes(code('ABCXYZ', 3)), lines: fc.array(returnLine, { maxLength: 4 }), total: sometimes(fc.integer({ min: 1, max: 999 })),
+}).map(({ lines, original, total, ...rest }) => finished({
+    ...rest, kind: 'return', original: { id: original },
+    ...lines.length === 0 ? { total } : { lines: lines.map((line, i) => ({ ...line, line: 3 * i + 1 })) },
   }));
 
 /** Valid transactions. */
 export const transactionDocuments = fc.oneof({ weight: 4, arbitrary: purchase }, returned);
 
 const oddValues = fc.constantFrom<unknown>(
-  null, true, '', 'x', 0, -0, 1, -1, 1.5, 0.001, 0.0001, 1e21, 2 ** 53, 2 ** 53 - 1, 999_999_999_999_999, [], {}, [[]], [{}], { id: 'x' }, { id: 'x', x: 1 }, 'return', 'purchase',
-  'deposit', '2017-02-30T00:00:00Z', '2017-02-20T00:00:00', 'a\u0000', '\u0085', '\ud800', 'x'.repeat(129), 'EUR', '1234', ['a', ''], [{ kind: 'cash', amount: 5 }],
+  null, true, '', 'x', 0, -0, 1, -1, 1.5, 0.001, 0.0001, 1e21, 2 ** 53, 2 ** 53 - 1, 999_999_999_999_999, [], {}, [[]], [{}],
+  { id: 'x' }, { id: 'x', x: 1 }, 'return', 'purchase', 'deposit', '2017-02-30T00:00:00Z', '2017-02-20T00:00:00', 'a\u0000', '\u0085', '\ud800',
+  'x'.repeat(129), 'EUR', '1234', ['a', ''], [{ kind: 'cash', amount: 5 }],
 );
-const places = ['id', 'kind', 'partner', 'store', 'card', 'account', 'currency', 'mcc', 'merchant', 'original', 'occurredAt', 'total', 'lines', 'tenders', 'coupons', 'unknown', '__proto__'];
+const places = [
+  'id', 'kind', 'partner', 'store', 'card', 'account', 'currency', 'mcc', 'merchant', 'original', 'occurredAt', 'total', 'lines', 'tenders', 'coupons', 'unknown', '__proto__',
+];
 const linePlaces = ['line', 'sku', 'quantity', 'amount', 'discount', 'category', 'kind', 'unknown'];
 
 /** Transactions with one or two fields removed or set to something odd; some of them happen to be valid. */
@@ -77,17 +87,26 @@ export const oddDocuments = fc.tuple(
   return odd;
 });
 
-/** JSON text of a value in other ways of writing: white space, escapes, order of fields, forms of numbers, fields given twice. `choose(n)` gives a number below n. */
+/**
+ * JSON text of a value in other ways of writing: white space, escapes, order of fields, forms of numbers, fields given twice. `choose(n)` gives a
+ * number below n.
+ */
 export function writeJson(value: unknown, choose: (below: number) => number): string {
   const gap = (): string => ['', '', '', ' ', '\n', '\t \r'][choose(6)]!;
   const text = (characters: string, plainOf: number): string => {
     const json = JSON.stringify(characters);
     if (choose(plainOf) > 0) return json;
     const unit = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-    return json.replace(/[^"\\]/gu, character => (choose(3) > 0 ? character : choose(2) > 0 ? character.replace(/[^]/g, unit) : character.replace(/[^]/g, unit).replace(/[a-f]/g, letter => letter.toUpperCase())));
+    return json.replace(/[^"\\]/gu, character => {
+      if (choose(3) > 0) return character;
+      const escaped = character.replace(/[^]/g, unit);
+      return choose(2) > 0 ? escaped : escaped.replace(/[a-f]/g, letter => letter.toUpperCase());
+    });
   };
   if (typeof value === 'string') return text(value, 4);
-  if (typeof value === 'number' && choose(500) === 0) return [`${value}.0`, `${value}e0`, `${value}.500`, `0${value}`, `-${value}`, `${value}0000000000000001`][choose(6)]!;
+  if (typeof value === 'number' && choose(500) === 0) {
+    return [`${value}.0`, `${value}e0`, `${value}.500`, `0${value}`, `-${value}`, `${value}0000000000000001`][choose(6)]!;
+  }
   if (Array.isArray(value)) return `[${gap()}${value.map(item => writeJson(item, choose)).join(`${gap()},${gap()}`)}${gap()}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const entries = Object.entries(value);

@@ -81,7 +81,10 @@ export function fillIdentity(value: unknown, t: Transaction): void {
   t.kind = kind === 'return' ? Kind.return : Kind.purchase;
 }
 
-/** Gives a transaction that was read from record[start] … record[end - 1] a partner: its texts move to bytes of their own, with the partner's name behind them. */
+/**
+ * Gives a transaction that was read from record[start] … record[end - 1] a partner: its texts move to bytes of their own, with the partner's name
+ * behind them.
+ */
 export function addPartner(t: Transaction, record: Uint8Array, start: number, end: number, partner: Uint8Array): void {
   const size = end - start, shift = t.bytes === record ? start : 0;
   const bytes = new Uint8Array(size + partner.length);

@@ -1,6 +1,6 @@
 /**
- * Makes the fast reader of a format from the table of fields (schemas/transaction.ts): source text of a function for the transaction and its parts, compiled once per thread.
- * A new field in the table needs a line in the targets below, nothing in the readers.
+ * Makes the fast reader of a format from the table of fields (schemas/transaction.ts): source text of a function for the transaction and its parts,
+ * compiled once per thread. A new field in the table needs a line in the targets below, nothing in the readers.
  *
  * What comes out, for JSON and the field `store`:
  *
@@ -20,7 +20,10 @@ import { Text, type Transaction } from '../transaction.js';
 import { settle } from './settle.js';
 import { choiceOf, isCode, place } from './texts.js';
 
-/** Returns the place after the transaction that begins at `start`, or a negative number when it wasn't taken; it never takes one that ends after `end`. */
+/**
+ * Returns the place after the transaction that begins at `start`, or a negative number when it wasn't taken; it never takes one that ends after
+ * `end`.
+ */
 export type ReadTransaction = (bytes: Uint8Array, start: number, end: number, t: Transaction) => number;
 
 /** The number that was read last; readers return the place after it. */
@@ -28,7 +31,9 @@ export const got = new Float64Array(1);
 /** What was read last by `tree`: a decoded and checked part of a transaction. */
 export const part: { value: unknown } = { value: undefined };
 
-/** Reads a value at a place and returns the place after it, or a negative number when it is not taken. Texts set `place`, numbers `got`, trees `part`. */
+/**
+ * Reads a value at a place and returns the place after it, or a negative number when it is not taken. Texts set `place`, numbers `got`, trees `part`.
+ */
 export interface Format {
   text(bytes: Uint8Array, at: number, bytesMax: number): number;
   integer(bytes: Uint8Array, at: number): number;
@@ -103,7 +108,11 @@ const bitOf = (record: RecordField, name: string): number => 2 ** Object.keys(re
 /** Source that reads the record at p, with `seen` for the fields that were there. */
 function recordSource(format: Format, constants: Record<string, unknown>, record: RecordField, path: 'original' | 'line' | ''): string {
   const names = Object.keys(record.fields), prefix = path === '' ? '' : `${path}.`;
-  const required = names.filter(name => record.fields[name]!.optional !== true && !LEFT_TO_CALLER.includes(prefix + name)).reduce((sum, name) => sum + bitOf(record, name), 0);
+  const isRequired = (name: string): boolean => record.fields[name]!.optional !== true && !LEFT_TO_CALLER.includes(prefix + name);
+  const required = names.filter(isRequired).reduce((sum, name) => sum + bitOf(record, name), 0);
+  const codes = new Set(names.map(name => keyCode(format, name)));
+  // Keys are told apart by three bytes, and those that were seen are bits of one integer.
+  if (codes.size !== names.length || names.length > 31) throw new TypeError(`the fields of ${path || 'transaction'} can't be told apart: ${names.join(', ')}`);
   return `${format.record.begin}
     switch (bytes[p + ${format.keyOffset}] | bytes[p + ${format.keyOffset + 1}] << 8 | bytes[p + ${format.keyOffset + 2}] << 16) {
       ${names.map(name => fieldSource(format, constants, name, record.fields[name]!, prefix, bitOf(record, name))).join('\n      ')}
@@ -115,11 +124,15 @@ function recordSource(format: Format, constants: Record<string, unknown>, record
   if ((seen & ${required}) !== ${required}) return -1;`;
 }
 
+function keyCode(format: Format, name: string): number {
+  const key = format.keyBytes(name), first = format.keyOffset;
+  return key[first]! | key[first + 1]! << 8 | key[first + 2]! << 16;
+}
+
 function fieldSource(format: Format, constants: Record<string, unknown>, name: string, field: Field, prefix: string, bit: number): string {
   const key = format.keyBytes(name), first = format.keyOffset;
-  const code = key[first]! | key[first + 1]! << 8 | key[first + 2]! << 16;
   const others = [...key.keys()].filter(i => i < first || i > first + 2).map(i => ` || bytes[p + ${i}] !== ${key[i]}`).join('');
-  return `case ${code}: // ${prefix}${name}
+  return `case ${keyCode(format, name)}: // ${prefix}${name}
         if (seen & ${bit}${others}) return -1;
         seen |= ${bit};
         p += ${key.length};
@@ -145,7 +158,8 @@ function valueSource(constants: Record<string, unknown>, field: Field, target: s
         { const choice = choiceOf(bytes, ${choices}); if (choice < 0) return -1; ${target} = choice; }`;
     }
     case 'integer': {
-      const low = field.min > -INTEGER_MAX ? `if (got[0] < ${field.min}) return -1; ` : '', high = field.max < INTEGER_MAX ? `if (got[0] > ${field.max}) return -1; ` : '';
+      const low = field.min > -INTEGER_MAX ? `if (got[0] < ${field.min}) return -1; ` : '';
+      const high = field.max < INTEGER_MAX ? `if (got[0] > ${field.max}) return -1; ` : '';
       return `p = integer(bytes, p); if (p < 0) return p; ${low}${high}
         ${target} = got[0];`;
     }

@@ -1,8 +1,9 @@
 /**
- * The transactions of a body or a record in one of the contract's forms, one after another: JSON (an object or an array), NDJSON, MessagePack (a map or an array).
+ * The transactions of a body or a record in one of the contract's forms, one after another: JSON (an object or an array), NDJSON, MessagePack (a map
+ * or an array).
  *
- * Promises: an item that is wrong doesn't touch the others, as long as its end can be found; where it can't, it is the last one, with reason `malformed`.
- * Never throws because of the bytes, and looks at each byte a bounded number of times.
+ * Promises: an item that is wrong doesn't touch the others, as long as its end can be found; where it can't, it is the last one, with reason
+ * `malformed`. Never throws because of the bytes, and looks at each byte a bounded number of times.
  */
 import { problem, type Problem } from '../../schemas/validate.js';
 import { Text, type Transaction } from '../transaction.js';
@@ -37,7 +38,10 @@ export class Items {
   private partner: Uint8Array | undefined;
   private complete: ((value: unknown) => void) | undefined;
 
-  /** Begins with bytes[start] … bytes[end - 1]. `partner` is put into items that name none. Returns what is wrong when these bytes are no such body at all. */
+  /**
+   * Begins with bytes[start] … bytes[end - 1]. `partner` is put into items that name none. Returns what is wrong when these bytes are no such body at
+   * all.
+   */
   open(format: ItemFormat, bytes: Uint8Array, start: number, end: number, partner?: string): { detail: string; position: number } | undefined {
     this.format = format;
     this.bytes = bytes;

@@ -1,9 +1,9 @@
 /**
- * The authoritative JSON reader: one value of RFC 8259 as a tree, slower and stricter than JSON.parse, which swallows duplicate keys and rounds integers.
- * Used for what the fast reader doesn't take, and for the rarely used parts of a transaction.
+ * The authoritative JSON reader: one value of RFC 8259 as a tree, slower and stricter than JSON.parse, which swallows duplicate keys and rounds
+ * integers. Used for what the fast reader doesn't take, and for the rarely used parts of a transaction.
  *
- * Promises: numbers that are no plain integer within ±(2^53-1) come as NumberText; duplicate keys are listed; depth is bounded; a value's bytes end at `next`.
- * Never throws because of the bytes.
+ * Promises: numbers that are no plain integer within ±(2^53-1) come as NumberText; duplicate keys are listed; depth is bounded; a value's bytes end
+ * at `next`. Never throws because of the bytes.
  */
 import { NumberText } from '../../schemas/decoded.js';
 import type { Reason } from '../../schemas/reasons.js';

@@ -1,8 +1,9 @@
 /**
- * The authoritative MessagePack reader: one value as a tree, for what the fast reader doesn't take. msgpackr would overwrite duplicate keys and follow record extensions.
+ * The authoritative MessagePack reader: one value as a tree, for what the fast reader doesn't take. msgpackr would overwrite duplicate keys and
+ * follow record extensions.
  *
- * Promises: integers past 2^53-1 come as bigint, timestamps (extension -1) as Moment; binary and other extensions are refused; duplicate keys are listed; depth is
- * bounded, and so is memory by the bytes that are really there. Never throws because of the bytes.
+ * Promises: integers past 2^53-1 come as bigint, timestamps (extension -1) as Moment; binary and other extensions are refused; duplicate keys are
+ * listed; depth is bounded, and so is memory by the bytes that are really there. Never throws because of the bytes.
  */
 import { Moment } from '../../schemas/decoded.js';
 import { DEPTH_MAX, pointerOf, setField, type Tree } from './json-tree.js';

@@ -1,7 +1,8 @@
 /**
  * The positional form of transactions in our own envelopes (schemas/envelope.ts), read in place: the hottest reader, of the shards.
  *
- * It trusts the order and the values that EnvelopeWriter wrote, so it checks the structure only: what it can't follow, or what ends after the bytes, is -1.
+ * It trusts the order and the values that EnvelopeWriter wrote, so it checks the structure only: what it can't follow, or what ends after the bytes,
+ * is -1.
  */
 import { COUPONS_MAX, TENDERS_MAX } from '../../schemas/transaction.js';
 import { LINES_MAX, TEXT_FIELDS, type Transaction } from '../transaction.js';

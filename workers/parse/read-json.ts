@@ -1,8 +1,10 @@
 /**
- * Reads one transaction from JSON bytes into a Transaction. `readJson` is what callers want: the fast reader, generated from the table of fields, and the slow one behind it.
+ * Reads one transaction from JSON bytes into a Transaction. `readJson` is what callers want: the fast reader, generated from the table of fields, and
+ * the slow one behind it.
  *
- * Promises: integers are exact, or refused (9007199254740993 too); nothing is read twice, skipped or guessed; on success texts lie in `t.bytes`, which is the record
- * or, for texts with escapes, a copy that holds until the next transaction is read. Never throws because of the bytes. Reads over `end` have no effect: what ends after it is refused.
+ * Promises: integers are exact, or refused (9007199254740993 too); nothing is read twice, skipped or guessed; on success texts lie in `t.bytes`,
+ * which is the record or, for texts with escapes, a copy that holds until the next transaction is read. Never throws because of the bytes. Reads over
+ * `end` have no effect: what ends after it is refused.
  */
 import { dateTimeMs, DATE_TIME_BYTES_MAX } from '../../schemas/date-time.js';
 import type { Field } from '../../schemas/fields.js';
@@ -157,7 +159,10 @@ function readEscaped(bytes: Uint8Array, start: number, end: number, t: Transacti
   return next < 0 ? -1 : start + next;
 }
 
-/** What the slow readers say about one item. `next`: the place after it, -1 when its bytes can't be read to the end. `problems`: empty when `t` is filled. */
+/**
+ * What the slow readers say about one item. `next`: the place after it, -1 when its bytes can't be read to the end. `problems`: empty when `t` is
+ * filled.
+ */
 export interface Read { next: number; problems: Problem[]; /** the decoded input */ value: unknown; /** where the bytes went wrong */ position: number }
 
 /** Fast, then on a copy if there are escapes. Negative: readJsonSlow tells why, or fills `t` after all. */
@@ -166,10 +171,16 @@ export function readJson(bytes: Uint8Array, start: number, end: number, t: Trans
   return next === ESCAPED ? readEscaped(bytes, start, end, t) : next;
 }
 
-/** The slow reader: any value at `start`, checked against the table, with everything that is wrong. `complete` may add to the document before it is checked. */
+/**
+ * The slow reader: any value at `start`, checked against the table, with everything that is wrong. `complete` may add to the document before it is
+ * checked.
+ */
 export function readJsonSlow(bytes: Uint8Array, start: number, end: number, t: Transaction, complete?: (value: unknown) => void): Read {
   const read = readTree(bytes, start, end);
-  if (!read.ok) return { next: -1, problems: [problem('', read.reason, `${read.detail}, at byte ${read.position}`)], value: undefined, position: start + read.position };
+  if (!read.ok) {
+    const { reason, detail, position } = read;
+    return { next: -1, problems: [problem('', reason, `${detail}, at byte ${position}`)], value: undefined, position: start + position };
+  }
   complete?.(read.value);
   return { next: read.next, problems: fillChecked(read.value, read.duplicates, t), value: read.value, position: start };
 }

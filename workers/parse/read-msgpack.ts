@@ -1,9 +1,9 @@
 /**
- * Reads one transaction from MessagePack into a Transaction: maps with the contract's names (partners' producers), by a reader generated from the table of fields and
- * the slow one behind it. The positional form of our own envelopes is in positional.ts.
+ * Reads one transaction from MessagePack into a Transaction: maps with the contract's names (partners' producers), by a reader generated from the
+ * table of fields and the slow one behind it. The positional form of our own envelopes is in positional.ts.
  *
- * Promises: as read-json.ts. A float64 that is an integer is an integer (msgpackr writes integers above 2^32 so); occurredAt is RFC 3339 text, integer milliseconds or
- * a MessagePack timestamp.
+ * Promises: as read-json.ts. A float64 that is an integer is an integer (msgpackr writes integers above 2^32 so); occurredAt is RFC 3339 text,
+ * integer milliseconds or a MessagePack timestamp.
  */
 import { dateTimeMs, DATE_TIME_BYTES_MAX, DATE_TIME_MS_MAX, DATE_TIME_MS_MIN } from '../../schemas/date-time.js';
 import { Moment } from '../../schemas/decoded.js';
@@ -178,7 +178,10 @@ export const readMessagePack = generateReader(messagePackFormat);
 /** The slow reader: any value at `start`, checked against the table, with everything that is wrong. */
 export function readMessagePackSlow(bytes: Uint8Array, start: number, end: number, t: Transaction, complete?: (value: unknown) => void): Read {
   const read = readMessagePackTree(bytes, start, end);
-  if (!read.ok) return { next: -1, problems: [problem('', read.reason, `${read.detail}, at byte ${read.position}`)], value: undefined, position: start + read.position };
+  if (!read.ok) {
+    const { reason, detail, position } = read;
+    return { next: -1, problems: [problem('', reason, `${detail}, at byte ${position}`)], value: undefined, position: start + position };
+  }
   const value = read.value as Record<string, unknown> | null;
   if (typeof value === 'object' && value !== null && typeof value.occurredAt === 'number') value.occurredAt = new Moment(value.occurredAt);
   complete?.(value);

@@ -1,6 +1,7 @@
 /**
- * The rules between the fields of a transaction that a fast reader has filled, and what follows from the fields: numbers of lines and the total.
- * They are the rules of checkTransaction (schemas/transaction.ts), which explains; this only says whether all of them hold. A property test holds the two together.
+ * The rules between the fields of a transaction that a fast reader has filled, and what follows from the fields: numbers of lines and the total. They
+ * are the rules of checkTransaction (schemas/transaction.ts), which explains; this only says whether all of them hold. A property test holds the two
+ * together.
  */
 import { LINE_NUMBER_MAX } from '../../schemas/transaction.js';
 import { Kind, LineKind, Text, type Transaction } from '../transaction.js';

@@ -9,7 +9,10 @@ export const place = new Int32Array(2);
 export const plainByte = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byte < 0x7f ? 1 : 0));
 export const plainJsonByte = plainByte.map((plain, byte) => (byte === 0x22 || byte === 0x5c ? 0 : plain));
 
-/** The place after the character of several bytes that begins at `at`; -1 when it is not well-formed UTF-8 (Unicode 3.9, table 3-7) or a control character. */
+/**
+ * The place after the character of several bytes that begins at `at`; -1 when it is not well-formed UTF-8 (Unicode 3.9, table 3-7) or a control
+ * character.
+ */
 export function afterCharacter(bytes: Uint8Array, at: number): number {
   const lead = bytes[at]!, second = bytes[at + 1]!;
   if (lead < 0xc2 || lead > 0xf4) return -1;
@@ -51,8 +54,9 @@ export function choiceOf(bytes: Uint8Array, choices: readonly Uint8Array[]): num
 }
 
 /**
- * Decodes the escapes of a JSON text in place: what it stands for is never longer than how it is written. `at` is the first backslash. Returns the place after the closing quote
- * and sets `place`; -1 for what the slow reader has to explain (a lone surrogate, a control character, an escape that there isn't).
+ * Decodes the escapes of a JSON text in place: what it stands for is never longer than how it is written. `at` is the first backslash. Returns the
+ * place after the closing quote and sets `place`; -1 for what the slow reader has to explain (a lone surrogate, a control character, an escape that
+ * there isn't).
  */
 export function unescapeInPlace(bytes: Uint8Array, start: number, at: number): number {
   let to = at;

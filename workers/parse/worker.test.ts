@@ -73,7 +73,9 @@ t.test('each thing that can be wrong has its place and reason', async t => {
 
 t.test('integers are checked on their source text', async t => {
   const withAmount = (amount: string): string => JSON.stringify(purchase).replace('500', amount);
-  for (const amount of ['9007199254740993', '9007199254740992', '1.0', '1e3', '123456789012345678901234567890']) t.strictSame(brief(parse(withAmount(amount))), ['0 invalid /lines/0/amount'], amount);
+  for (const amount of ['9007199254740993', '9007199254740992', '1.0', '1e3', '123456789012345678901234567890']) {
+    t.strictSame(brief(parse(withAmount(amount))), ['0 invalid /lines/0/amount'], amount);
+  }
   for (const amount of ['9007199254740991', '0', '-0', '100000000000000']) t.strictSame(brief(parse(withAmount(amount))), [], amount);
   t.match(parse(withAmount('9007199254740993')).rejected[0]?.detail, '9007199254740993', 'the detail shows the number as written');
   t.match(parse(withAmount('00')).unreadable?.detail, /JSON number/);
@@ -147,7 +149,8 @@ t.test('keys of a partner, and items without partner', async t => {
   const other = parse(JSON.stringify([purchase, { ...purchase, partner: 'baker' }]), { keyPartner: 'grocer' });
   t.strictSame(brief(other), ['1 other-partner /partner']);
   t.match(other.rejected[0], { id: 'r-1', partner: 'baker', kind: 'purchase' });
-  const named = parse([nameless, { ...nameless, store: 'K\u00f6ln' }, { ...nameless, total: 500.5 }].map(row => JSON.stringify(row).replace('ö', '\\u00f6')).join('\n'), { format: 'ndjson', partner: 'bäcker' });
+  const rows = [nameless, { ...nameless, store: 'Köln' }, { ...nameless, total: 500.5 }].map(row => JSON.stringify(row).replace('ö', '\\u00f6'));
+  const named = parse(rows.join('\n'), { format: 'ndjson', partner: 'bäcker' });
   t.strictSame(accepted(named).map(({ name }) => name), ['bäcker:r-1', 'bäcker:r-1']);
   t.strictSame(brief(named), ['2 invalid /total']);
   t.equal(named.rejected[0]?.partner, 'bäcker');

@@ -1,8 +1,9 @@
 /**
  * The parser (piscina entry of the parser pool): the bytes of a body in, envelopes by partition out.
  *
- * Promises: items are judged one by one, and what is wrong with one doesn't touch the others; the order of items of one partition is the order of the body. Buffers
- * are transferred, not copied. Never throws because of the bytes. An envelope has at most about ENVELOPE_BYTES_MAX, so a partition may have several.
+ * Promises: items are judged one by one, and what is wrong with one doesn't touch the others; the order of items of one partition is the order of the
+ * body. Buffers are transferred, not copied. Never throws because of the bytes. An envelope has at most about ENVELOPE_BYTES_MAX, so a partition may
+ * have several.
  */
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { Reason } from '../../schemas/reasons.js';
@@ -95,7 +96,8 @@ export function parseItems(task: ParseTask): ParseResult {
       continue;
     }
     if (keyPartner !== undefined && !isText(Text.partner, keyPartner)) {
-      result.rejected.push(rejectedItem(index, [problem('/partner', 'other-partner', `the key belongs to partner ${JSON.stringify(task.keyPartner)}`)], bytes, task));
+      const other = problem('/partner', 'other-partner', `the key belongs to partner ${JSON.stringify(task.keyPartner)}`);
+      result.rejected.push(rejectedItem(index, [other], bytes, task));
       continue;
     }
     t.index = index;
@@ -157,7 +159,8 @@ function isText(field: number, expected: Uint8Array): boolean {
 
 function rejectedItem(index: number, problems: readonly Problem[], bytes: Uint8Array, { format }: ParseTask): RejectedItem {
   const [{ reason, pointer, detail, hint }] = problems as [Problem];
-  const identity = reason === 'other-partner' ? { id: t.string(Text.id), partner: t.string(Text.partner), kind: Object.keys(Kind)[t.kind]! } : identityOf(items.value);
+  const isRead = items.problems.length === 0, kind = Object.keys(Kind)[t.kind]!;
+  const identity = isRead ? { id: t.string(Text.id), partner: t.string(Text.partner), kind } : identityOf(items.value);
   return { index, ...identity, reason, pointer, detail, hint, errors: [...problems], input: inputText(bytes, format) };
 }
 
