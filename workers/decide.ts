@@ -191,6 +191,14 @@ function postAwards(c: Context, ordinal: number, today: number): void {
 /** Shares `points` over weights by largest remainder, ties in order; all to the first when the weights are 0. */
 export function split(points: number, weights: ArrayLike<number>): number[] {
   if (weights.length === 1) return [points];
+  if (weights.length === 2) {
+    const whole = weights[0]! + weights[1]!;
+    if (whole > 0 && points * whole <= Number.MAX_SAFE_INTEGER) {
+      // The rest of one point goes to the larger remainder, the first among equals.
+      const first = Math.floor((points * weights[0]!) / whole), rest = points * weights[0]! - first * whole;
+      return rest * 2 >= whole ? [first + 1, points - first - 1] : [first, points - first];
+    }
+  }
   const all = Array.from(weights, BigInt), whole = all.reduce((sum, weight) => sum + weight, 0n);
   if (whole === 0n) return all.map((_, i) => (i === 0 ? points : 0));
   const shares = all.map((weight) => Number((BigInt(points) * weight) / whole));

@@ -7,13 +7,25 @@ import { NativeReader, type NativeBlock, type NativeList } from './native-reader
 
 /** The fact in row `row`, counted from 0 over all blocks in `bytes`. Throws when there is none. */
 export function readFact(bytes: Uint8Array, row: number): FactRecord {
-  const reader = new NativeReader(bytes);
-  let first = 0;
-  for (let block = reader.block(); block; block = reader.block()) {
-    if (row < first + block.rows) return new FactReader(block).fact(row - first);
-    first += block.rows;
+  return new OpenFacts(bytes).fact(row);
+}
+/** Facts of which several are wanted: the blocks are gone through once. */
+export class OpenFacts {
+  private readonly readers: FactReader[] = [];
+
+  constructor(bytes: Uint8Array) {
+    const reader = new NativeReader(bytes);
+    for (let block = reader.block(); block; block = reader.block()) this.readers.push(new FactReader(block));
   }
-  throw new Error(`there is no fact in row ${row}: the block has ${first}`);
+  /** Throws when there is no such row. */
+  fact(row: number): FactRecord {
+    let first = 0;
+    for (const reader of this.readers) {
+      if (row < first + reader.rows) return reader.fact(row - first);
+      first += reader.rows;
+    }
+    throw new Error(`there is no fact in row ${row}: there are ${first}`);
+  }
 }
 export function* readFacts(bytes: Uint8Array): Iterable<FactRecord> {
   const reader = new NativeReader(bytes);
@@ -46,6 +58,7 @@ function parts<T>(parse: (parts: string[]) => T): (text: string) => T {
 
 /** One block; finds its columns once. */
 class FactReader {
+  readonly rows: number;
   private readonly number: Record<NumberName, NumberCell>;
   private readonly text: Record<TextName, TextCell>;
   private readonly lists: Record<ListName, ListCells>;
@@ -53,6 +66,7 @@ class FactReader {
   private readonly side = parts(([kind, balance, counter, currency, funder]): Side => ({ kind: kind!, balance: balance!, counter: counter!, currency: currency!, funder: funder! }));
 
   constructor(block: NativeBlock) {
+    this.rows = block.rows;
     const number: Record<string, NumberCell> = {}, text: Record<string, TextCell> = {}, lists: Record<string, ListCells> = {};
     for (const [name, column] of Object.entries(factTable) as [string, FactColumn][]) {
       if (column.form === 'list') lists[name] = listCells(column, block.lists.get(name));
