@@ -37,8 +37,8 @@ export class CompiledRule {
   readonly countUnits: AwardKind['countUnits'];
   readonly perLine: boolean;
   readonly factor: Factor | undefined;
-  /** Ordinals of the ids that a multiplier multiplies. */
-  readonly of: ReadonlySet<number>;
+  /** Ordinals of the ids that a multiplier multiplies; few, mostly one. */
+  private readonly of: readonly number[];
   readonly currency: number;
   readonly rounding: number;
   readonly capPerTransaction: number;
@@ -75,7 +75,7 @@ export class CompiledRule {
     this.countUnits = this.kind.countUnits;
     this.perLine = document.basis === 'line';
     this.factor = award.kind === 'multiplier' ? factorOf(award) : undefined;
-    this.of = new Set(award.kind === 'multiplier' ? award.of.map((id) => reference.ruleOrdinal(program, id)) : []);
+    this.of = award.kind === 'multiplier' ? award.of.map((id) => reference.ruleOrdinal(program, id)) : [];
     this.rounding = Round[document.rounding ?? 'floor'];
     this.capPerTransaction = caps?.perTransaction ?? Infinity;
     this.capPerDay = caps?.perAccountPerDay ?? Infinity;
@@ -87,6 +87,12 @@ export class CompiledRule {
     this.fundingParts = Float64Array.from(funding ?? [], ({ parts }) => parts);
     this.pendingDays = document.pendingDays ?? 0;
     this.expiresAfterDays = document.expiresAfterDays ?? -1;
+  }
+  /** Whether a multiplier multiplies a rule, by its ordinal. */
+  multiplies(rule: number): boolean {
+    const { of } = this;
+    for (let i = 0; i < of.length; i++) if (of[i] === rule) return true;
+    return false;
   }
 }
 

@@ -123,14 +123,14 @@ export function pointsOf(rule: CompiledRule, selection: Selection, units: number
 }
 
 function multiply(plan: PartnerPlan, workspace: Workspace, t: Transaction, exponent: number, out: AwardSet): void {
-  const { fired, firedCount, multipliers } = workspace;
+  const { fired, firedCount, firedMultipliers, multiplierCount, multipliers } = workspace;
   for (let i = 0; i < firedCount; i++) {
     const base = fired[i]!, { rule, selection, units } = base;
     if (rule.factor !== undefined || base.points === Infinity) continue;
     let count = 0;
-    for (let j = 0; j < firedCount; j++) {
-      const other = fired[j]!;
-      if (other.rule.factor !== undefined && other.rule.of.has(rule.rule) && other.rule.currency === rule.currency) multipliers[count++] = other;
+    for (let j = 0; j < multiplierCount; j++) {
+      const other = firedMultipliers[j]!;
+      if (other.rule.multiplies(rule.rule) && other.rule.currency === rule.currency) multipliers[count++] = other;
     }
     if (count === 0) continue;
     const steps = plan.factors.steps(multipliers, count);
@@ -187,7 +187,7 @@ function shareOverMultiplied({ rule, points }: Fired, workspace: Workspace, t: T
   let last = -1;
   for (let j = 0; j < firedCount; j++) {
     const { rule: base, selection } = fired[j]!;
-    if (!rule.of.has(base.rule)) continue;
+    if (!rule.multiplies(base.rule)) continue;
     for (let i = 0; i < selection.count; i++) {
       const line = selection.lines[i]!;
       lineSeen[line] = stamp;

@@ -11,7 +11,7 @@ const SCAN_MAX = 32;
  */
 export function shareOut(whole: number, weights: Float64Array, count: number, into: Float64Array, start = 0): void {
   let total = 0;
-  for (let i = 0; i < count; i++) total += weights[i]!;
+  if (whole > 0) for (let i = 0; i < count; i++) total += weights[i]!;
   if (total === 0) {
     into.fill(0, start, start + count);
     if (count > 0) into[start] = whole;

@@ -35,12 +35,14 @@ export class Workspace {
   stamp = 0;
   firedCount = 0;
   readonly fired: Fired[] = [];
+  /** The multipliers among them, in rule order once sorted. */
+  readonly firedMultipliers: Fired[] = [];
   multiplierCount = 0;
   grouped = false;
   touchedCount = 0;
   readonly touched: Selection[] = [];
   readonly weights = new Float64Array(LINES_MAX);
-  /** The multipliers of one rule, in rule order. */
+  /** Those of them that multiply one rule. */
   readonly multipliers: Fired[] = [];
   /** For unions of lines: the stamp of the award that a line was last seen in. */
   readonly lineSeen = new Float64Array(LINES_MAX);
@@ -57,7 +59,6 @@ export class Workspace {
     if (this.firedCount === this.fired.length) this.fired.push(new Fired());
     const fired = this.fired[this.firedCount++]!;
     fired.begin(candidate);
-    if (candidate.rule.factor !== undefined) this.multiplierCount++;
     if (candidate.rule.group !== 0) this.grouped = true;
     return fired;
   }
@@ -70,5 +71,6 @@ export class Workspace {
       for (; j >= 0 && fired[j]!.candidate.rank > rank; j--) fired[j + 1] = fired[j]!;
       fired[j + 1] = moved;
     }
+    for (let i = 0; i < this.firedCount; i++) if (fired[i]!.rule.factor !== undefined) this.firedMultipliers[this.multiplierCount++] = fired[i]!;
   }
 }
