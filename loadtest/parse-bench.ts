@@ -1,8 +1,10 @@
 /**
- * Measures the readers and the writer of transactions on one core: `node dist/loadtest/parse-bench.js [seconds per row]`. Generated transactions of
- * five lines, in memory. Prints a table; changes nothing. Time is CPU time (of all threads, garbage collection too), so that other work on the
- * machine doesn't count.
+ * Measures the readers and the writer of transactions on one core: `node dist/loadtest/parse-bench.js [seconds per row]`. Generated transactions of five
+ * lines, in memory. Prints a table; changes nothing. Time is CPU time of all threads, so that other work on the machine doesn't count, and each row runs in
+ * a process of its own, as the threads of the engine read one form: a reader that has seen several forms is slower.
  */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { Packr } from 'msgpackr';
 import { contentHash, EnvelopeReader, EnvelopeWriter, transactionHash } from '../workers/envelope.js';
 import { Items } from '../workers/parse/items.js';
@@ -28,21 +30,20 @@ function transactionDocument(i: number): object {
   };
 }
 
-function measure(name: string, perRound: number, bytes: number, round: () => void): void {
-  for (let i = 0; i < 3; i++) round();
-  let rounds = 0;
-  const begin = process.cpuUsage();
-  let used = 0;
-  while (used < seconds) {
+type Row = [name: string, bytes: number, round: () => void];
+
+function measure([name, bytes, round]: Row): string {
+  for (let i = 0; i < 5; i++) round();
+  let rounds = 0, used = 0;
+  for (const begin = process.cpuUsage(); used < seconds; rounds++) {
     round();
-    rounds++;
     const { user, system } = process.cpuUsage(begin);
     used = (user + system) / 1e6;
   }
-  const perSecond = rounds * perRound / used;
-  const row = [name.padEnd(44), Math.round(perSecond).toLocaleString('en').padStart(12), `${(1e9 / perSecond).toFixed(0)} ns`.padStart(10), `${(bytes / perRound).toFixed(0)} B`.padStart(10)];
-  process.stdout.write(row.join('') + '\n');
+  const each = used / (rounds * COUNT), perSecond = Math.round(1 / each).toLocaleString('en');
+  return columns(name, perSecond, `${(each * 1e9).toFixed(0)} ns`, `${(bytes / COUNT).toFixed(0)} B`);
 }
+const columns = (name: string, ...cells: string[]): string => name.padEnd(44) + cells.map(cell => cell.padStart(12)).join('') + '\n';
 
 const documents = Array.from({ length: COUNT }, (_, i) => transactionDocument(i));
 const encoder = new TextEncoder();
@@ -78,22 +79,32 @@ while (items.next(t)) writer.add(t);
 const envelope = writer.finish();
 const reader = new EnvelopeReader();
 
-process.stdout.write(`${''.padEnd(44)}${'per second'.padStart(12)}${'each'.padStart(10)}${'bytes'.padStart(10)}\n`);
-measure('JSON → transaction', COUNT, json.bytes.length, all(json.starts, json.bytes, readJson));
-measure('JSON with an escaped text → transaction', COUNT, escaped.bytes.length, all(escaped.starts, escaped.bytes, readJson));
-measure('JSON → transaction, slow reader', COUNT, json.bytes.length, all(json.starts, json.bytes, (...of) => readJsonSlow(...of).next));
-measure('JSON.parse alone, for comparison', COUNT, json.bytes.length, () => texts.forEach(text => JSON.parse(Buffer.from(text.buffer).toString('utf8'))));
-measure('MessagePack map → transaction', COUNT, maps.bytes.length, all(maps.starts, maps.bytes, readMessagePack));
-measure('envelope → transactions', COUNT, envelope.length, () => {
-  reader.open(envelope);
-  while (reader.next(t));
-});
-measure('the same, with both hashes', COUNT, envelope.length, () => {
-  reader.open(envelope);
-  while (reader.next(t)) {
-    contentHash(t, out2);
-    transactionHash(t, out4);
-  }
-});
 const task: ParseTask = { format: 'ndjson', bytes: json.bytes, firstIndex: 0, gateway: 'bench', request: 1, detailed: false, partitions: 8 };
-measure('NDJSON → envelopes of 8 partitions', COUNT, json.bytes.length, () => parseItems(task));
+const rows: Row[] = [
+  ['JSON → transaction', json.bytes.length, all(json.starts, json.bytes, readJson)],
+  ['JSON with an escaped text → transaction', escaped.bytes.length, all(escaped.starts, escaped.bytes, readJson)],
+  ['JSON → transaction, slow reader', json.bytes.length, all(json.starts, json.bytes, (...of) => readJsonSlow(...of).next)],
+  ['JSON.parse alone, for comparison', json.bytes.length, () => texts.forEach(text => JSON.parse(Buffer.from(text.buffer).toString('utf8')))],
+  ['MessagePack map → transaction', maps.bytes.length, all(maps.starts, maps.bytes, readMessagePack)],
+  ['msgpackr alone, for comparison', maps.bytes.length, () => maps.starts.forEach((start, i) => packr.unpack(maps.bytes.subarray(start, maps.starts[i + 1])))],
+  ['envelope → transactions', envelope.length, () => {
+    reader.open(envelope);
+    while (reader.next(t));
+  }],
+  ['the same, with the content hash', envelope.length, () => {
+    reader.open(envelope);
+    while (reader.next(t)) contentHash(t, out2);
+  }],
+  ['the same, with the identity hash', envelope.length, () => {
+    reader.open(envelope);
+    while (reader.next(t)) transactionHash(t, out4);
+  }],
+  ['NDJSON → envelopes of 8 partitions', json.bytes.length, () => void parseItems(task)],
+];
+
+const chosen = process.argv[3];
+if (chosen !== undefined) process.stdout.write(measure(rows[Number(chosen)]!));
+else {
+  process.stdout.write(columns('', 'per second', 'each', 'bytes'));
+  for (const number of rows.keys()) spawnSync(process.execPath, [fileURLToPath(import.meta.url), String(seconds), String(number)], { stdio: 'inherit' });
+}
