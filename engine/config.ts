@@ -46,13 +46,11 @@ export const settings = {
   pageMax: integer(1000, 1, 10_000, 'Most items of a page (limit=).'),
   quotaPerMinute: integer(0, 0, 1_000_000_000, 'Requests a minute that one key may make, told in RateLimit headers; beyond it 429. 0: no quota.'),
 
-  lagRecordsMax: integer(2_000_000, 1000, 2 ** 40, 'Transactions that may wait in the log; above it the bulk door answers 429.'),
   lagBytesMax: integer(1024 * MiB, MiB, 2 ** 45, 'Bytes that may wait in the log; above it the bulk door answers 429.'),
-  batchBytesMax: integer(4 * MiB, 16 * 1024, 64 * MiB, 'Most input bytes of one batch of a partition.'),
-  batchTransactionsMax: integer(2000, 1, 100_000, 'Most transactions of one batch of a partition: about 2 ms of work, so that a till waits behind little.'),
+  batchBytesMax: integer(192 * 1024, 16 * 1024, 64 * MiB, 'Most input bytes of one batch of a partition: a few milliseconds of work, so that a till waits behind little.'),
   cacheBytesMax: integer(256 * MiB, MiB, 2 ** 40, 'Memory for hot accounts over all shards.'),
   replaySecondsMax: integer(5, 1, 3600, 'How long the replay of effects may take after a crash; it paces the checkpoints.'),
-  historyDays: integer(400, 1, 36_500, 'How long commands and results are kept.'),
+  historyDays: integer(400, 1, 36_500, 'How long commands, results and dead letters are kept.'),
   stopTimeoutMs: integer(30_000, 100, 600_000, 'Longest graceful stop; afterwards the process ends anyway. Nothing acknowledged is lost either way.'),
 
   clickhouse: choice(['embedded', 'server', 'off'], 'Where facts go: the embedded engine, a server at clickhouseUrl, or nowhere (they stay in the log).'),

@@ -2,6 +2,7 @@
 import type { BatchResult } from '../workers/messages.js';
 import type { Analytics } from './analytics.js';
 import { inputTopics, type Log } from './log/log.js';
+import type { ReferenceSet } from '../schemas/reference.js';
 import type { Metrics } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import type { Shards } from './shards.js';
@@ -13,6 +14,14 @@ export interface EngineObserver {
 }
 
 export function observeEngine(metrics: Metrics): EngineObserver {
+  let imbalance = 0;
+  let set: ReferenceSet | undefined;
+  let reference = (): ReferenceSet | undefined => undefined;
+  const labels = (ordinal: number): { program: string; currency: string } => {
+    if (!set?.currencies[ordinal]) set = reference();
+    const currency = set?.currencies[ordinal];
+    return { program: (currency && set?.programs[currency.program]?.id) ?? '', currency: currency?.id ?? '' };
+  };
   return {
     committed(results, milliseconds) {
       metrics.commits.inc();
@@ -23,9 +32,14 @@ export function observeEngine(metrics: Metrics): EngineObserver {
         metrics.rulesEvaluated.inc(counts.candidates);
         metrics.deadLetters.inc(rejected.length);
         for (const [reason, count] of Object.entries(counts.reasons)) metrics.rejected.inc({ reason }, count);
+        for (const [currency, points] of counts.awarded) metrics.pointsAwarded.inc(labels(currency), points);
+        for (const [currency, points] of counts.reversed) metrics.pointsReversed.inc(labels(currency), points);
+        imbalance += counts.imbalance;
       }
+      metrics.ledgerImbalance.set(imbalance);
     },
     watch({ pipeline, log, shards, analytics }) {
+      reference = () => pipeline.reference;
       const counted = { loggedBytes: 0, shardBusyMs: shards.busyMs.map(() => 0), mainMs: 0, failures: 0 };
       let utilization = performance.eventLoopUtilization();
       const lag = new Lag(pipeline, log);
@@ -48,6 +62,7 @@ export function observeEngine(metrics: Metrics): EngineObserver {
         for (const { status } of pipeline.flows) {
           const partition = String(status.partition);
           metrics.accounts.set({ partition }, status.accounts);
+          metrics.checkpointAgeSeconds.set({ partition }, status.debtBytes === 0 ? 0 : Math.max(0, (status.clockMs - status.floorClockMs) / 1000));
           metrics.replayDebtSeconds.set({ partition }, status.debtBytes / pipeline.replayBytesPerSecond);
           const shard = cache[shards.shardOf(status.partition)]!;
           shard.accounts += status.residentAccounts;

@@ -44,7 +44,7 @@ export const metricTable = {
   rulesEvaluated: counter('pointstream_rules_evaluated_total', 'Rules that were candidates for a transaction, after the index.'),
   pointsAwarded: counter('pointstream_points_awarded_total', "Points awarded, in the currency's smallest unit; reversals are counted apart.", ['program', 'currency']),
   pointsReversed: counter('pointstream_points_reversed_total', "Points taken back by returns, in the currency's smallest unit.", ['program', 'currency']),
-  ledgerImbalance: gauge('pointstream_ledger_imbalance_points', 'Sum over all postings that should be zero; anything else is a bug.', ['currency']),
+  ledgerImbalance: gauge('pointstream_ledger_imbalance_points', 'Points that balances gained less what postings say, since the start; anything but 0 is a bug.'),
 
   // state
   replayDebtSeconds: gauge('pointstream_replay_debt_seconds', 'How long the replay of effects after the checkpoints would take now.', ['partition']),

@@ -25,6 +25,8 @@ import { restorePartition } from './restore.js';
 import type { Shards } from './shards.js';
 import { WaitingReturnsLocator } from './waiting-returns.js';
 
+/** How LMDB and the system say that nothing more can be written. */
+const DISK_TROUBLE = /no space left|ENOSPC|input\/output error|\bEIO\b|MDB_MAP_FULL|read-only file system/i;
 const TICK_MS = 1000;
 /** A tick that found nothing due (its day has begun in no zone of a program yet) is not repeated sooner. */
 const IDLE_TICK_MS = 60_000;
@@ -239,6 +241,7 @@ export class Pipeline implements Engine {
 
   private committed(results: BatchResult[], milliseconds: number): void {
     for (const result of results) {
+      if (result.counts.imbalance !== 0) this.options.logger.error({ partition: result.partition, batch: result.batch, points: result.counts.imbalance }, 'the ledger is out of balance: balances and postings of a batch differ');
       this.flows[result.partition]!.onCommitted(result.batch);
       for (const notice of result.waiting) this.located.add(result.partition, notice);
     }
@@ -281,6 +284,7 @@ export class Pipeline implements Engine {
   private async shardFailed(shard: number, error: Error): Promise<void> {
     const partitions = this.flows.flatMap((_, partition) => (this.options.shards.shardOf(partition) === shard ? [partition] : []));
     if (partitions.some((partition) => this.restoring.has(partition)) || this.failure !== undefined || this.stopping) return;
+    if (DISK_TROUBLE.test(error.message)) return this.fail(new LogError('full', `a checkpoint could not be written: ${error.message}`, { cause: error }));
     for (const partition of partitions) this.restoring.add(partition);
     this.shardFailures++;
     this.options.logger.error({ error: error.stack, shard, partitions }, 'a shard failed; its partitions are restored from checkpoint and effects');

@@ -134,7 +134,7 @@ export const setFromBytes = (bytes: Uint8Array): ReferenceSet => unpack(bytes) a
 export function initialSet(): ReferenceSet {
   const document: ProgramDocument = { name: 'Default', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }] };
   return {
-    version: 0, ruleSet: 0, programs: [{ id: 'default', document }], partners: [], currencies: [{ id: 'points', scale: 0, program: 0 }], funders: [], ruleIds: [], rules: [], live: [],
+    version: 0, ruleSet: 0, programs: [{ id: 'default', document }], partners: [], currencies: [{ id: 'points', scale: 0, program: 0 }], funders: ['import'], ruleIds: [], rules: [], live: [],
     zones: withZones({}, ['UTC']), products: {},
   };
 }

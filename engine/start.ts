@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { startAnalytics, type Analytics } from './analytics.js';
 import type { Config } from './config.js';
 import { observeEngine } from './engine-metrics.js';
+import { History } from './history.js';
 import { openEmbeddedLog } from './log/embedded.js';
 import type { Log } from './log/log.js';
 import type { Logger } from './logger.js';
@@ -58,9 +59,12 @@ export async function startEngine(config: Config, logger: Logger, metrics: Metri
     const references = new ReferenceStore(pipeline.reference);
     if (config.clickhouse !== 'off') analytics = await startAnalytics({ config, logger, metrics, log, pipeline });
     observe.watch({ pipeline, log, shards, analytics });
+    const history = new History({ log, flows: pipeline.flows, historyDays: config.historyDays, sinkPosition: (partition) => analytics?.sink.position(partition) ?? Infinity, logger });
+    history.start();
     return {
       engine: pipeline, references, log, shards, analytics,
       async stop() {
+        await history.stop();
         await pipeline.stop();
         await analytics?.stop();
         await log.close();

@@ -24,7 +24,7 @@ const forwardWriter = new EnvelopeWriter();
 
 export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => void): Omit<BatchResult, 'status'> {
   const { state } = partition;
-  const counts: BatchCounts = { processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {} };
+  const counts: BatchCounts = { processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {}, awarded: [], reversed: [], imbalance: 0 };
   const inputs: InputRange[] = [];
   const replies: Reply[] = [];
   const partial = new Map(task.partial);
@@ -88,6 +88,9 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     done(record, 0);
   }
 
+  counts.awarded = [...c.awarded];
+  counts.reversed = [...c.reversed];
+  counts.imbalance = c.imbalance;
   const facts = c.facts.rows > 0 ? c.facts.finish() : new Uint8Array(0);
   const effects = c.effects.bytes.subarray(0, c.effects.length);
   const rows = c.facts.rows;
@@ -141,6 +144,7 @@ function processEnvelope(c: Context, skips: ReadonlySet<string>, partial: Map<st
         counts.candidates += c.awards.candidates;
         counts.awards += c.awards.count;
         counts.postings += c.postings.count;
+        c.count();
         reply.accepted++;
         if (c.detailed) reply.answer = answerOf(c, c.ordinal);
         continue;

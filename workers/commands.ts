@@ -159,6 +159,7 @@ function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcil
 }
 
 function ledgerFact(c: Context, kind: number, ordinal: number): void {
+  c.countPostings(c.postings);
   c.header.ledgerRow(kind, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, c.reference.set.version);
   c.facts.add(null, c.header, c.awards, c.postings, c.reference);
 }

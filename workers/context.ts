@@ -8,7 +8,7 @@ import { EffectsReader, EffectsWriter } from './effects.js';
 import { FactBlock, FactHeader } from './facts/fact-block.js';
 import type { FactCache } from './fact-cache.js';
 import { Postings } from './ledger/postings.js';
-import type { AccountCells } from './ledger/cells.js';
+import { cellKey, CellKind, type AccountCells } from './ledger/cells.js';
 import type { Reference } from './reference.js';
 import type { PartitionState } from './state/partition-state.js';
 import type { WaitingNotice } from './state/waiting.js';
@@ -17,6 +17,7 @@ import type { FactRecord } from '../schemas/fact.js';
 import type { Reason, Rejected } from '../schemas/reasons.js';
 
 const CELLS_MAX = 1 << 16;
+const DEBT = cellKey(CellKind.debt, 0, 0), HELD = cellKey(CellKind.held, 0, 0), AFTER_BALANCES = cellKey(CellKind.held + 1, 0, 0);
 
 /** A record for another partition's `internal` topic, committed together with this batch. */
 export interface Forward { partition: number; value: Uint8Array }
@@ -56,6 +57,12 @@ export class Context implements AccountCells {
   /** Facts that were missing: the batch ends before the command that needs them. */
   missing: { batch: number; row: number }[] = [];
 
+  /** Points that cells of balances gained in this batch, less what postings say: anything but 0 is a bug. */
+  imbalance = 0;
+  /** Points awarded and taken back in this batch, by currency ordinal. */
+  readonly awarded = new Map<number, number>();
+  readonly reversed = new Map<number, number>();
+
   private readonly reader = new EffectsReader();
   private applied = 0;
   private cellTotal = 0;
@@ -73,6 +80,9 @@ export class Context implements AccountCells {
     this.rejected = [];
     this.waiting = [];
     this.missing = [];
+    this.imbalance = 0;
+    this.awarded.clear();
+    this.reversed.clear();
   }
   get(key1: number, key2: number): number {
     return this.ordinal < 0 ? 0 : this.state.accounts.get(this.ordinal, key1, key2);
@@ -80,6 +90,7 @@ export class Context implements AccountCells {
   /** Notes an addition to a cell of the account; made by `applyCells`. */
   add(key1: number, key2: number, addition: number): void {
     if (addition === 0) return;
+    if (key1 < AFTER_BALANCES) this.imbalance += key1 >= DEBT && key1 < HELD ? -addition : addition;
     const i = this.cellTotal++;
     this.cellKey1[i] = key1;
     this.cellKey2[i] = key2;
@@ -108,6 +119,18 @@ export class Context implements AccountCells {
     if (recent) return recent;
     if (batch <= this.state.batch) this.missing.push({ batch, row });
     return 'missing';
+  }
+  /** Takes a command into the counts of the batch. */
+  count(): void {
+    const { awards, postings } = this;
+    for (let i = 0; i < awards.count; i++) {
+      const points = awards.points[i]!, sums = points < 0 ? this.reversed : this.awarded;
+      sums.set(awards.currency[i]!, (sums.get(awards.currency[i]!) ?? 0) + Math.abs(points));
+    }
+    this.countPostings(postings);
+  }
+  countPostings({ count, points }: Postings): void {
+    for (let i = 0; i < count; i++) this.imbalance -= points[i]!;
   }
   /** Today in a program's zone, by the clock of the command. */
   today(program: number): number {

@@ -122,6 +122,7 @@ export function parseAccount(text: string): { partition: number; ordinal: number
 export function settleFirst(c: Context, ordinal: number, today: number): void {
   c.postings.clear();
   if (!settle(c, ordinal, today)) return;
+  c.countPostings(c.postings);
   const { count } = c.awards;
   c.awards.count = 0;
   c.header.ledgerRow(FactKind.settlement, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, c.reference.set.version);

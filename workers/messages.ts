@@ -44,6 +44,8 @@ export interface PartitionStatus {
   reference: number;
   clockMs: number;
   debtBytes: number;
+  /** The partition's clock at the floor: how old the checkpoint is. */
+  floorClockMs: number;
   sweeping: boolean;
   accounts: number;
   residentAccounts: number;
@@ -58,6 +60,11 @@ export interface BatchCounts {
   processed: number; duplicates: number; rejected: number; waiting: number; lines: number; candidates: number; awards: number; postings: number;
   /** By reason. */
   reasons: Record<string, number>;
+  /** By currency ordinal. */
+  awarded: [currency: number, points: number][];
+  reversed: [currency: number, points: number][];
+  /** Points of balances less points of postings: anything but 0 is a bug. */
+  imbalance: number;
 }
 
 export interface BatchResult {

@@ -41,7 +41,9 @@ export async function startCore(directory: string, options: CoreOptions = {}): P
     },
     stateDirectory: (partition) => join(directory, 'state', String(partition)),
     sinkCaughtUp: () => Promise.resolve(true),
-    onCommitted: () => undefined,
+    onCommitted: (results) => {
+      for (const { partition, batch, counts } of results) if (counts.imbalance !== 0) throw new Error(`batch ${batch} of partition ${partition}: balances and postings differ by ${counts.imbalance}`);
+    },
   };
   const pipeline = new Pipeline(pipelineOptions);
   await pipeline.start();

@@ -43,6 +43,8 @@ export class PartitionState {
   committed = -1;
   /** Recovery starts after this batch. */
   floor = -1;
+  /** The clock at the floor, ms. */
+  floorClockMs = 0;
   /** Bytes of effects since the floor: what recovery would replay. */
   debtBytes = 0;
 
@@ -75,7 +77,7 @@ export class PartitionState {
     if (meta) {
       this.accounts.opened = meta.opened;
       this.reference = meta.reference;
-      this.clockMs = meta.clockMs;
+      this.clockMs = this.floorClockMs = meta.clockMs;
       this.floor = this.batch = this.committed = meta.floor;
     }
   }
@@ -214,6 +216,7 @@ export class PartitionState {
     if (!slice.meta || !cycle) return;
     if (cycle.run) this.transactions.thaw(cycle.run);
     this.floor = slice.meta.floor;
+    this.floorClockMs = slice.meta.clockMs;
     this.debtBytes -= this.debtAtCycle;
     this.cycle = undefined;
   }
