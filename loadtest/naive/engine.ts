@@ -14,11 +14,11 @@ import { keyOf, type NaiveTransaction } from './transaction.js';
 import type { ImportedAccount } from '../../schemas/commands.js';
 import type { Reason } from '../../schemas/reasons.js';
 
-const DAY_MS = 86_400_000, FUTURE_MS = 600_000;
+const DAY_MS = 86_400_000, FUTURE_MS = 600_000, WAIT_SECONDS = 86_400;
 
 /** A fact as this implementation records it; settlement rows have no transaction. */
 export interface NaiveFact {
-  kind: 'purchase' | 'return' | 'settlement' | 'import';
+  kind: 'purchase' | 'return' | 'settlement' | 'import' | 'reconciliation';
   account: string;
   processedAtMs: number;
   transaction: NaiveTransaction | null;
@@ -29,7 +29,8 @@ export interface NaiveFact {
 }
 
 export interface Outcome {
-  status: 'processed' | 'duplicate' | 'waiting' | 'rejected';
+  /** `elsewhere`: it belongs to another partition. */
+  status: 'processed' | 'duplicate' | 'waiting' | 'rejected' | 'elsewhere';
   reason?: Reason;
   account?: string;
   awards?: NaiveAward[];
@@ -44,10 +45,11 @@ export class NaivePartition {
   readonly facts: NaiveFact[] = [];
   readonly changes: CellChange[] = [];
   private readonly cards = new Map<string, Account>();
-  private readonly waiting = new Map<string, NaiveTransaction>();
+  private readonly waiting = new Map<string, { transaction: NaiveTransaction; untilMs: number }>();
   private reference: NaiveReference | undefined;
 
-  constructor(readonly partition: number, private readonly history: History = new MemoryHistory()) {}
+  /** `homeOf`: partition of a purchase by its card or account. */
+  constructor(readonly partition: number, private readonly history: History = new MemoryHistory(), private readonly homeOf: (transaction: NaiveTransaction) => number = () => partition) {}
 
   activate(reference: NaiveReference): void {
     this.reference = reference;
@@ -56,8 +58,9 @@ export class NaivePartition {
 
   /** Decides one transaction. `nowMs`: append time of its record, the partition's clock. */
   post(transaction: NaiveTransaction, nowMs: number): Outcome {
+    if (!this.reference) return refuse('unknown-partner');
     try {
-      return transaction.kind === 'purchase' ? this.purchase(transaction, nowMs) : this.takeReturn(transaction, nowMs, false);
+      return transaction.kind === 'purchase' ? this.purchase(transaction, nowMs) : this.takeReturn(transaction, nowMs);
     } catch (error) {
       if (error instanceof Overflow) return { status: 'rejected', reason: 'overflow' };
       throw error;
@@ -70,6 +73,7 @@ export class NaivePartition {
     if (!partner) return refuse('unknown-partner');
     if (transaction.program !== '' && transaction.program !== reference.set.programs[partner.program]!.id) return refuse('wrong-program');
 
+    if (this.homeOf(transaction) !== this.partition) return { status: 'elsewhere' };
     let account: Account | undefined;
     if (transaction.card !== '') {
       account = this.cards.get(`${partner.program}/${transaction.card}`);
@@ -126,7 +130,7 @@ export class NaivePartition {
     });
   }
 
-  private takeReturn(transaction: NaiveTransaction, nowMs: number, waited: boolean): Outcome {
+  private takeReturn(transaction: NaiveTransaction, nowMs: number): Outcome {
     const reference = this.reference!;
     const partner = reference.partner(transaction.partner);
     if (!partner) return refuse('unknown-partner');
@@ -140,8 +144,8 @@ export class NaivePartition {
     const purchase = this.history.purchase(originalKey);
     if (!purchase) {
       if (this.history.has(keyOf({ ...transaction, id: transaction.originalId }))) return refuse('not-a-purchase');
-      if (waited) return refuse('unknown-original');
-      this.waiting.set(keyOf(transaction), transaction);
+      const { waitSeconds } = reference.program(partner.program).unknownReturns ?? { waitSeconds: WAIT_SECONDS };
+      if (!this.waiting.has(keyOf(transaction))) this.waiting.set(keyOf(transaction), { transaction, untilMs: nowMs + waitSeconds * 1000 });
       return { status: 'waiting' };
     }
     const { returnWindowDays } = partner.document;
@@ -156,24 +160,38 @@ export class NaivePartition {
     const awards = takeBack(reference, purchase, lines, keeper, ledger);
     this.history.remember(purchase.transaction, purchase);
     this.history.remember(transaction);
-    this.facts.push({ kind: 'return', account: purchase.account, processedAtMs: nowMs, transaction, receipt, awards, postings: ledger.postings });
+    const { store, currency } = purchase.transaction;
+    const recorded = { ...transaction, store: transaction.store || store, currency: transaction.currency || currency };
+    this.facts.push({ kind: 'return', account: purchase.account, processedAtMs: nowMs, transaction: recorded, receipt, awards, postings: ledger.postings });
     return { status: 'processed', account: purchase.account, awards };
   }
 
-  /** A return that waited elsewhere for the purchase that is here. */
-  executeWaited(transaction: NaiveTransaction, nowMs: number): Outcome {
-    return this.takeReturn(transaction, nowMs, true);
-  }
-  /** A waiting return leaves: its purchase was found elsewhere, or it waited too long. */
-  stopWaiting(key: string): NaiveTransaction | undefined {
-    const transaction = this.waiting.get(key);
+  /** A waiting return leaves: its purchase was found elsewhere, where it is posted again. */
+  stopWaiting(partner: string, id: string): NaiveTransaction | undefined {
+    const key = keyOf({ partner, id, kind: 'return' }), entry = this.waiting.get(key);
     this.waiting.delete(key);
-    return transaction;
+    return entry?.transaction;
   }
 
-  /** Settles what is due by now on all accounts, or on those that are given. */
+  /** Settles what is due by now on all accounts, or on those that are given, and ends returns that waited too long. */
   tick(nowMs: number, accounts: Iterable<Account> = this.accounts): void {
     for (const account of accounts) this.settle(account, localDay(this.reference!.program(account.program).timeZone, nowMs), nowMs);
+    for (const [key, { untilMs }] of this.waiting) if (untilMs <= nowMs) this.waiting.delete(key);
+  }
+
+  /** The transaction was posted before under another home: what it gave here is taken back whole, once. */
+  reconcile(partner: string, id: string, nowMs: number): void {
+    const reference = this.reference!;
+    const key = keyOf({ partner, id, kind: 'purchase' }), reconciled = keyOf({ partner, id, kind: 'reconciliation' });
+    const purchase = this.history.purchase(key), account = purchase && this.accountOf(purchase.account);
+    if (!account || this.history.has(reconciled)) return;
+    this.settle(account, localDay(reference.program(account.program).timeZone, nowMs), nowMs);
+    const ledger = new Ledger(account), lines = returnedLines(purchase, { ...purchase.transaction, lines: [], total: null });
+    if (typeof lines !== 'string') takeBack(reference, purchase, lines, account, ledger, 'proportional');
+    this.history.remember(purchase.transaction, purchase);
+    this.history.mark(reconciled);
+    const postings = ledger.postings.map((posting) => ({ ...posting, award: -1 }));
+    this.facts.push({ kind: 'reconciliation', account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings });
   }
 
   importAccount(imported: ImportedAccount, nowMs: number): Outcome {

@@ -11,6 +11,8 @@ export interface History {
   has(key: string): boolean;
   /** The purchase with what returns have taken of it so far. */
   purchase(key: string): Purchase | undefined;
+  /** Remembers a name that is no transaction's. */
+  mark(key: string): void;
   /** `purchase`: when it is one. Called again for a purchase after each return of it. */
   remember(transaction: NaiveTransaction, purchase?: Purchase): void;
 }
@@ -28,6 +30,9 @@ export class MemoryHistory implements History {
   }
   purchase(key: string): Purchase | undefined {
     return this.purchases.get(key);
+  }
+  mark(key: string): void {
+    this.contents.set(key, '');
   }
   remember(transaction: NaiveTransaction, purchase?: Purchase): void {
     this.contents.set(keyOf(transaction), JSON.stringify(transaction));

@@ -1,0 +1,340 @@
+/**
+ * One partition, evaluated again from the start of its log in the order that its results records state, and compared batch by batch: what each batch consumed and counted,
+ * its facts, its effects; at the end the live state.
+ *
+ * Promises: memory is bounded by the accounts and about a hundred bytes for each transaction of the partition. Changes nothing.
+ */
+import type { AccountCellsView } from '../../workers/messages.js';
+import { Effect, EffectsReader } from '../../workers/effects.js';
+import { partitionOf } from '../../workers/hash.js';
+import { readFact, readFacts } from '../../workers/facts/read-fact.js';
+import { transactionHashOf } from '../../workers/commands.js';
+import { inputTopics, type Log } from '../../engine/log/log.js';
+import type { FactRecord } from '../../schemas/fact.js';
+import { readResults, type InputRange, type ResultsHeader } from '../../schemas/results.js';
+import { NaivePartition } from '../naive/engine.js';
+import type { Account } from '../naive/ledger.js';
+import type { NaiveReference } from '../naive/reference.js';
+import { keyOf, type NaiveTransaction } from '../naive/transaction.js';
+import { cellOf, cellsOf, cellText, expectedFact, firstDifference, type Source } from './expected.js';
+import { LogHistory } from './history.js';
+import { InputReader, type ReadRecord } from './input.js';
+import type { CheckName, Findings } from './report.js';
+
+const RESULTS_BYTES = 8 * 2 ** 20;
+/** Batches whose facts are kept, for returns that come soon after their purchase. */
+const RECENT_BATCHES = 6;
+const FLAG_BLOCKED = 1, FLAG_REGISTERED = 2;
+
+export type ReadableLog = Pick<Log, 'partitions' | 'read' | 'bounds' | 'getValue'>;
+export interface PartitionVerifierOptions {
+  log: ReadableLog;
+  partition: number;
+  /** Reference data by version. */
+  reference(version: number): Promise<NaiveReference>;
+  findings: Findings;
+  /** Facts of a batch after they were compared. */
+  onFacts?(batch: number, facts: FactRecord[]): void;
+}
+
+export class PartitionVerifier {
+  private readonly naive: NaivePartition;
+  private readonly history: LogHistory;
+  private readonly input: InputReader;
+  private readonly recent = new Map<number, FactRecord[]>();
+  private readonly skipped = new Set<string>();
+  /** What returns took, as cells of accounts: the naive accounts don't hold it. */
+  private readonly taken = new Map<number, Map<string, number>>();
+  private readonly touched = new Set<number>();
+  private reference: NaiveReference | undefined;
+  private found: FactRecord[] = [];
+  private batch = -1;
+  private clockMs = 0;
+  /** Accounts before the batch, and ends of topics. */
+  private opened = 0;
+  private readonly positions = inputTopics.map((): [number, number] => [0, 0]);
+
+  constructor(private readonly options: PartitionVerifierOptions) {
+    const { partition, log } = options;
+    this.history = new LogHistory(() => ({ batch: this.batch, row: this.naive.facts.length }), () => this.reference!, (row) => this.found[row]);
+    this.naive = new NaivePartition(partition, this.history, (transaction) => homeOf(transaction, partition, log.partitions));
+    this.input = new InputReader(log, partition);
+  }
+
+  /** Evaluates up to the end of the results as it is now; returns the number of the last batch. */
+  async advance(): Promise<number> {
+    const { log, partition } = this.options;
+    const { begin, end } = await log.bounds('results', partition);
+    if (begin > this.batch + 1) throw new Error(`partition ${partition}: results before ${begin} are not kept any more, so the log can't be evaluated from its start`);
+    for (let next = this.batch + 1; next < end; ) {
+      const { records, nextOffset } = await log.read('results', partition, next, RESULTS_BYTES);
+      for (const { value } of records) await this.verifyBatch(value);
+      next = nextOffset;
+    }
+    return this.batch;
+  }
+
+  /** Compares live accounts. Returns those that changed since the last time that this was called, which have to be read again. */
+  compareAccounts(live: AccountCellsView[]): void {
+    for (const view of live) this.compareAccount(view);
+  }
+  get accountCount(): number {
+    return this.naive.accounts.length;
+  }
+  /** Accounts that batches changed since it was asked last. */
+  takeTouched(): Set<number> {
+    const touched = new Set(this.touched);
+    this.touched.clear();
+    return touched;
+  }
+
+  private get where(): string {
+    return `partition ${this.options.partition}, batch ${this.batch}`;
+  }
+  private compare(check: CheckName, what: string, expected: unknown, found: unknown): void {
+    this.options.findings.compared(check);
+    const difference = firstDifference(expected, found);
+    if (difference) this.options.findings.differ(check, `${this.where}: ${what}${difference.path}`, difference.expected, difference.found);
+  }
+
+  private async verifyBatch(bytes: Uint8Array): Promise<void> {
+    const { findings } = this.options;
+    const { header, effects, facts } = readResults(bytes);
+    this.batch = header.batch;
+    this.found = [...readFacts(facts)];
+    this.opened = this.naive.accounts.length;
+    const sources: Source[] = [], counts = { processed: 0, duplicates: 0, rejected: 0 };
+    for (const range of header.inputs) {
+      this.compareRange(range);
+      const records = await this.input.read(range);
+      await this.bringPurchases(records);
+      for (const record of records) await this.evaluate(record, counts, sources);
+    }
+    findings.transactions += counts.processed + counts.duplicates + counts.rejected;
+    this.compareHeader(header, counts);
+    this.compareFacts(sources);
+    this.compareEffects(effects);
+    this.options.onFacts?.(this.batch, this.found);
+    this.recent.set(this.batch, this.found);
+    this.recent.delete(this.batch - RECENT_BATCHES);
+    this.history.endBatch();
+    this.naive.facts.length = 0;
+    this.naive.changes.length = 0;
+  }
+
+  /** Each batch goes on where the one before it ended. */
+  private compareRange({ topic, from, fromItem, next, nextItem }: InputRange): void {
+    this.compare('inputs', `begin in ${inputTopics[topic]!}`, this.positions[topic], [from, fromItem]);
+    this.positions[topic] = [next, nextItem];
+  }
+  private compareHeader(header: ResultsHeader, counts: { processed: number; duplicates: number; rejected: number }): void {
+    const { processed, duplicates, rejected, reference, clockMs, rows } = header;
+    this.compare('inputs', 'counts', counts, { processed, duplicates, rejected });
+    this.compare('inputs', 'reference', this.reference?.set.version ?? 0, reference);
+    this.compare('inputs', 'clock', this.clockMs, clockMs);
+    this.compare('inputs', 'rows', this.found.length, rows);
+  }
+
+  /** Reads the facts of purchases that the returns among the records need, unless they are at hand. */
+  private async bringPurchases(records: ReadRecord[]): Promise<void> {
+    const { log, partition } = this.options;
+    const needed = (partner: string, id: string): { key: string; at: { batch: number; row: number } | undefined } => {
+      const key = keyOf({ partner, id, kind: 'purchase' });
+      return { key, at: this.history.needs(key) };
+    };
+    for (const { input } of records) {
+      const returns = (input.items ?? []).flatMap(({ transaction }) => (transaction?.kind === 'return' ? [needed(transaction.partner, transaction.originalId)] : []));
+      if (input.command?.type === 'reconcile') returns.push(needed(input.command.partner, input.command.id));
+      for (const { key, at } of returns) {
+        if (!at) continue;
+        const fact = this.recent.get(at.batch)?.[at.row] ?? readFact(readResults((await log.read('results', partition, at.batch, 1)).records[0]!.value).facts, at.row);
+        this.history.bring(key, fact);
+      }
+    }
+  }
+
+  private async evaluate(record: ReadRecord, counts: { processed: number; duplicates: number; rejected: number }, sources: Source[]): Promise<void> {
+    const { naive } = this, { topic, offset, timestampMs, input, fromItem, toItem } = record;
+    this.clockMs = Math.max(this.clockMs, timestampMs);
+    const from = (index: number): void => {
+      while (sources.length < naive.facts.length) sources.push({ topic: inputTopics[topic]!, partition: naive.partition, offset, index });
+    };
+    if (input.command) {
+      await this.evaluateCommand(record, counts);
+      from(0);
+    }
+    for (const [place, { index, transaction }] of (input.items ?? []).entries()) {
+      if (place < fromItem || place >= toItem) continue;
+      const skipped = this.skipped.has(`${topic}:${offset}:${place}`);
+      const { status } = transaction && !skipped ? naive.post(transaction, this.clockMs) : { status: 'rejected' as const };
+      if (status === 'processed') counts.processed++;
+      else if (status === 'duplicate') counts.duplicates++;
+      else if (status === 'rejected') counts.rejected++;
+      from(index);
+    }
+  }
+  private async evaluateCommand({ topic, offset, input: { command } }: ReadRecord, counts: { rejected: number }): Promise<void> {
+    const { naive } = this;
+    switch (command?.type) {
+      case 'tick':
+        // Which accounts a tick settles is bounded, and the due days that the engine remembers are not the log's: what it settled must be right.
+        return naive.tick(this.clockMs, this.settledBy(topic, offset));
+      case 'activate':
+        this.reference = await this.options.reference(command.version);
+        return naive.activate(this.reference);
+      case 'import':
+        for (const account of command.accounts) if (naive.importAccount(account, this.clockMs).status === 'rejected') counts.rejected++;
+        return;
+      case 'return-located': {
+        const [partner = '', id = ''] = command.key.split('\n');
+        naive.stopWaiting(partner, id);
+        return;
+      }
+      case 'reconcile':
+        return naive.reconcile(command.partner, command.id, this.clockMs);
+      case 'skip':
+        this.skipped.add(`${command.topic}:${command.offset}:${command.index}`);
+    }
+  }
+  /** Accounts of the settlements that the batch found next, of this record. */
+  private settledBy(topic: number, offset: number): Account[] {
+    const accounts: Account[] = [];
+    for (let row = this.naive.facts.length; row < this.found.length; row++) {
+      const fact = this.found[row]!, account = this.naive.accounts[Number(fact.account.split('.')[1])];
+      if (fact.kind !== 'settlement' || fact.sourceTopic !== inputTopics[topic] || fact.sourceOffset !== offset || !account) break;
+      accounts.push(account);
+    }
+    return accounts;
+  }
+
+  private compareFacts(sources: Source[]): void {
+    const { findings } = this.options, { naive, found } = this;
+    if (naive.facts.length !== found.length) findings.differ('results', `${this.where}: number of facts`, naive.facts.length, found.length);
+    naive.facts.forEach((fact, row) => {
+      const expected = expectedFact(this.reference!, fact, sources[row]!), actual = found[row];
+      findings.compared('results');
+      findings.compared('entries', expected.postings.length);
+      if (!actual) return findings.differ('results', `${this.where}, row ${row}: ${named(expected)}`, 'a fact', 'nothing');
+      const difference = firstDifference(expected, actual);
+      if (difference) findings.differ(difference.path.startsWith('.postings') ? 'entries' : 'results', `${this.where}, row ${row}, ${named(expected)}: ${difference.path.slice(1)}`, difference.expected, difference.found);
+    });
+  }
+
+  private compareEffects(bytes: Uint8Array): void {
+    const { naive } = this;
+    const found = readEffects(bytes), expected = new Map<string, number>();
+    for (const change of naive.changes) {
+      const cell = cellOf(change);
+      addTo(expected, `${change.account}:${cell}`, change.change);
+      this.touched.add(change.account);
+      if (change.kind === 'returnedAmount' || change.kind === 'returnedQuantity' || change.kind === 'reversed') {
+        let cells = this.taken.get(change.account);
+        if (!cells) this.taken.set(change.account, (cells = new Map()));
+        addTo(cells, cell, change.change);
+      }
+    }
+    this.compareMaps('effects', expected, found.cells, (name) => `${this.where}: account ${naive.partition}.${name.split(':')[0]!}, cell ${name.split(':')[1]!}`);
+    const opened = naive.accounts.slice(this.opened);
+    for (const account of opened) this.touched.add(account.ordinal);
+    this.compare('effects', 'accounts opened', opened.map(({ ordinal, program }) => `${ordinal} in program ${program}`), found.opened);
+    this.compare('effects', 'cards', opened.flatMap(({ ordinal, cards }) => cards.map((card) => `${card} of ${ordinal}`)), found.cards);
+    this.compare('effects', 'known transactions', this.knownTransactions(), found.seen);
+  }
+  private knownTransactions(): string[] {
+    const hash = new Uint32Array(4);
+    return this.naive.facts.flatMap(({ kind, transaction }, row) => {
+      if (!transaction) return [];
+      transactionHashOf(transaction.partner, transaction.id, kind, hash);
+      return [`${hash.join('-')} row ${row}`];
+    });
+  }
+  private compareMaps(check: CheckName, expected: Map<string, number>, found: Map<string, number>, where: (name: string) => string): void {
+    const { findings } = this.options;
+    findings.compared(check, expected.size);
+    for (const [name, value] of expected) if (found.get(name) !== value) findings.differ(check, where(name), value, found.get(name) ?? 'nothing');
+    for (const [name, value] of found) if (!expected.has(name)) findings.differ(check, where(name), 'nothing', value);
+  }
+
+  private compareAccount({ ordinal, program, flags, cells }: AccountCellsView): void {
+    const { findings } = this.options, account = this.naive.accounts[ordinal], id = `account ${this.naive.partition}.${ordinal}`;
+    if (!account) return findings.differ('accounts', id, 'no account', 'an account');
+    const expected = cellsOf(account);
+    for (const [cell, value] of this.taken.get(ordinal) ?? []) expected.set(cell, value);
+    const split = (all: Iterable<[string, number]>): { lots: Map<string, number>; others: Map<string, number> } => {
+      const lots = new Map<string, number>(), others = new Map<string, number>();
+      for (const [cell, value] of all) (isLot(cell) ? lots : others).set(cell, value);
+      return { lots, others };
+    };
+    const wanted = split(expected), live = split(cells.map(([key1, key2, value]) => [cellText(key1, key2), value] as [string, number]));
+    const where = (cell: string): string => `${id}, cell ${cell} (${cellName(cell)})`;
+    this.compareMaps('lots', wanted.lots, live.lots, where);
+    this.compareMaps('accounts', wanted.others, live.others, where);
+    findings.compared('accounts');
+    const expectedFlags = (account.blocked ? FLAG_BLOCKED : 0) + (account.registered ? FLAG_REGISTERED : 0);
+    if (program !== account.program) findings.differ('accounts', `${id}: program`, account.program, program);
+    if (flags !== expectedFlags) findings.differ('accounts', `${id}: flags`, expectedFlags, flags);
+  }
+}
+
+const named = ({ kind, partner, id, account }: FactRecord): string => (id === '' ? `${kind} of account ${account}` : `${kind} ${partner}/${id}`);
+
+function homeOf({ card, account }: NaiveTransaction, own: number, partitions: number): number {
+  if (card !== '') {
+    const bytes = Buffer.from(card, 'utf8');
+    return partitionOf(bytes, 0, bytes.length, partitions);
+  }
+  const named = /^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,9})$/.exec(account)?.[1];
+  return named === undefined || Number(named) >= partitions ? own : Number(named);
+}
+
+function addTo(sums: Map<string, number>, name: string, value: number): void {
+  const sum = (sums.get(name) ?? 0) + value;
+  if (sum === 0) sums.delete(name);
+  else sums.set(name, sum);
+}
+
+const cellKinds = ['', 'available', 'pending', 'debt', 'held', 'fired purchases', 'paid milestones', 'spend', 'points of a day', 'returned amount', 'returned quantity', 'reversed points'];
+const kindOf = (cell: string): number => Math.floor(Number(cell.slice(0, cell.indexOf('/'))) / 2 ** 40);
+const isLot = (cell: string): boolean => kindOf(cell) <= 4;
+const cellName = (cell: string): string => cellKinds[kindOf(cell)] ?? 'unknown';
+
+interface ReadEffects { cells: Map<string, number>; opened: string[]; cards: string[]; seen: string[] }
+
+function readEffects(bytes: Uint8Array): ReadEffects {
+  const reader = new EffectsReader(bytes), cells = new Map<string, number>();
+  const result: ReadEffects = { cells, opened: [], cards: [], seen: [] };
+  const text = (): string => Buffer.from(reader.text()).toString('utf8');
+  while (reader.at < bytes.length) {
+    const effect = bytes[reader.at++];
+    switch (effect) {
+      case Effect.open: result.opened.push(`${reader.varint()} in program ${reader.varint()}`); break;
+      case Effect.card: {
+        const ordinal = reader.varint();
+        reader.varint();
+        result.cards.push(`${text()} of ${ordinal}`);
+        break;
+      }
+      case Effect.cells: {
+        const ordinal = reader.varint();
+        for (let left = reader.varint(); left > 0; left--) {
+          const key1 = reader.key(), key2 = reader.key();
+          addTo(cells, `${ordinal}:${cellText(key1, key2)}`, reader.addition());
+        }
+        break;
+      }
+      case Effect.seen: {
+        const id = [reader.uint32(), reader.uint32(), reader.uint32(), reader.uint32()];
+        reader.uint32();
+        reader.uint32();
+        result.seen.push(`${id.join('-')} row ${reader.varint()}`);
+        break;
+      }
+      case Effect.wait: reader.text(); reader.text(); break;
+      case Effect.unwait: reader.text(); break;
+      case Effect.reference: reader.varint(); break;
+      case Effect.flags: reader.varint(); reader.varint(); break;
+      default: throw new Error(`unknown effect ${effect} at ${reader.at - 1}`);
+    }
+  }
+  return result;
+}
