@@ -33,6 +33,8 @@ export class PartitionFlow {
   /** Last batch that is committed and last that was evaluated; -1: none. */
   committed: number;
   evaluated: number;
+  /** When the first records were read since the start (performance.now()), for the load test. */
+  firstReadMs: number | undefined;
   /** Where each input topic is read on. */
   private positions: [offset: number, item: number][];
   private epoch: number;
@@ -130,7 +132,10 @@ export class PartitionFlow {
         continue;
       }
       const records = await this.read();
-      if (records.length > 0) await this.evaluate(records);
+      if (records.length > 0) {
+        this.firstReadMs ??= performance.now();
+        await this.evaluate(records);
+      }
       else if (this.status.sweeping || this.sweepRequested) await this.sweepSlice();
       else if (this.unread.size === 0) await this.sleep();
     }

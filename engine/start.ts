@@ -15,6 +15,7 @@ import type { Log } from './log/log.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import { Pipeline } from './pipeline.js';
+import type { BatchResult } from '../workers/messages.js';
 import { ReferenceStore } from './reference.js';
 import { Shards } from './shards.js';
 
@@ -33,7 +34,8 @@ export interface RunningEngine {
   stop(): Promise<void>;
 }
 
-export async function startEngine(config: Config, logger: Logger, metrics: Metrics): Promise<RunningEngine> {
+/** `committed` hears of each commit, besides the metrics. */
+export async function startEngine(config: Config, logger: Logger, metrics: Metrics, committed?: (results: BatchResult[], milliseconds: number) => void): Promise<RunningEngine> {
   mkdirSync(config.data, { recursive: true });
   const log = await openEmbeddedLog({ directory: config.data, ...(config.partitions > 0 ? { partitions: config.partitions } : {}) });
   const shards = new Shards({ count: Math.min(log.partitions, config.shards || availableParallelism()), entry: new URL('../workers/worker.js', import.meta.url) });
@@ -51,6 +53,7 @@ export async function startEngine(config: Config, logger: Logger, metrics: Metri
     sinkCaughtUp: (timeoutMs) => analytics?.caughtUp(timeoutMs) ?? Promise.resolve(false),
     onCommitted: (results, milliseconds) => {
       observe.committed(results, milliseconds);
+      committed?.(results, milliseconds);
       analytics?.committed(results);
     },
   });
