@@ -5,6 +5,7 @@
 import { readCommand, writeCommand, type EngineCommand, type ImportedAccount } from '../schemas/commands.js';
 import type { ReplyItem } from '../schemas/envelope.js';
 import type { Context } from './context.js';
+import { utf8 } from './utf8.js';
 import { Flag, missing, OWN_ACCOUNT, parseAccount, processed, settleFirst, type Outcome } from './decide.js';
 import { FactKind } from './facts/fact-block.js';
 import { hash128 } from './hash.js';
@@ -59,7 +60,7 @@ function tick(c: Context): void {
   }
   for (const { key, partner, untilMs } of state.waiting.notices()) {
     if (untilMs > c.nowMs) continue;
-    c.effects.unwait(Buffer.from(key));
+    c.effects.unwait(utf8(key));
     c.applyEffects();
     const id = key.slice(partner.length + 1);
     const program = reference.set.partners.find((entry) => entry.id === partner)?.program ?? 0;
@@ -84,10 +85,10 @@ function importAccount(c: Context, account: ImportedAccount): { reason: 'conflic
   const { state, reference } = c;
   const program = reference.set.programs.findIndex(({ id }) => id === account.program);
   if (program < 0) return { reason: 'wrong-program', detail: `there is no program ${account.program}` };
-  const cards = account.cards.map((card) => Buffer.from(card, 'utf8'));
-  for (const card of cards) {
-    if (state.findCard(program, card, 0, card.length) >= 0) return { reason: 'conflict', detail: `card ${card.toString()} belongs to an account already` };
-    if (!reference.takesCard(program, card, 0, card.length)) return { reason: 'unknown-card', detail: `no range of the program takes card ${card.toString()}` };
+  const cards = account.cards.map((card) => utf8(card));
+  for (const [i, card] of cards.entries()) {
+    if (state.findCard(program, card, 0, card.length) >= 0) return { reason: 'conflict', detail: `card ${account.cards[i]!} belongs to an account already` };
+    if (!reference.takesCard(program, card, 0, card.length)) return { reason: 'unknown-card', detail: `no range of the program takes card ${account.cards[i]!}` };
   }
   const lots = account.lots.map((lot) => ({ ...lot, currency: reference.currencyOrdinal(lot.currency, program), funder: reference.funderOrdinal(lot.funder) }));
   for (const lot of lots) if (lot.currency < 0 || lot.funder < 0) return { reason: 'invalid', detail: 'a lot names a currency or funder that is not known' };
@@ -111,7 +112,7 @@ function importAccount(c: Context, account: ImportedAccount): { reason: 'conflic
 function located(c: Context, key: string, partition: number): void {
   const envelope = c.state.waiting.envelope(key)?.slice();
   if (!envelope) return; // it ended meanwhile, or was located twice
-  c.effects.unwait(Buffer.from(key));
+  c.effects.unwait(utf8(key));
   c.applyEffects();
   c.forwards.push({ partition, value: writeCommand({ type: 'return-execute', envelope }) });
 }
@@ -173,6 +174,6 @@ export function openOwnAccount(c: Context): void {
 
 /** Hash of a transaction's identity from texts; the same as transactionHash of envelope.ts. */
 export function transactionHashOf(partner: string, id: string, kind: string, out: Uint32Array): void {
-  const text = Buffer.from(`${partner}\n${id}\n${kind}`, 'utf8');
+  const text = utf8(`${partner}\n${id}\n${kind}`);
   hash128(text, 0, text.length, out, 0);
 }

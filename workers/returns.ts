@@ -12,6 +12,7 @@ import { takeBack } from './ledger/ledger.js';
 import { recordedBase, requalify, type Remaining } from './rules/requalify.js';
 import { WaitingReturns } from './state/waiting.js';
 import { Kind, Text, type Transaction } from './transaction.js';
+import { joined, utf8 } from './utf8.js';
 
 const original = new Uint32Array(4);
 const waitingEnvelope = new EnvelopeWriter();
@@ -236,10 +237,10 @@ function originalHash(t: Transaction, kind: number): void {
 
 /** The fact of a return shows the purchase's lines that it took, with their skus; its amounts become negative by the fact's sign. */
 function fillFromPurchase(t: Transaction, fact: FactRecord, returned: ReturnedLine[]): void {
-  const texts: Buffer[] = [Buffer.from(t.bytes)];
+  const texts: Uint8Array[] = [t.bytes];
   let size = t.bytes.length, count = 0, total = 0;
   const keep = (text: string): [number, number] => {
-    const bytes = Buffer.from(text, 'utf8');
+    const bytes = utf8(text);
     texts.push(bytes);
     size += bytes.length;
     return [size - bytes.length, bytes.length];
@@ -266,7 +267,7 @@ function fillFromPurchase(t: Transaction, fact: FactRecord, returned: ReturnedLi
   set(Text.currency, fact.currency);
   t.lineCount = count;
   t.total = total;
-  t.bytes = Buffer.concat(texts, size);
+  t.bytes = joined(texts, size);
 }
 
 /** Asks for the fact of the purchase that the return in the context names, if it is known and not at hand. */
@@ -285,7 +286,7 @@ function wait(c: Context): Outcome {
   const untilMs = c.nowMs + seconds * 1000;
   waitingEnvelope.begin(c.gateway, c.request, c.detailed);
   waitingEnvelope.add(t);
-  c.effects.wait(Buffer.from(key), WaitingReturns.value(untilMs, t.string(Text.originalId), waitingEnvelope.finish()));
+  c.effects.wait(utf8(key), WaitingReturns.value(untilMs, t.string(Text.originalId), waitingEnvelope.finish()));
   c.applyEffects();
   c.waiting.push({ key, partner: t.string(Text.partner), originalId: t.string(Text.originalId), untilMs, request: c.request });
   return { status: 'waiting' };

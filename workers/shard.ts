@@ -10,6 +10,7 @@ import { FactCache } from './fact-cache.js';
 import { transactionHashOf } from './commands.js';
 import type { AccountCellsView, BatchResult, BatchTask, PartitionStatus, ShardTask } from './messages.js';
 import { Reference } from './reference.js';
+import { utf8 } from './utf8.js';
 import { PartitionState } from './state/partition-state.js';
 import { readResults } from '../schemas/results.js';
 
@@ -129,7 +130,7 @@ export class Shard {
     if (!reference) return undefined;
     let ordinal = task.ordinal ?? -1;
     if (task.card !== undefined) {
-      const text = Buffer.from(task.card, 'utf8');
+      const text = utf8(task.card);
       const program = reference.set.programs.findIndex(({ id }) => id === task.program);
       ordinal = state.findCard(program, text, 0, text.length);
     }

@@ -3,6 +3,8 @@
  *
  * Looking up allocates nothing and makes no string. Grows by doubling; never shrinks, never forgets. Callers bound how much they add.
  */
+import { utf8 } from '../utf8.js';
+
 export function hashBytes(bytes: Uint8Array, start: number, length: number): number {
   let hash = 0x811c9dc5;
   for (let i = start, end = start + length; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
@@ -53,11 +55,11 @@ export class ByteTable {
   }
 
   findText(text: string): number {
-    const bytes = Buffer.from(text);
+    const bytes = utf8(text);
     return this.find(bytes, 0, bytes.length);
   }
   addText(text: string): number {
-    const bytes = Buffer.from(text);
+    const bytes = utf8(text);
     return this.add(bytes, 0, bytes.length);
   }
   /** Where the bytes of a text are: `bytes` from `start(ordinal)` to `start(ordinal + 1)`. */

@@ -1,13 +1,14 @@
 /**
  * Which cards a program takes: the ranges that it states, or every card but those that look like payment cards. Pure functions over the digits' bytes.
  */
+import { utf8 } from '../utf8.js';
 import type { CardRange } from '../../schemas/reference.js';
 
 const ZERO = 0x30;
 
 export interface CompiledRange { prefix: Uint8Array; length: number; luhn: boolean }
 export const compileRanges = (ranges: readonly CardRange[] | undefined): CompiledRange[] | undefined =>
-  ranges?.map(({ prefix, length, checkDigit }) => ({ prefix: Buffer.from(prefix), length, luhn: checkDigit === 'luhn' }));
+  ranges?.map(({ prefix, length, checkDigit }) => ({ prefix: utf8(prefix), length, luhn: checkDigit === 'luhn' }));
 
 /** Whether a range takes the card; without ranges every card is taken that doesn't look like a payment card. */
 export function takesCard(ranges: readonly CompiledRange[] | undefined, bytes: Uint8Array, start: number, length: number): boolean {

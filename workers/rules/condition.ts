@@ -9,6 +9,7 @@ import { ParseError, TypeError as CelTypeError, type ASTNode } from '@marcbachma
 import { lineEnvironment, lineFields, transactionEnvironment, transactionFields, type ConditionField } from '../../schemas/condition.js';
 import type { Names } from '../reference/names.js';
 import { Text, type Transaction } from '../transaction.js';
+import { utf8 } from '../utf8.js';
 import { Place, type Frame } from './frame.js';
 
 /** `line` is the line's index for conditions of lines, else 0. */
@@ -245,7 +246,7 @@ class Compiler {
     const text = argument === undefined || more !== undefined ? undefined : this.part(argument);
     if (on.constant !== undefined || text?.type !== 'string' || text.constant === undefined) throw refusal(node, `.${name}() takes one text, on a field`);
     if (name !== 'startsWith' && name !== 'endsWith' && name !== 'contains') throw refusal(node, `conditions don't support .${name}()`);
-    return { type: 'bool', code: `f.${name}(${on.place}, ${this.constant(Buffer.from(text.constant))})` };
+    return { type: 'bool', code: `f.${name}(${on.place}, ${this.constant(utf8(text.constant))})` };
   }
 }
 

@@ -5,6 +5,7 @@
 import type { FactRecord } from '../../schemas/fact.js';
 import type { Reference } from '../reference.js';
 import { Text, type Transaction } from '../transaction.js';
+import { joined, utf8 } from '../utf8.js';
 import type { CompiledRule } from './compile.js';
 import { pointsOf } from './evaluate.js';
 import type { Frame } from './frame.js';
@@ -51,10 +52,10 @@ const textFields = { store: Text.store, terminal: Text.terminal, cashier: Text.c
 /** The purchase, or what remains of it; lines of which nothing remains are left out. */
 function recorded(reference: Reference, fact: FactRecord, { program }: CompiledRule, remaining: readonly Remaining[] | undefined): Transaction {
   const t = reference.rules.workspace.recorded, left = remaining && new Map(remaining.map((line) => [line.line, line]));
-  const pieces: Buffer[] = [];
+  const pieces: Uint8Array[] = [];
   let length = 0;
   const put = (text: string): [start: number, length: number] => {
-    const bytes = Buffer.from(text), start = length;
+    const bytes = utf8(text), start = length;
     pieces.push(bytes);
     length += bytes.length;
     return [start, bytes.length];
@@ -80,7 +81,7 @@ function recorded(reference: Reference, fact: FactRecord, { program }: CompiledR
     t.lineDepartment[i] = ordinal(reference, line.department);
     t.lineBrand[i] = ordinal(reference, line.brand);
   }
-  t.bytes = Buffer.concat(pieces, length);
+  t.bytes = joined(pieces, length);
   for (let i = 0; i < t.lineCount; i++) t.lineCategory[i] = reference.nameTable.intern(t.bytes, t.categoryStart[i]!, t.categoryLength[i]!);
   t.partnerOrdinal = reference.partnerOrdinal(t.bytes, t.text[2 * Text.partner]!, t.text[2 * Text.partner + 1]!);
   if (fact.lines.length === 0) t.total = left?.get(1)?.amount ?? fact.total;
@@ -88,6 +89,6 @@ function recorded(reference: Reference, fact: FactRecord, { program }: CompiledR
 }
 
 function ordinal({ nameTable }: Reference, text: string): number {
-  const bytes = Buffer.from(text);
+  const bytes = utf8(text);
   return nameTable.intern(bytes, 0, bytes.length);
 }
