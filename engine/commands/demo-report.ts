@@ -54,8 +54,10 @@ export async function askClickhouse(client: ClickHouseClient, { rules, productNa
   const names = new Map((rules as { id: string; promotion?: string }[]).map(({ id, promotion = id }) => [id, promotion]));
   const promotions = (await ask(promotionsQuery)).map(({ rule, awards, points }) => (
     { promotion: names.get(String(rule)) ?? String(rule), rule: String(rule), awards: Number(awards), points: Number(points) }));
-  const boughtTogether = (await ask(togetherQuery)).map(({ partner, first, second, together, lift }) => (
-    { partner: String(partner), first: productName(String(partner), String(first)), second: productName(String(partner), String(second)), together: Number(together), lift: Number(lift) }));
+  const boughtTogether = (await ask(togetherQuery)).map(({ partner, first, second, together, lift }) => {
+    const name = (sku: unknown): string => productName(String(partner), String(sku));
+    return { partner: String(partner), first: name(first), second: name(second), together: Number(together), lift: Number(lift) };
+  });
   const settlement = (await ask(settlementQuery)).map(({ partner, transactions, amount, pointsAwarded, pointsFunded }) => (
     { partner: String(partner), transactions: Number(transactions), amount: Number(amount), pointsAwarded: Number(pointsAwarded), pointsFunded: Number(pointsFunded) }));
   return { promotions, boughtTogether, settlement };
@@ -73,13 +75,17 @@ export function reportText(report: DemoReport): string {
     ...Object.entries(report.reasons).sort(([, a], [, b]) => b - a).map(([reason, count]) => `  ${reason.padEnd(20)} ${number(count)}`),
     `verified       ${verdict[String(report.verified) as keyof typeof verdict]}`,
   ];
-  if (report.promotions !== undefined) lines.push(...table('Promotions by cost', ['promotion', 'awards', 'points'], report.promotions.map(({ promotion, awards, points }) => [promotion, number(awards), number(points)])));
+  if (report.promotions !== undefined) {
+    const rows = report.promotions.map(({ promotion, awards, points }) => [promotion, number(awards), number(points)]);
+    lines.push(...table('Promotions by cost', ['promotion', 'awards', 'points'], rows));
+  }
   if (report.boughtTogether !== undefined) {
     const rows = report.boughtTogether.map(({ first, second, together, lift }) => [first, second, number(together), lift.toFixed(2)]);
     lines.push(...table('Bought together', ['product', 'with', 'receipts', 'lift'], rows));
   }
   if (report.settlement !== undefined) {
-    const rows = report.settlement.map(({ partner, transactions, pointsAwarded, pointsFunded }) => [partner, number(transactions), number(pointsAwarded), number(pointsFunded), number(pointsFunded - pointsAwarded)]);
+    const rows = report.settlement.map(({ partner, transactions, pointsAwarded, pointsFunded }) => (
+      [partner, ...[transactions, pointsAwarded, pointsFunded, pointsFunded - pointsAwarded].map(number)]));
     lines.push(...table('Settlement by partner', ['partner', 'transactions', 'points awarded', 'points funded', 'to settle'], rows));
   }
   return lines.join('\n');
@@ -88,6 +94,7 @@ export function reportText(report: DemoReport): string {
 /** Columns as wide as their widest cell; numbers to the right. */
 function table(title: string, head: string[], rows: string[][]): string[] {
   const widths = head.map((name, column) => Math.min(48, Math.max(name.length, ...rows.map((row) => row[column]!.length))));
-  const line = (cells: string[]): string => `  ${cells.map((cell, column) => (/^-?[\d.,]+$/.test(cell) ? cell.padStart(widths[column]!) : cell.slice(0, widths[column]).padEnd(widths[column]!))).join('  ')}`.trimEnd();
+  const aligned = (cell: string, width: number): string => (/^-?[\d.,]+$/.test(cell) ? cell.padStart(width) : cell.slice(0, width).padEnd(width));
+  const line = (cells: string[]): string => `  ${cells.map((cell, column) => aligned(cell, widths[column]!)).join('  ')}`.trimEnd();
   return ['', title, line(head), ...rows.map(line)];
 }

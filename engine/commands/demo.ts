@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { createLogger } from '../logger.js';
-import type { Serving } from '../serving.js';
+import type { Endpoints, Serving } from '../serving.js';
 import { Client } from './client.js';
 import { CommandError, exitCodes, print, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
 import { sendPurchases, type Coalition, type Sent } from './demo-feed.js';
@@ -52,9 +52,7 @@ async function run(options: Options): Promise<ExitCode> {
     print(reportText(report));
     if (options.json !== undefined) await writeFile(String(options.json), `${JSON.stringify(report, null, 2)}\n`);
     if (options.exit !== true) {
-      const { http, clickhouse, metrics } = serving.endpoints;
-      say(`\nHTTP API    ${http}   (described at ${http}/docs; ${config.adminKey === '' ? `the key is in ${directory}/admin-key` : 'with your POINTSTREAM_ADMIN_KEY'})\nClickHouse  ${clickhouse ?? 'off'}   (curl '${clickhouse ?? ''}' -d 'SELECT count() FROM pointstream.transactions')`);
-      say(`metrics     ${metrics}/metrics\nIt stays up until Ctrl-C.`);
+      say(addresses(serving.endpoints, config));
       await signal;
     }
     return report.verified === false ? exitCodes.failed : exitCodes.fine;
@@ -62,6 +60,17 @@ async function run(options: Options): Promise<ExitCode> {
     await serving.stop();
     if (own) await rm(directory, { recursive: true, force: true });
   }
+}
+
+function addresses({ http, clickhouse, metrics }: Endpoints, config: Config): string {
+  const key = config.adminKey === '' ? `the key is in ${config.data}/admin-key` : 'the key is your POINTSTREAM_ADMIN_KEY';
+  return [
+    '',
+    `HTTP API    ${http}   (described at ${http}/docs; ${key})`,
+    ...(clickhouse === null ? [] : [`ClickHouse  ${clickhouse}   (curl ${clickhouse} -d 'SELECT count() FROM pointstream.transactions')`]),
+    `metrics     ${metrics}/metrics`,
+    'It stays up until Ctrl-C.',
+  ].join('\n');
 }
 
 async function play(serving: Serving, config: Config, options: Options): Promise<DemoReport> {

@@ -27,10 +27,21 @@ export const doctor: CommandDefinition = {
     const checks = await runChecks(config);
     const ok = checks.every(({ status }) => status !== 'failed');
     if (options.json === true) printJson({ ok, checks });
-    else for (const { name, status, detail, hint } of checks) print(`${marks[status]} ${name.padEnd(18)} ${detail}${hint === undefined ? '' : `\n  ${''.padEnd(21)} → ${hint}`}`);
+    else checks.forEach(printCheck);
     return ok ? exitCodes.fine : exitCodes.failed;
   },
 };
+
+function printCheck({ name, status, detail, hint }: Check): void {
+  print(`${marks[status]} ${name.padEnd(18)} ${detail}`);
+  if (hint !== undefined) print(`${''.padEnd(26)} → ${hint}`);
+}
+
+/** `good` false: a warning, or a failure where the engine cannot run. */
+function check(name: string, good: boolean, detail: string, otherwise: { status?: 'warning' | 'failed'; hint?: string } = {}, values?: Record<string, number>): Check {
+  const { status = 'warning', hint } = otherwise;
+  return { name, status: good ? 'ok' : status, detail, ...(good || hint === undefined ? {} : { hint }), ...(values === undefined ? {} : { values }) };
+}
 
 const marks = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' };
 const MiB = 2 ** 20;
@@ -48,14 +59,15 @@ const SHARED_MEMORY_BYTES_MIN = 64 * MiB;
 export async function runChecks(config: Config): Promise<Check[]> {
   const parts = [checkNode(), checkPart('lmdb', true), checkPart('chdb', config.clickhouse === 'embedded')];
   const ports = [];
-  for (const [name, port] of [['port', config.port], ['clickhousePort', config.clickhousePort], ['metricsPort', config.metricsPort]] as const) ports.push(await checkPort(name, config.host, port));
+  for (const name of ['port', 'clickhousePort', 'metricsPort'] as const) ports.push(await checkPort(name, config.host, config[name]));
   return [...parts, ...ports, ...(await checkDisk(config.data)), checkOpenFiles(), await checkMemory(), await checkSharedMemory()];
 }
 
 function checkNode(): Check {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const fine = major > 20 || (major === 20 && minor >= 19);
-  return { name: 'node', status: fine ? 'ok' : 'failed', detail: `${process.versions.node} on ${process.platform}-${process.arch}, ${availableParallelism()} cores`, ...(fine ? {} : { hint: 'install node 20.19 or newer' }) };
+  const detail = `${process.versions.node} on ${process.platform}-${process.arch}, ${availableParallelism()} cores`;
+  return check('node', fine, detail, { status: 'failed', hint: 'install node 20.19 or newer' });
 }
 
 /** Whether a package can be loaded; chdb is only looked for, since loading its engine costs a second and memory. */
@@ -64,19 +76,21 @@ function checkPart(name: string, needed: boolean): Check {
   try {
     require.resolve(name);
     if (name === 'lmdb') require(name);
-    return { name, status: 'ok', detail: 'installed' };
+    return check(name, true, 'installed');
   } catch (error) {
-    const hint = name === 'chdb' ? 'npm install chdb (Linux and macOS, x64 and arm64), or set clickhouse to server or off' : `npm ci; ${(error as Error).message.split('\n')[0]}`;
-    return { name, status: needed ? 'failed' : 'warning', detail: 'not there', hint };
+    const chdbHint = 'npm install chdb (Linux and macOS, x64 and arm64), or set clickhouse to server or off';
+    const hint = name === 'chdb' ? chdbHint : `npm ci; ${(error as Error).message.split('\n')[0]}`;
+    return check(name, false, 'not there', { status: needed ? 'failed' : 'warning', hint });
   }
 }
 
 function checkPort(name: string, host: string, port: number): Promise<Check> {
-  if (port === 0) return Promise.resolve({ name, status: 'ok', detail: 'any free one' });
+  if (port === 0) return Promise.resolve(check(name, true, 'any free one'));
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error) => resolve({ name, status: 'warning', detail: `${host}:${port}: ${error.message}`, hint: 'an engine may run there; else choose another port, or 0' }));
-    server.listen(port, host, () => server.close(() => resolve({ name, status: 'ok', detail: `${host}:${port} is free` })));
+    const taken = (error: Error): Check => check(name, false, `${host}:${port}: ${error.message}`, { hint: 'an engine may run there; else choose another port, or 0' });
+    server.once('error', (error) => resolve(taken(error)));
+    server.listen(port, host, () => server.close(() => resolve(check(name, true, `${host}:${port} is free`))));
   });
 }
 
@@ -86,15 +100,18 @@ async function checkDisk(directory: string): Promise<Check[]> {
     await mkdir(directory, { recursive: true });
     const milliseconds = await measureFsync(path);
     const { bavail, bsize } = await statfs(directory);
-    const free = bavail * bsize;
+    const freeBytes = bavail * bsize;
     const at = (share: number): number => milliseconds[Math.min(milliseconds.length - 1, Math.floor(milliseconds.length * share))]!;
-    const values = { fsyncMsP50: round(at(0.5)), fsyncMsP99: round(at(0.99)) };
+    const fsyncMsP50 = round(at(0.5)), fsyncMsP99 = round(at(0.99));
+    const space = `${directory} is writable, ${(freeBytes / GiB).toFixed(1)} GiB free`;
     return [
-      { name: 'data directory', status: free < DISK_BYTES_MIN ? 'warning' : 'ok', detail: `${directory} is writable, ${(free / GiB).toFixed(1)} GiB free`, values: { freeBytes: free }, ...(free < DISK_BYTES_MIN ? { hint: 'a full disk stops the engine (it loses nothing)' } : {}) },
-      { name: 'disk', status: values.fsyncMsP99 > FSYNC_P99_MS_GOOD ? 'warning' : 'ok', detail: `fsync p50 ${values.fsyncMsP50} ms, p99 ${values.fsyncMsP99} ms`, values, ...(values.fsyncMsP99 > FSYNC_P99_MS_GOOD ? { hint: 'every commit waits for one; a local SSD answers in under 5 ms' } : {}) },
+      check('data directory', freeBytes >= DISK_BYTES_MIN, space, { hint: 'a full disk stops the engine (it loses nothing)' }, { freeBytes }),
+      check('disk', fsyncMsP99 <= FSYNC_P99_MS_GOOD, `fsync p50 ${fsyncMsP50} ms, p99 ${fsyncMsP99} ms`, { hint: 'every commit waits for one; a local SSD answers in under 5 ms' }, {
+        fsyncMsP50, fsyncMsP99,
+      }),
     ];
   } catch (error) {
-    return [{ name: 'data directory', status: 'failed', detail: (error as Error).message, hint: 'choose a directory that can be written: --data DIR' }];
+    return [check('data directory', false, (error as Error).message, { status: 'failed', hint: 'choose a directory that can be written: --data DIR' })];
   } finally {
     await rm(path, { force: true });
   }
@@ -124,9 +141,9 @@ function checkOpenFiles(): Check {
   try {
     const limit = execFileSync('/bin/sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
     const enough = limit === 'unlimited' || Number(limit) >= OPEN_FILES_MIN;
-    return { name, status: enough ? 'ok' : 'warning', detail: `at most ${limit}`, ...(enough ? {} : { hint: `ulimit -n ${OPEN_FILES_MIN}` }) };
+    return check(name, enough, `at most ${limit}`, { hint: `ulimit -n ${OPEN_FILES_MIN}` });
   } catch (error) {
-    return { name, status: 'warning', detail: `unknown: ${(error as Error).message}` };
+    return check(name, false, `unknown: ${(error as Error).message}`);
   }
 }
 
@@ -134,18 +151,17 @@ async function checkMemory(): Promise<Check> {
   // In a container the limit of its control group counts, not the machine's memory.
   const limit = Number((await readText('/sys/fs/cgroup/memory.max')) ?? NaN);
   const bytes = Number.isFinite(limit) ? Math.min(limit, totalmem()) : totalmem();
-  const enough = bytes >= MEMORY_BYTES_MIN;
-  return { name: 'memory', status: enough ? 'ok' : 'warning', detail: `${(bytes / GiB).toFixed(1)} GiB`, values: { bytes }, ...(enough ? {} : { hint: 'lower cacheBytesMax and clickhouseMemoryBytesMax' }) };
+  return check('memory', bytes >= MEMORY_BYTES_MIN, `${(bytes / GiB).toFixed(1)} GiB`, { hint: 'lower cacheBytesMax and clickhouseMemoryBytesMax' }, { bytes });
 }
 
 async function checkSharedMemory(): Promise<Check> {
-  const name = '/dev/shm';
+  const name = '/dev/shm', elsewhere = 'inserts into the embedded ClickHouse go through temporary files on disk instead';
   try {
     const { bavail, bsize } = await statfs(name);
     const enough = bavail * bsize >= SHARED_MEMORY_BYTES_MIN;
-    return { name, status: enough ? 'ok' : 'warning', detail: `${Math.round((bavail * bsize) / MiB)} MiB free`, ...(enough ? {} : { hint: 'inserts into the embedded ClickHouse go through temporary files on disk instead; docker run --shm-size 256m' }) };
+    return check(name, enough, `${Math.round((bavail * bsize) / MiB)} MiB free`, { hint: `${elsewhere}; docker run --shm-size 256m` });
   } catch (error) {
-    return { name, status: 'warning', detail: `not there (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, hint: 'inserts into the embedded ClickHouse go through temporary files on disk instead' };
+    return check(name, false, `not there (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, { hint: elsewhere });
   }
 }
 

@@ -12,9 +12,10 @@ import { addClientOptions, Client, refusal, type ProblemBody } from './client.js
 import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
 import { readMapping } from './feed-mapping.js';
 import { openSource, type SourceBatch } from './feed-source.js';
-import { FeedState } from './feed-state.js';
+import { FeedState, type FeedCounts } from './feed-state.js';
 
 const BATCH_BYTES_DEFAULT = 8 * 2 ** 20;
+const BATCH_BYTES_MIN = 1024;
 const BATCH_BYTES_MAX = 64 * 2 ** 20;
 const PROGRESS_MS = 1000;
 
@@ -47,7 +48,9 @@ interface FeedOptions {
 
 async function run(file: string, options: FeedOptions): Promise<ExitCode> {
   const batchBytes = Number(options.batchBytes);
-  if (!Number.isInteger(batchBytes) || batchBytes < 1024 || batchBytes > BATCH_BYTES_MAX) throw new CommandError(exitCodes.usage, `--batch-bytes: an integer from 1024 to ${BATCH_BYTES_MAX}`);
+  if (!Number.isInteger(batchBytes) || batchBytes < BATCH_BYTES_MIN || batchBytes > BATCH_BYTES_MAX) {
+    throw new CommandError(exitCodes.usage, `--batch-bytes: an integer from ${BATCH_BYTES_MIN} to ${BATCH_BYTES_MAX}`);
+  }
   const client = await Client.open({ ...options });
   const state = await FeedState.open(file, `${options.partner} ${client.url}`, options.restart === true);
   const mapping = options.mapping === undefined ? undefined : await readMapping(options.mapping);
@@ -69,7 +72,8 @@ async function run(file: string, options: FeedOptions): Promise<ExitCode> {
   await state.finish();
 
   const seconds = (Date.now() - began) / 1000;
-  const report = { file, partner: options.partner, ...state.counts, reasons: state.reasons, seconds, transactionsPerSecond: Math.round((total(state.counts) - fedBefore) / Math.max(seconds, 0.001)) };
+  const transactionsPerSecond = Math.round((total(state.counts) - fedBefore) / Math.max(seconds, 0.001));
+  const report: FeedReport = { file, partner: options.partner, ...state.counts, reasons: state.reasons, seconds, transactionsPerSecond };
   if (options.json === true) printJson(report);
   else printSummary(report);
   return state.counts.rejected > 0 ? exitCodes.rejected : exitCodes.fine;
@@ -102,7 +106,9 @@ async function note(batch: SourceBatch, answer: BatchAnswer, state: FeedState, r
   await state.reached(batch.end);
 }
 
-function printSummary(report: { accepted: number; duplicates: number; waiting: number; rejected: number; reasons: Record<string, number>; seconds: number; transactionsPerSecond: number }): void {
+interface FeedReport extends FeedCounts { file: string; partner: string; reasons: Record<string, number>; seconds: number; transactionsPerSecond: number }
+
+function printSummary(report: FeedReport): void {
   print(`accepted    ${report.accepted}`);
   print(`duplicates  ${report.duplicates}`);
   if (report.waiting > 0) print(`waiting     ${report.waiting}  (returns whose purchase is not known yet)`);

@@ -92,7 +92,8 @@ function assumeNames(store: ReferenceStore, rules: unknown[]): string[] {
   };
   for (const [program, names] of currencies) {
     const all = [{ id: 'points', scale: 0 }, ...[...names].filter((id) => id !== 'points').map((id) => ({ id, scale: 0 }))];
-    if (program !== 'default' || all.length > 1) assume(`program ${program} (${all.map(({ id }) => id).join(', ')})`, () => store.putProgram(program, { name: program, timeZone: 'UTC', currencies: all }));
+    if (program === 'default' && all.length === 1) continue;
+    assume(`program ${program} (${all.map(({ id }) => id).join(', ')})`, () => store.putProgram(program, { name: program, timeZone: 'UTC', currencies: all }));
   }
   for (const [partner, program] of partners) assume(`partner ${partner}`, () => store.putPartner(partner, { name: partner, program, timeZone: 'UTC', currency: 'EUR' }));
   return assumed;

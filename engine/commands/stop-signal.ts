@@ -1,3 +1,4 @@
+/** How a command that stays up is asked to end. */
 import { exitCodes } from './command.js';
 
 /** The first signal asks for a graceful stop, the second one is obeyed at once. */

@@ -89,7 +89,10 @@ t.test('accounts, cards, entries and rejects', async (t) => {
   t.match(await call(fake, 'GET', '/v1/accounts/0.77'), { status: 200 });
   t.match(await call(fake, 'GET', '/v1/cards/78'), { status: 404 });
   t.match(await call(fake, 'GET', '/v1/accounts/0.78/entries'), { status: 404 });
-  const entry = { account: '0.77', currency: 'points', points: 5, counter_account: 'issuance:p', kind: 'accrual', rule: 'base', rule_version: 1, funder: 'p', transaction_id: '1', occurred_at: '', posted_at: '' };
+  const entry = {
+    account: '0.77', currency: 'points', points: 5, counter_account: 'issuance:p', kind: 'accrual', rule: 'base', rule_version: 1, funder: 'p', transaction_id: '1',
+    occurred_at: '', posted_at: '',
+  };
   fake.entries.push({ id: 'a', partner: 'p', ...entry }, { id: 'b', partner: 'q', ...entry });
   t.match((await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=1')).body, { data: [{ id: 'a' }], has_more: true });
   t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=0'), { status: 400 });

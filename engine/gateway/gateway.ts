@@ -20,7 +20,7 @@ import { healthRoutes } from './health.js';
 import { importRoutes } from './import-accounts.js';
 import { openapiDocument } from './openapi.js';
 import { startParsers } from './parser-pool.js';
-import { doorProblems, Problem, retryAfter, sendProblem, type DoorCode, type ProblemError } from './problems.js';
+import { doorProblems, Problem, retryAfter, sendProblem, type DoorCode, type ProblemCode, type ProblemError } from './problems.js';
 import { readRoutes } from './reads.js';
 import { transactionRoutes } from './transactions.js';
 
@@ -107,12 +107,14 @@ function problemOf(error: unknown, request: FastifyRequest, { logger, metrics }:
   return problem;
 }
 
+const storeCodes: Record<number, ProblemCode> = { 404: 'not-found', 409: 'conflict', 422: 'invalid' };
+
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof EngineError) return new Problem(error.code, error.message, { headers: retryAfter(error.retryAfterSeconds) });
   const { code, statusCode, status, errors, message } = error as Partial<FastifyError> & { status?: number; errors?: ProblemError[] };
   // What a store refuses (engine/reference.ts).
-  if (status !== undefined && Array.isArray(errors)) return new Problem(status === 409 ? 'conflict' : status === 404 ? 'not-found' : 'invalid', message ?? '', { errors, status });
+  if (status !== undefined && Array.isArray(errors)) return new Problem(storeCodes[status] ?? 'invalid', message ?? '', { errors, status });
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('unsupported-media-type', 'the content type cannot be read');
   if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new Problem('not-found', 'a part of the address is too long');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem('bad-request', message ?? '');

@@ -69,6 +69,7 @@ export const answerSchemas: Record<string, Schema> = {
 
 export const componentSchemas: Record<string, Schema> = { ...jsonSchemas, Rule: ruleSchema(), ...answerSchemas };
 
+const readiness = object({ status: text, checks: list(object({ name: text, ok: { type: 'boolean' }, detail: text }, ['name', 'ok'])) });
 const json = (schema: Schema, description = 'done'): Schema => ({ description, content: { 'application/json': { schema } } });
 const problem = (code: DoorCode): Schema => ({ description: doorProblems[code].title, content: { 'application/problem+json': { schema: ref('Problem') } } });
 
@@ -90,7 +91,10 @@ const ndjson = (name: string): Schema => ({ content: { 'application/x-ndjson': {
 const jsonBody = (name: string): Schema => ({ content: { 'application/json': { schema: ref(name) } } });
 
 const document = (summary: string, tag: string, name: string, parameter: string, ok: Schema = ref(name)) => ({
-  put: { summary: `Put ${summary}`, tags: [tag], security, params: path(parameter), body: jsonBody(name), response: responses({ 200: json(ok), 422: unprocessable }, 'body-too-large', 'unsupported-media-type') },
+  put: {
+    summary: `Put ${summary}`, tags: [tag], security, params: path(parameter), body: jsonBody(name),
+    response: responses({ 200: json(ok), 422: unprocessable }, 'body-too-large', 'unsupported-media-type'),
+  },
   get: { summary: `Get ${summary}`, tags: [tag], security, params: path(parameter), response: responses({ 200: json(ok) }, 'not-found') },
   list: { summary: `List ${tag}`, tags: [tag], security, response: responses({ 200: json(page({ type: 'object' })) }) },
 });
@@ -155,17 +159,25 @@ export const operations = {
     body: { content: { 'application/json': { schema: object({ rules: list(ref('Rule')) }) } } },
     response: responses({ 200: json(object({ ruleSet: integer })), 409: conflict, 422: unprocessable }, 'body-too-large', 'unsupported-media-type'),
   },
-  getRules: { summary: 'The rules that are live', tags: ['rules'], security, response: responses({ 200: json(object({ ruleSet: integer, rules: list(ref('Rule')) })) }) },
+  getRules: {
+    summary: 'The rules that are live', tags: ['rules'], security, response: responses({ 200: json(object({ ruleSet: integer, rules: list(ref('Rule')) })) }),
+  },
   livez: { summary: 'The process is alive', tags: ['health'], response: { 200: json(object({ status: text })) } },
   readyz: {
     summary: 'Whether transactions are taken', tags: ['health'],
-    response: Object.fromEntries([200, 503].map((status) => [status, json(object({ status: text, checks: list(object({ name: text, ok: { type: 'boolean' }, detail: text }, ['name', 'ok'])) }))])),
+    response: Object.fromEntries([200, 503].map((status) => [status, json(readiness)])),
   },
-  problem: { summary: 'What a problem type means', tags: ['health'], params: path('code'), response: responses({ 200: json(object({ type: text, status: integer, title: text, hint: text }, ['type', 'status', 'title'])) }, 'not-found') },
+  problem: {
+    summary: 'What a problem type means', tags: ['health'], params: path('code'),
+    response: responses({ 200: json(object({ type: text, status: integer, title: text, hint: text }, ['type', 'status', 'title'])) }, 'not-found'),
+  },
 } as const;
 
 export const openapiDocument = {
   openapi: '3.1.0',
-  info: { title: 'Pointstream', version: '1', description: 'Coalition loyalty: purchases in, exact points out. Amounts are integers in minor units, points integers in the smallest unit of their currency.' },
+  info: {
+    title: 'Pointstream', version: '1',
+    description: 'Coalition loyalty: purchases in, exact points out. Amounts are integers in minor units, points integers in the smallest unit of their currency.',
+  },
   components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } }, schemas: componentSchemas },
 } as const;

@@ -165,7 +165,10 @@ export class MemoryStorage implements KeyStorage {
 /** The real parser code, in this thread. */
 export const directParser: Parser = { parse: async (task) => parseItems(task), busySeconds: () => 0, close: async () => undefined };
 
-export interface FakeGateway { gateway: Gateway; engine: FakeEngine; references: FakeReferences; keys: Keys; storage: MemoryStorage; entries: EntryItem[]; rejected: RejectedItem[]; options: GatewayOptions }
+export interface FakeGateway {
+  gateway: Gateway; engine: FakeEngine; references: FakeReferences; keys: Keys; storage: MemoryStorage;
+  entries: EntryItem[]; rejected: RejectedItem[]; options: GatewayOptions;
+}
 
 export async function startFakeGateway(flags: Partial<Record<keyof Config, string | number>> = {}, parser: Parser | 'pool' = directParser): Promise<FakeGateway> {
   const engine = new FakeEngine(), references = new FakeReferences(), storage = new MemoryStorage();
