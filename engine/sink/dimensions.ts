@@ -1,0 +1,133 @@
+/**
+ * Reference data as tables for analysts: pointstream.partners, stores and products, as they are now (a fact keeps what was valid for it).
+ *
+ * A table is replaced as a whole: filled beside the old one under another name, then exchanged with it, so that readers see one or the other. Its comment says what it was
+ * filled from; what has not changed is not filled again, by this run or by the next.
+ *
+ * Promises: after `update` the tables follow, soon, one update at a time, again and again until it worked. Never in the way: facts do not wait for it.
+ */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ClickHouseClient } from '@clickhouse/client';
+import { dimensionTables, type Dimension } from '../../schemas/clickhouse/dimensions.js';
+import type { ReferenceSet } from '../../schemas/reference.js';
+import type { Log } from '../log/log.js';
+import type { Logger } from '../logger.js';
+
+const RETRY_MS = 2000;
+/** Product lines are handed on in pieces of this size, with time for others in between. */
+const PIECE_BYTES = 64 * 1024;
+const NEWLINE = 0x0a, BRACE = 0x7b;
+
+export interface DimensionsOptions {
+  client: ClickHouseClient;
+  log: Log;
+  logger: Logger;
+  /** The set that is live. */
+  reference(): ReferenceSet;
+}
+
+/** What a table is to hold: its digest, and its rows as NDJSON. */
+interface Content { table: Dimension; digest: string; rows(): AsyncIterable<Uint8Array> | Iterable<Uint8Array> }
+
+export class Dimensions {
+  private wanted = false;
+  private running: Promise<void> | undefined;
+  private readonly stopped = new AbortController();
+
+  constructor(private readonly options: DimensionsOptions) {}
+
+  /** Reference data may have changed. */
+  update(): void {
+    this.wanted = true;
+    this.running ??= this.run().finally(() => { this.running = undefined; });
+  }
+  /** Resolves when the tables are as the last update asked for. */
+  async settled(): Promise<void> {
+    await this.running;
+  }
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopped;
+    while (this.wanted && !signal.aborted) {
+      this.wanted = false;
+      try {
+        const filled = await this.filled();
+        for (const content of this.contents(this.options.reference())) {
+          if (filled.get(content.table) !== content.digest && !signal.aborted) await this.replace(content);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        this.wanted = true;
+        this.options.logger.warn({ error: String(error) }, 'the tables of reference data are not up to date; they are filled again');
+        await pause(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+  private contents(set: ReferenceSet): Content[] {
+    const partners = set.partners.map(({ id, document }) => ({ partner: id, name: document.name, program: document.program, time_zone: document.timeZone, currency: document.currency }));
+    const stores = set.partners.flatMap(({ id: partner, document }) => (document.stores ?? []).map(({ id, timeZone, region, latitude, longitude }) => (
+      { partner, store: id, time_zone: timeZone ?? document.timeZone, region, latitude, longitude })));
+    const products = Object.entries(set.products).map(([partner, hash]): [partner: string, hash: string] => [set.partners[Number(partner)]!.id, hash]);
+    const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+    return [
+      { table: 'partners', digest: digest(partners), rows: () => lines(partners) },
+      { table: 'stores', digest: digest(stores), rows: () => lines(stores) },
+      { table: 'products', digest: digest(products), rows: () => this.products(products) },
+    ];
+  }
+  private async *products(contents: [partner: string, hash: string][]): AsyncIterable<Uint8Array> {
+    for (const [partner, hash] of contents) {
+      const content = await this.options.log.getValue(`products/${hash}`);
+      if (!content) throw new Error(`products ${hash} of partner ${partner} are missing in the log`);
+      yield* withPartner(partner, content);
+    }
+  }
+  /** What each table was filled from. */
+  private async filled(): Promise<Map<string, string>> {
+    const answer = await this.options.client.query({ query: "SELECT name, comment FROM system.tables WHERE database = 'pointstream'", format: 'JSONEachRow' });
+    return new Map((await answer.json<{ name: string; comment: string }>()).map(({ name, comment }) => [name, comment]));
+  }
+  private async replace({ table, digest, rows }: Content): Promise<void> {
+    const { client } = this.options, { signal } = this.stopped, next = `pointstream.${table}_next`;
+    const command = (query: string): Promise<unknown> => client.command({ query, abort_signal: signal });
+    await command(`TRUNCATE TABLE ${next}`);
+    const { stream } = await client.exec({ query: `INSERT INTO ${next} FORMAT JSONEachRow`, values: Readable.from(rows()), abort_signal: signal });
+    for await (const _ of stream) { /* the answer is empty; its end is what counts */ }
+    // The same product twice in one file is one product.
+    await command(`OPTIMIZE TABLE ${next} FINAL DEDUPLICATE BY ${dimensionTables[table].key.join(', ')}`);
+    await command(`ALTER TABLE ${next} MODIFY COMMENT '${digest}'`);
+    await command(`EXCHANGE TABLES ${next} AND pointstream.${table}`);
+    await command(`TRUNCATE TABLE ${next}`);
+  }
+}
+
+function* lines(rows: object[]): Iterable<Uint8Array> {
+  for (const row of rows) yield Buffer.from(`${JSON.stringify(row)}\n`, 'utf8');
+}
+
+/** NDJSON as it was published, with the partner as the first field of each line; lines are objects with at least a sku, as was checked when they were published. */
+function* withPartner(partner: string, content: Uint8Array): Iterable<Uint8Array> {
+  const opening = Buffer.from(`{"partner":${JSON.stringify(partner)},`, 'utf8');
+  let piece: Uint8Array[] = [], bytes = 0;
+  for (let start = 0; start < content.length;) {
+    const newline = content.indexOf(NEWLINE, start), end = newline < 0 ? content.length : newline + 1;
+    const brace = content.indexOf(BRACE, start);
+    if (brace >= 0 && brace < end) {
+      piece.push(opening, content.subarray(brace + 1, end));
+      bytes += end - start;
+    }
+    if (bytes >= PIECE_BYTES) {
+      yield Buffer.concat(piece);
+      piece = [];
+      bytes = 0;
+    }
+    start = end;
+  }
+  if (piece.length > 0) yield Buffer.concat([...piece, Buffer.of(NEWLINE)]);
+}
