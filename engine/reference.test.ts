@@ -43,7 +43,7 @@ t.test('a PUT of what is there changes nothing; ordinals stay', async (t) => {
   t.same(set.partners.map(({ id, program }) => [id, program]), [['shop', 0], ['elsewhere', 1]]);
   t.same(set.partners[0]!.document, { ...partner, program: 'default', latenessDays: 3, stores: [{ id: 's', timeZone: 'Asia/Tokyo' }] }, 'keys are kept elsewhere');
   t.same(Object.keys(set.zones), ['UTC', 'Europe/Berlin', 'Asia/Tokyo']);
-  t.same(set.funders, ['shop', 'elsewhere']);
+  t.same(set.funders, ['import', 'shop', 'elsewhere']);
 });
 
 t.test('sets survive as bytes', async (t) => {
@@ -54,7 +54,8 @@ t.test('sets survive as bytes', async (t) => {
 
 t.test('partners and programs', async (t) => {
   const store = filled();
-  t.match(refused(() => store.putPartner('x', { ...partner, timezone: 'UTC', currency: 'eur', program: 'nowhere' })), { status: 422, errors: [/^\/currency invalid/, /^\/timezone unknown-field: .*timeZone/] });
+  t.match(refused(() => store.putPartner('x', { ...partner, timezone: 'UTC', currency: 'eur', program: 'nowhere' })),
+    { status: 422, errors: [/^\/currency invalid/, /^\/timezone unknown-field: .*timeZone/] });
   t.match(refused(() => store.putPartner('x', { ...partner, program: 'othr' })), { status: 422, errors: [/^\/program invalid: there is no program "othr" \(Did you mean "other"\?\)/] });
   t.match(refused(() => store.putPartner('shop', { ...partner, program: 'other' })), { status: 409, errors: [/^\/program conflict/] });
   t.match(refused(() => store.putPartner('a\nb', partner)), { status: 422 });
@@ -86,7 +87,8 @@ t.test('rule sets', async (t) => {
   t.same(live(store.set), ['a 1', 'b 1', 'm 1'], 'each program by itself');
   store.putRules({ rules: [fixed('a', { version: 2, award: { kind: 'fixed', points: 2 } }), fixed('a')] });
   t.same(live(store.set), ['a 1', 'm 1', 'a 2']);
-  t.match(refused(() => store.putRules({ rules: [fixed('c'), fixed('a', { award: { kind: 'fixed', points: 3 } })] })), { status: 409, errors: [/^\/rules\/1\/version conflict: .*publish version 3/] });
+  t.match(refused(() => store.putRules({ rules: [fixed('c'), fixed('a', { award: { kind: 'fixed', points: 3 } })] })),
+    { status: 409, errors: [/^\/rules\/1\/version conflict: .*publish version 3/] });
   t.same(live(store.set), ['a 1', 'm 1', 'a 2'], 'what is refused changes nothing');
   t.equal(store.set.ruleIds.some(({ id }) => id === 'c'), false);
   store.putRules({ rules: [] });
@@ -100,22 +102,26 @@ t.test('rule sets', async (t) => {
 t.test('rules that are refused', async (t) => {
   const store = filled(), multiplier = (of: string[], more: object = {}): object => ({ id: 'm', version: 1, award: { kind: 'multiplier', factor: 2, of, combine: 'sum' }, ...more });
   const cases: [string, unknown[], RegExp[]][] = [
-    ['unknown fields', [{ ...fixed('a'), awrd: 1 }, fixed('b', { award: { kind: 'fixed', point: 1 } })], [/^\/rules\/0\/awrd unknown-field.*award/, /^\/rules\/1\/award\/point unknown-field.*points/, /points missing/]],
+    ['unknown fields', [{ ...fixed('a'), awrd: 1 }, fixed('b', { award: { kind: 'fixed', point: 1 } })],
+      [/^\/rules\/0\/awrd unknown-field.*award/, /^\/rules\/1\/award\/point unknown-field.*points/, /points missing/]],
     ['no award', [{ id: 'a', version: 1 }], [/^\/rules\/0\/award missing/]],
     ['kind', [fixed('a', { award: { kind: 'fixd', points: 1 } })], [/^\/rules\/0\/award\/kind invalid: .*Did you mean "fixed"/]],
-    ['numbers', [fixed('a', { award: { kind: 'fixed', points: 1.5 } }), fixed('b', { award: { kind: 'fixed', points: 2 ** 53 } }), fixed('c', { award: { kind: 'fixed', points: 0 } })], [/points invalid/, /passes 2\^53-1/, /at least 1/]],
+    ['numbers', [1.5, 2 ** 53, 0].map((points) => fixed(`p${points}`, { award: { kind: 'fixed', points } })), [/points invalid/, /passes 2\^53-1/, /at least 1/]],
     ['decimals', [fixed('a', { award: { kind: 'percent', percent: 1e-7 } }), fixed('b', { award: { kind: 'percent', percent: 1.234_567_8 } })], [/percent/, /six|6 decimals/]],
     ['factor', [fixed('a'), multiplier(['a'], { award: { kind: 'multiplier', factor: 0.5, of: ['a'], combine: 'sum' } })], [/^\/rules\/1\/award\/factor invalid/]],
-    ['multiplied', [fixed('abc'), multiplier(['abd', 'm'])], [/^\/rules\/1\/award\/of\/0 invalid: there is no rule "abd" \(Did you mean "abc"\?\)/, /of\/1 invalid: "m" is a multiplier itself/]],
+    ['multiplied', [fixed('abc'), multiplier(['abd', 'm'])],
+      [/^\/rules\/1\/award\/of\/0 invalid: there is no rule "abd" \(Did you mean "abc"\?\)/, /of\/1 invalid: "m" is a multiplier itself/]],
     ['currency', [fixed('a', { award: { kind: 'fixed', points: 1, currency: 'miles' } })], [/^\/rules\/0\/award\/currency invalid/]],
     ['basis', [fixed('a', { basis: 'line', award: { kind: 'everyNth', n: 2, points: 1 } })], [/^\/rules\/0\/basis invalid/]],
     ['validity', [fixed('a', { validFrom: '2026-03-02', validTo: '2026-03-02' }), fixed('b', { validFrom: '2026-02-30' })], [/never fire/, /no date/]],
     ['dates', [fixed('c', { validTo: 'soon' })], [/must be a date/]],
     ['schedule', [fixed('a', { schedule: { from: '08:00', to: '08:00' } }), fixed('b', { schedule: { zone: 'Mars' } })], [/never fire/, /zone/]],
     ['weekdays', [fixed('c', { schedule: { weekdays: ['monday'], from: '8:00' } })], [/weekdays/, /from/]],
-    ['partners', [fixed('a', { scope: { partners: ['shpo'] } }), fixed('b', { scope: { partners: ['elsewhere'] } })], [/^\/rules\/0\/scope\/partners\/0 invalid: .*"shop"/, /there is no partner "elsewhere"/]],
+    ['partners', [fixed('a', { scope: { partners: ['shpo'] } }), fixed('b', { scope: { partners: ['elsewhere'] } })],
+      [/^\/rules\/0\/scope\/partners\/0 invalid: .*"shop"/, /there is no partner "elsewhere"/]],
     ['program', [fixed('a', { program: 'defalt' })], [/^\/rules\/0\/program invalid: .*"default"/]],
-    ['conditions', [fixed('a', { condition: 'transaction.totl > 1' }), fixed('b', { lines: { condition: 'line.amount' } })], [/^\/rules\/0\/condition invalid: column 13: .*Did you mean total\?/, /lines\/condition invalid/]],
+    ['conditions', [fixed('a', { condition: 'transaction.totl > 1' }), fixed('b', { lines: { condition: 'line.amount' } })],
+      [/^\/rules\/0\/condition invalid: column 13: .*Did you mean total\?/, /lines\/condition invalid/]],
     ['lines', [fixed('a', { lines: { skus: ['x'], exclude: { skus: ['x', 'y'] } } })], [/^\/rules\/0\/lines\/exclude invalid/]],
     ['twice', [fixed('a'), fixed('a')], [/^\/rules\/1\/version invalid: .*first at \/rules\/0/]],
     ['no objects', [null, 'rule', []], [/^\/rules\/0 invalid/, /^\/rules\/1 invalid/, /^\/rules\/2 invalid/]],

@@ -1,21 +1,22 @@
 /**
  * Reference data on the main thread: takes documents as they are PUT, checks them, and makes the next complete set for the shards (Engine.activate).
  *
- * Promises: sets are immutable; ordinals are given once, in the order of publishing, and never reused; a PUT of what is there already changes nothing; what is refused
- * leaves nothing behind. It has no I/O: the caller stores sets (toBytes) and contents, and activates them one after the other.
+ * Promises: sets are immutable; ordinals are given once, in the order of publishing, and never reused; a PUT of what is there already changes nothing;
+ * what is refused leaves nothing behind. It has no I/O: the caller stores sets (toBytes) and contents, and activates them one after the other.
  */
 import { createHash } from 'node:crypto';
-import { TextDecoder } from 'node:util';
 import { pack, unpack } from 'msgpackr';
-import { partnerFields, productFields, programFields } from '../schemas/documents.js';
+import { partnerFields, programFields } from '../schemas/documents.js';
 import type { PartnerDocument, ProgramDocument, ReferenceSet, RuleDocument } from '../schemas/reference.js';
 import { RULES_MAX } from '../schemas/rule.js';
 import { identifier } from '../schemas/fields.js';
 import { PROBLEMS_MAX, problem, shown, validateDocument, type Problem } from '../schemas/validate.js';
+import { Names } from '../workers/reference/names.js';
+import { checkProducts } from './reference/check-products.js';
 import { checkRule, checkStructure, programOf, ruleKey, validity } from './reference/check-rules.js';
+import { changedCurrencies, withCurrencies } from './reference/currencies.js';
 import { PublishError, refuseIf, unknownName } from './reference/problems.js';
 import { withZones } from './reference/zones.js';
-import { Names } from '../workers/reference/names.js';
 
 export { PublishError } from './reference/problems.js';
 
@@ -24,8 +25,6 @@ export interface Publication { set: ReferenceSet; products: Map<number, Uint8Arr
 
 /** Ordinals share 20 bits in the cells of accounts (workers/ledger/cells.ts). */
 const ORDINALS_MAX = 1 << 20;
-const PRODUCT_LINE_BYTES_MAX = 16_384;
-const NEWLINE = 0x0a;
 
 export class ReferenceStore {
   constructor(private current: ReferenceSet = initialSet()) {}
@@ -43,37 +42,41 @@ export class ReferenceStore {
   putProgram(id: string, document: unknown): Publication {
     refuseIf([...checkId(id), ...validateDocument(programFields, document)]);
     const program = structuredClone(document) as ProgramDocument, { set } = this, known = set.programs.findIndex((other) => other.id === id);
-    refuseIf(duplicates(program.currencies.map((currency) => currency.id), '/currencies', 'currency'));
+    refuseIf(duplicates(ids(program.currencies), '/currencies', 'currency'));
     if (known >= 0) {
       if (isSame(set.programs[known]!.document, program)) return this.unchanged();
       refuseIf(changedCurrencies(set, known, program), 409);
     }
     const ordinal = known >= 0 ? known : set.programs.length;
     return this.publish({
-      programs: replaced(set.programs, ordinal, { id, document: program }), currencies: withCurrencies(set, ordinal, program), zones: withZones(set.zones, [program.timeZone]),
+      programs: replaced(set.programs, ordinal, { id, document: program }),
+      currencies: withCurrencies(set, ordinal, program),
+      zones: withZones(set.zones, [program.timeZone]),
     });
   }
 
   /** Checks `keys` and leaves them out: they are not reference data. */
   putPartner(id: string, document: unknown): Publication {
     refuseIf([...checkId(id), ...validateDocument(partnerFields, document)]);
-    const { keys: _kept, ...rest } = structuredClone(document) as PartnerDocument & { keys?: unknown }, partner: PartnerDocument = { ...rest, program: rest.program ?? 'default' };
-    const { set } = this, known = set.partners.findIndex((other) => other.id === id), program = set.programs.findIndex((other) => other.id === partner.program);
-    if (program < 0) throw new PublishError(422, [unknownName('/program', 'program', partner.program, set.programs.map((other) => other.id), 'PUT /v1/programs/{program} first.')]);
-    refuseIf([...duplicates((partner.stores ?? []).map((store) => store.id), '/stores', 'store'), ...duplicates((partner.terminals ?? []).map((terminal) => terminal.id), '/terminals', 'terminal')]);
+    const { keys: _kept, ...rest } = structuredClone(document) as PartnerDocument & { keys?: unknown };
+    const partner: PartnerDocument = { ...rest, program: rest.program ?? 'default' }, { stores = [], terminals = [] } = partner, { set } = this;
+    const known = set.partners.findIndex((other) => other.id === id), program = set.programs.findIndex((other) => other.id === partner.program);
+    refuseIf(program >= 0 ? [] : [unknownName('/program', 'program', partner.program, ids(set.programs), 'PUT /v1/programs/{program} first.')]);
+    refuseIf([...duplicates(ids(stores), '/stores', 'store'), ...duplicates(ids(terminals), '/terminals', 'terminal')]);
     if (known >= 0) {
       if (isSame(set.partners[known]!.document, partner)) return this.unchanged();
-      if (set.partners[known]!.program !== program) throw new PublishError(409, [problem('/program', 'conflict', `the partner belongs to program ${shown(set.partners[known]!.document.program)}`, 'A partner can\'t move: use another id.')]);
+      const { program: before, document: { program: name } } = set.partners[known]!;
+      refuseIf(before === program ? [] : [problem('/program', 'conflict', `the partner belongs to program ${shown(name)}`, "A partner can't move: use another id.")], 409);
     }
     const ordinal = known >= 0 ? known : set.partners.length;
-    const zones = withZones(set.zones, [partner.timeZone, ...(partner.stores ?? []).flatMap(({ timeZone }) => timeZone ?? [])]);
+    const zones = withZones(set.zones, [partner.timeZone, ...stores.flatMap(({ timeZone }) => timeZone ?? [])]);
     return this.publish({ partners: replaced(set.partners, ordinal, { id, document: partner, program }), funders: withNames(set.funders, [id]), zones });
   }
 
   /** `content`: NDJSON, all products of the partner. */
   putProducts(partner: string, content: Uint8Array): Publication {
     const { set } = this, ordinal = set.partners.findIndex(({ id }) => id === partner);
-    if (ordinal < 0) throw new PublishError(404, [unknownName('', 'partner', partner, set.partners.map(({ id }) => id), 'PUT /v1/partners/{partner} first.')]);
+    refuseIf(ordinal >= 0 ? [] : [unknownName('', 'partner', partner, ids(set.partners), 'PUT /v1/partners/{partner} first.')], 404);
     const hash = createHash('sha256').update(content).digest('hex');
     if (set.products[ordinal] === hash) return this.unchanged();
     refuseIf(checkProducts(content));
@@ -89,12 +92,14 @@ export class ReferenceStore {
     const ordinals = new Map(ruleIds.map(({ id, program }, ordinal) => [`${program} ${id}`, ordinal]));
     const conflicts: Problem[] = [];
     const live = rules.map((rule, i) => {
-      const program = set.programs.findIndex(({ id }) => id === programOf(rule)), key = `${program} ${rule.id}`, ordinal = ordinals.get(key) ?? ruleIds.push({ id: rule.id, program }) - 1;
+      const program = set.programs.findIndex(({ id }) => id === programOf(rule)), key = `${program} ${rule.id}`;
+      const ordinal = ordinals.get(key) ?? ruleIds.push({ id: rule.id, program }) - 1;
       ordinals.set(key, ordinal);
       const place = places.get(`${ordinal} ${rule.version}`);
       if (place === undefined) return entries.push({ rule: ordinal, program, document: rule, ...validity(rule, set.programs[program]!.document.timeZone) }) - 1;
       if (!isSame(entries[place]!.document, rule)) {
-        conflicts.push(problem(`/rules/${i}/version`, 'conflict', `version ${rule.version} of rule ${shown(rule.id)} is published with other content`, `A published version never changes: publish version ${nextVersion(entries, ordinal)}.`));
+        const hint = `A published version never changes: publish version ${nextVersion(entries, ordinal)}.`;
+        conflicts.push(problem(`/rules/${i}/version`, 'conflict', `version ${rule.version} of rule ${shown(rule.id)} is published with other content`, hint));
       }
       return place;
     });
@@ -103,7 +108,7 @@ export class ReferenceStore {
     const kept = set.live.filter((index) => !programs.has(set.rules[index]!.program));
     const nextLive = [...kept, ...live].sort((a, b) => a - b);
     if (set.ruleSet > 0 && isSame(nextLive, set.live)) return this.unchanged();
-    const zones = withZones(set.zones, rules.flatMap(({ schedule }) => (schedule?.zone === undefined || schedule.zone === 'store' || schedule.zone === 'program' ? [] : [schedule.zone])));
+    const zones = withZones(set.zones, rules.flatMap(({ schedule: { zone = 'store' } = {} }) => (zone === 'store' || zone === 'program' ? [] : [zone])));
     const funders = withNames(set.funders, rules.flatMap(({ funding }) => (funding ?? []).map(({ funder }) => funder)));
     return this.publish({ ruleSet: set.ruleSet + 1, rules: entries, ruleIds, live: nextLive, zones, funders });
   }
@@ -113,7 +118,8 @@ export class ReferenceStore {
     refuseIf(checkRuleSet(document));
     const { rules: written } = document as { rules: unknown[] };
     refuseIf(firstOf(written, (rule, i) => checkStructure(rule, `/rules/${i}`)));
-    const rules = structuredClone(written) as RuleDocument[], byKey = grouped(rules), { set } = this, world = { set, rules: byKey, names: new Names(), partners: new Map() };
+    const rules = structuredClone(written) as RuleDocument[], byKey = grouped(rules);
+    const world = { set: this.set, rules: byKey, names: new Names(), partners: new Map<number, ReadonlySet<string>>() };
     refuseIf(firstOf(rules, (rule, i) => [...checkRule(rule, `/rules/${i}`, world), ...twice(rules, byKey, rule, i)]));
     return rules;
   }
@@ -134,15 +140,17 @@ export const setFromBytes = (bytes: Uint8Array): ReferenceSet => unpack(bytes) a
 export function initialSet(): ReferenceSet {
   const document: ProgramDocument = { name: 'Default', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }] };
   return {
-    version: 0, ruleSet: 0, programs: [{ id: 'default', document }], partners: [], currencies: [{ id: 'points', scale: 0, program: 0 }], funders: ['import'], ruleIds: [], rules: [], live: [],
-    zones: withZones({}, ['UTC']), products: {},
+    version: 0, ruleSet: 0, programs: [{ id: 'default', document }], partners: [], currencies: [{ id: 'points', scale: 0, program: 0 }], funders: ['import'],
+    ruleIds: [], rules: [], live: [], zones: withZones({}, ['UTC']), products: {},
   };
 }
 
 const checkId = (id: string): Problem[] => validateDocument(identifier(), id).map((found) => ({ ...found, detail: `the id in the address ${found.detail}` }));
 
 function checkRuleSet(document: unknown): Problem[] {
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) return [problem('', 'invalid', `must be an object, not ${shown(document)}`, 'Send {"rules": […]}.')];
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+    return [problem('', 'invalid', `must be an object, not ${shown(document)}`, 'Send {"rules": […]}.')];
+  }
   const { rules, ...unknown } = document as Record<string, unknown>;
   const problems = Object.keys(unknown).map((name) => problem(`/${name}`, 'unknown-field', `unknown field ${shown(name)}`, 'did you mean "rules"?'));
   if (rules === undefined) problems.push(problem('/rules', 'missing', '"rules" is required', 'Send {"rules": […]}.'));
@@ -169,54 +177,11 @@ function grouped(rules: readonly RuleDocument[]): Map<string, RuleDocument[]> {
 }
 function twice(rules: readonly RuleDocument[], byKey: ReadonlyMap<string, readonly RuleDocument[]>, rule: RuleDocument, i: number): Problem[] {
   const first = byKey.get(ruleKey(programOf(rule), rule.id))!.find(({ version }) => version === rule.version);
-  return first === rule ? [] : [problem(`/rules/${i}/version`, 'invalid', `version ${rule.version} of rule ${shown(rule.id)} is there twice, first at /rules/${rules.indexOf(first!)}`)];
+  if (first === rule) return [];
+  return [problem(`/rules/${i}/version`, 'invalid', `version ${rule.version} of rule ${shown(rule.id)} is there twice, first at /rules/${rules.indexOf(first!)}`)];
 }
-const nextVersion = (entries: ReferenceSet['rules'], ordinal: number): number => Math.max(...entries.filter(({ rule }) => rule === ordinal).map(({ document }) => document.version)) + 1;
-
-/** Before a program has partners and rules nobody has its points, and its currencies may be anything. */
-const isUnused = (set: ReferenceSet, program: number): boolean => !set.partners.some((partner) => partner.program === program) && !set.ruleIds.some((rule) => rule.program === program);
-
-/** Ordinals stay; those of an unused program's currencies are taken over in order. */
-function withCurrencies(set: ReferenceSet, program: number, document: ProgramDocument): ReferenceSet['currencies'] {
-  const all = [...set.currencies], own = all.flatMap((currency, ordinal) => (currency.program === program ? [ordinal] : []));
-  document.currencies.forEach((currency, i) => {
-    const at = isUnused(set, program) ? own[i] ?? -1 : all.findIndex((other) => other.program === program && other.id === currency.id);
-    if (at >= 0) all[at] = { ...currency, program };
-    else all.push({ ...currency, program });
-  });
-  return all;
-}
-
-function changedCurrencies(set: ReferenceSet, program: number, { currencies }: ProgramDocument): Problem[] {
-  const before = set.programs[program]!.document.currencies;
-  if (isUnused(set, program) && currencies.length >= before.length) return [];
-  const problems = before.flatMap(({ id, scale }) => {
-    const at = currencies.findIndex((currency) => currency.id === id);
-    if (at < 0) return [problem('/currencies', 'conflict', `currency ${shown(id)} is missing`, 'Accounts may hold points of it: keep it.')];
-    return currencies[at]!.scale === scale ? [] : [problem(`/currencies/${at}/scale`, 'conflict', `the scale of currency ${shown(id)} is ${scale}`, 'A scale never changes: add another currency.')];
-  });
-  if (currencies[0]!.id !== before[0]!.id) problems.push(problem('/currencies/0', 'conflict', `the first currency is ${shown(before[0]!.id)}`, 'Rules that name no currency award in it: keep it first.'));
-  return problems;
-}
-
-function checkProducts(content: Uint8Array): Problem[] {
-  const problems: Problem[] = [], text = new TextDecoder('utf-8', { fatal: true });
-  for (let start = 0, line = 0; start < content.length && problems.length < PROBLEMS_MAX; line++) {
-    const newline = content.indexOf(NEWLINE, start), end = newline < 0 ? content.length : newline;
-    problems.push(...checkProduct(content.subarray(start, end), text).map((found) => ({ ...found, pointer: `/${line}${found.pointer}` })));
-    start = end + 1;
-  }
-  return problems;
-}
-function checkProduct(line: Uint8Array, text: TextDecoder): Problem[] {
-  if (line.length > PRODUCT_LINE_BYTES_MAX) return [problem('', 'invalid', `a line has at most ${PRODUCT_LINE_BYTES_MAX} bytes`)];
-  try {
-    const written = text.decode(line);
-    return written.trim() === '' ? [] : validateDocument(productFields, JSON.parse(written));
-  } catch (error) {
-    return [problem('', 'malformed', error instanceof SyntaxError ? `not a line of JSON: ${error.message}` : 'not UTF-8')];
-  }
-}
+const nextVersion = (entries: ReferenceSet['rules'], ordinal: number): number =>
+  Math.max(...entries.filter(({ rule }) => rule === ordinal).map(({ document }) => document.version)) + 1;
 
 function duplicates(names: readonly string[], pointer: string, what: string): Problem[] {
   const seen = new Set<string>();
@@ -226,6 +191,7 @@ function duplicates(names: readonly string[], pointer: string, what: string): Pr
   }).slice(0, PROBLEMS_MAX);
 }
 
+const ids = (list: readonly { id: string }[]): string[] => list.map(({ id }) => id);
 const replaced = <T>(list: readonly T[], at: number, item: T): T[] => at === list.length ? [...list, item] : list.map((old, i) => (i === at ? item : old));
 function withNames(names: string[], more: Iterable<string>): string[] {
   const all = new Set(names);
@@ -235,5 +201,7 @@ function withNames(names: string[], more: Iterable<string>): string[] {
 
 /** Whether two documents say the same, whatever the order of their fields. */
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a, byName) === JSON.stringify(b, byName);
-const byName = (_key: string, value: unknown): unknown =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
+function byName(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,5 +1,6 @@
 /**
- * What conditions of rules (CEL) may name: the fields of `transaction` and of each line, with the bounds of the integers. docs/rules.md describes them for authors.
+ * What conditions of rules (CEL) may name: the fields of `transaction` and of each line, with the bounds of the integers. docs/rules.md describes
+ * them for authors.
  *
  * The environment only parses and type-checks; workers/rules/condition.ts compiles what passed.
  */
@@ -43,7 +44,8 @@ export type LineField = keyof typeof lineFields;
 export const CONDITION_BYTES_MAX = 4096;
 const limits = { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 0, maxCallArguments: 4 };
 
-const typesOf = (fields: Record<string, ConditionField>): Record<string, string> => Object.fromEntries(Object.entries(fields).map(([name, { type }]) => [name, type]));
+const typesOf = (fields: Record<string, ConditionField>): Record<string, string> =>
+  Object.fromEntries(Object.entries(fields).map(([name, { type }]) => [name, type]));
 function environment(): Environment {
   return new Environment({ unlistedVariablesAreDyn: false, limits })
     .registerType('Transaction', { fields: typesOf(transactionFields) })

@@ -30,7 +30,8 @@ export const partnerFields = record({
   returnWindowDays: optional(integer(0, DAYS_MAX)),
   keys: optional(list(record({ key: text(256), scopes: list(text(64), 1, 100) }), 0, 100, 'API keys; never returned.')),
   stores: optional(list(record({
-    id: identifier(), timeZone: optional(timeZone()), region: optional(text(128)), latitude: optional(number(-90, 90)), longitude: optional(number(-180, 180)),
+    id: identifier(), timeZone: optional(timeZone()), region: optional(text(128)),
+    latitude: optional(number(-90, 90)), longitude: optional(number(-180, 180)),
   }), 0, 100_000)),
   terminals: optional(list(record({ id: identifier(), store: identifier(), status: text(64) }), 0, 1_000_000)),
 });

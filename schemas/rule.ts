@@ -4,7 +4,9 @@
  * What ties fields together, or looks at other documents, is checked when rules are published (engine/reference/check-rules.ts).
  */
 import { CONDITION_BYTES_MAX } from './condition.js';
-import { boolean, choice, identifier, INTEGER_MAX, integer, jsonSchema, list, number, optional, record, text, type Field, type RecordField } from './fields.js';
+import {
+  boolean, choice, identifier, INTEGER_MAX, integer, jsonSchema, list, number, optional, record, text, type Field, type RecordField,
+} from './fields.js';
 import type { Award } from './reference.js';
 
 /** Live rules of one program. */
@@ -17,17 +19,25 @@ const points = integer(1, INTEGER_MAX, "Points in the currency's smallest unit."
 const amount = integer(1, INTEGER_MAX, 'Minor units of money.');
 const texts = (about: string): ReturnType<typeof list<ReturnType<typeof identifier>>> => list(identifier(), 1, TEXTS_MAX, about);
 const currency = optional(identifier("Point currency; the program's first when not given."));
-const clock = (about: string, pattern: RegExp): Field & { readonly optional: true } => optional(text(5, about, { source: pattern, says: 'a time of day like "08:30"' }));
-const date = (about: string): Field & { readonly optional: true } =>
-  optional(text(35, about, { source: /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?)?$/, says: 'a date or a date-time like "2025-03-01" or "2025-03-01T08:00:00Z"' }));
+const clock = (about: string, pattern: RegExp): Field & { readonly optional: true } =>
+  optional(text(5, about, { source: pattern, says: 'a time of day like "08:30"' }));
+const datePattern = {
+  source: /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?)?$/,
+  says: 'a date or a date-time like "2025-03-01" or "2025-03-01T08:00:00Z"',
+};
+const date = (about: string): Field & { readonly optional: true } => optional(text(35, about, datePattern));
 
 /** The fields of each kind of award, beside `kind`. */
 export const awardFields = {
-  percent: record({ percent: number(0.000_001, PERCENT_MAX, 'At most six decimals. One major unit of money counts as one point.'), currency }, 'Base amount × percent / 100.'),
+  percent: record({
+    percent: number(0.000_001, PERCENT_MAX, 'At most six decimals. One major unit of money counts as one point.'), currency,
+  }, 'Base amount × percent / 100.'),
   perAmount: record({ points, amount, currency }, 'Points for each full amount of the base amount.'),
   fixed: record({ points, currency }, 'Points for the purchase; with basis line for each earning line.'),
   perUnit: record({ points, currency }, 'Points for each piece of the earning lines.'),
-  everyNth: record({ n: integer(1, 1_000_000, 'Which purchase of the account pays.'), points, currency }, 'Points for every n-th purchase for which the rule fires.'),
+  everyNth: record({
+    n: integer(1, 1_000_000, 'Which purchase of the account pays.'), points, currency,
+  }, 'Points for every n-th purchase for which the rule fires.'),
   firstPurchase: record({ points, currency }, "Points for the account's first purchase for which the rule fires."),
   spendThreshold: record({
     amount, points, currency,
@@ -79,7 +89,8 @@ export const ruleFields = record({
     cap: optional(integer(1, INTEGER_MAX, 'What the group gives one transaction at most.')),
   })),
   onReturn: optional(choice(['proportional', 'requalify', 'keep'], 'proportional when not given.')),
-  funding: optional(list(record({ funder: identifier(), parts: integer(1, 1_000_000) }), 1, 100, 'Who pays, in parts; the partner of the transaction when not given.')),
+  funding: optional(list(record({ funder: identifier(), parts: integer(1, 1_000_000) }), 1, 100,
+    'Who pays, in parts; the partner of the transaction when not given.')),
   pendingDays: optional(integer(0, DAYS_MAX, 'Days until the points can be spent; 0 when not given.')),
   expiresAfterDays: optional(integer(1, DAYS_MAX, 'Days until the points expire; never when not given.')),
 });

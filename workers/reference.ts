@@ -1,6 +1,6 @@
 /**
- * Reference data as the shard reads it: a published set, indexed by ordinals, zones as tables, products in typed arrays, rules compiled. Immutable for evaluation: the
- * same set gives the same answers on every shard and in every replay.
+ * Reference data as the shard reads it: a published set, indexed by ordinals, zones as tables, products in typed arrays, rules compiled.
+ * Immutable for evaluation: the same set gives the same answers on every shard and in every replay.
  *
  * Built from the previous one, it shares whatever did not change (names always, product tables by hash, rules by place), so that activating a version
  * costs only what is new; rules are compiled when a partner's first transaction needs them. Looking up allocates nothing.
@@ -52,7 +52,8 @@ export class Reference {
       products: this.productsOf(id, set.products[ordinal], products.get(ordinal), known),
     }));
     this.programs = set.programs.map(({ document }, program) => ({
-      zone: this.zoneId(document.timeZone), ranges: compileRanges(document.cardRanges), firstCurrency: set.currencies.findIndex((currency) => currency.program === program),
+      zone: this.zoneId(document.timeZone), ranges: compileRanges(document.cardRanges),
+      firstCurrency: set.currencies.findIndex((currency) => currency.program === program),
     }));
     this.partnerProgram = Int32Array.from(set.partners, ({ program }) => program);
     this.partnerFunder = Int32Array.from(set.partners, ({ id }) => set.funders.indexOf(id));
@@ -84,7 +85,10 @@ export class Reference {
     return this.ruleOrdinals.get(`${program} ${id}`) ?? -1;
   }
 
-  /** Fills lineProduct, lineCategory, lineDepartment and lineBrand. A line's own category counts before the product's; -1: a text past the bound of names, read it from the line. */
+  /**
+   * Fills lineProduct, lineCategory, lineDepartment and lineBrand. A line's own category counts before the product's; -1: a text past the bound of
+   * names, read it from the line.
+   */
   resolveLines(t: Transaction): void {
     const { products } = this.partners[t.partnerOrdinal]!, { bytes, lineCount } = t;
     for (let i = 0; i < lineCount; i++) {
@@ -149,7 +153,9 @@ export class Reference {
     for (const { id } of withZone) table.addText(id);
     return { stores: table, storeZones: withZone.map(({ timeZone }) => this.zoneId(timeZone!)) };
   }
-  private productsOf(partner: string, hash: string | undefined, content: Uint8Array | undefined, known: ReadonlyMap<string, ProductTable>): ProductTable | undefined {
+  private productsOf(
+    partner: string, hash: string | undefined, content: Uint8Array | undefined, known: ReadonlyMap<string, ProductTable>,
+  ): ProductTable | undefined {
     if (hash === undefined) return undefined;
     const table = known.get(hash);
     if (table !== undefined) return table;

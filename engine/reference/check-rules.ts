@@ -1,6 +1,6 @@
 /**
- * What is wrong with rules, before they are published: structure, conditions, names of other things, dates, and rules that could never fire. A rule that passes compiles in
- * the workers and can't make them fail.
+ * What is wrong with rules, before they are published: structure, conditions, names of other things, dates, and rules that could never fire.
+ * A rule that passes compiles in the workers and can't make them fail.
  */
 import { DateTime } from 'luxon';
 import { awardFields, DECIMAL_PLACES_MAX, ruleFields } from '../../schemas/rule.js';
@@ -19,32 +19,44 @@ export const programOf = ({ program }: RuleDocument): string => program ?? 'defa
 export function checkStructure(rule: unknown, pointer: string): Problem[] {
   if (typeof rule !== 'object' || rule === null || Array.isArray(rule)) return [problem(pointer, 'invalid', `must be an object, not ${shown(rule)}`)];
   const { award, ...rest } = rule as Record<string, unknown>;
-  const missing = award === undefined && !Object.hasOwn(rule, 'award') ? [problem(`${pointer}/award`, 'missing', '"award" is required')] : checkAward(award, `${pointer}/award`);
-  return [...validateDocument(ruleFields, rest).map((found) => within(pointer, found, Object.keys(ruleFields.fields))), ...missing];
+  const ofAward = Object.hasOwn(rule, 'award') ? checkAward(award, `${pointer}/award`) : [problem(`${pointer}/award`, 'missing', '"award" is required')];
+  return [...validateDocument(ruleFields, rest).map((found) => within(pointer, found, Object.keys(ruleFields.fields))), ...ofAward];
 }
 
 function checkAward(award: unknown, pointer: string): Problem[] {
   if (typeof award !== 'object' || award === null || Array.isArray(award)) return [problem(pointer, 'invalid', `must be an object, not ${shown(award)}`)];
   const { kind, ...rest } = award as Record<string, unknown>, kinds = Object.keys(awardFields);
   if (kind === undefined) return [problem(`${pointer}/kind`, 'missing', '"kind" is required', `One of ${kinds.join(', ')}.`)];
-  if (typeof kind !== 'string' || !Object.hasOwn(awardFields, kind)) return [unknownName(`${pointer}/kind`, 'kind of award', typeof kind === 'string' ? kind : shown(kind), kinds)];
+  if (typeof kind !== 'string' || !Object.hasOwn(awardFields, kind)) {
+    return [unknownName(`${pointer}/kind`, 'kind of award', typeof kind === 'string' ? kind : shown(kind), kinds)];
+  }
   const problems = validateDocument(awardFields[kind as Award['kind']], rest).map((found) => within(pointer, found, []));
   for (const name of ['percent', 'factor']) {
     const value = rest[name];
-    if (typeof value === 'number' && !hasFewPlaces(value)) problems.push(problem(`${pointer}/${name}`, 'invalid', `must have at most ${DECIMAL_PLACES_MAX} decimals, not ${value}`));
+    if (typeof value !== 'number' || hasFewPlaces(value)) continue;
+    problems.push(problem(`${pointer}/${name}`, 'invalid', `must have at most ${DECIMAL_PLACES_MAX} decimals, not ${value}`));
   }
   return problems;
 }
 
 /** The check of the rule without its award doesn't know `award`; a hint that lists names should. */
-const within = (pointer: string, found: Problem, names: readonly string[]): Problem => {
-  const written = found.reason === 'unknown-field' && found.pointer.lastIndexOf('/') === 0 ? nearestName(found.pointer.slice(1), [...names, 'award']) : undefined;
-  return { ...found, pointer: pointer + found.pointer, ...written === 'award' ? { hint: 'did you mean "award"?' } : {} };
-};
+function within(pointer: string, found: Problem, names: readonly string[]): Problem {
+  const isTop = found.reason === 'unknown-field' && found.pointer.lastIndexOf('/') === 0;
+  const hint = isTop && nearestName(found.pointer.slice(1), [...names, 'award']) === 'award' ? 'did you mean "award"?' : found.hint;
+  return { ...found, pointer: pointer + found.pointer, hint };
+}
 const hasFewPlaces = (value: number): boolean => /^\d+(\.\d{1,6})?$/.test(String(value));
 
 /** What the other rules of the same PUT and the reference set must have. */
-export interface RuleWorld { set: ReferenceSet; /** Rules of the PUT by program and id. */ rules: ReadonlyMap<string, readonly RuleDocument[]>; /** For conditions; thrown away. */ names: Names; /** Ids of partners by program, filled as they are asked for. */ partners: Map<number, ReadonlySet<string>> }
+export interface RuleWorld {
+  set: ReferenceSet;
+  /** Rules of the PUT by program and id. */
+  rules: ReadonlyMap<string, readonly RuleDocument[]>;
+  /** For conditions; thrown away. */
+  names: Names;
+  /** Ids of partners by program, filled as they are asked for. */
+  partners: Map<number, ReadonlySet<string>>;
+}
 export const ruleKey = (program: string, id: string): string => `${program} ${id}`;
 
 /** Everything that is wrong with a rule whose structure is right. */
@@ -66,7 +78,10 @@ function checkTimes(rule: RuleDocument, pointer: string, zone: string): Problem[
   for (const [name, ms] of [['validFrom', fromMs], ['validTo', toMs]] as const) {
     if (Number.isNaN(ms)) problems.push(problem(`${pointer}/${name}`, 'invalid', `${shown(rule[name])} is no date from ${YEAR_MIN} to ${YEAR_MAX}`));
   }
-  if (fromMs >= toMs) problems.push(problem(`${pointer}/validTo`, 'invalid', 'validTo is not after validFrom: the rule could never fire', 'validTo is the first moment at which the rule is over.'));
+  if (fromMs >= toMs) {
+    const hint = 'validTo is the first moment at which the rule is over.';
+    problems.push(problem(`${pointer}/validTo`, 'invalid', 'validTo is not after validFrom: the rule could never fire', hint));
+  }
   if (schedule?.zone !== undefined && schedule.zone !== 'store' && schedule.zone !== 'program' && !isTimeZone(schedule.zone)) {
     problems.push(problem(`${pointer}/schedule/zone`, 'invalid', `must be store, program, or a time zone like "Europe/Berlin", not ${shown(schedule.zone)}`));
   }
@@ -90,8 +105,8 @@ function checkScope({ scope }: RuleDocument, pointer: string, { set, partners }:
   if (scope?.partners === undefined) return [];
   const known = partners.get(program) ?? new Set(set.partners.filter((partner) => partner.program === program).map(({ id }) => id));
   partners.set(program, known);
-  return scope.partners.flatMap((id, i) =>
-    known.has(id) ? [] : [unknownName(`${pointer}/scope/partners/${i}`, 'partner', id, [...known], `Partners of program ${set.programs[program]!.id} only; PUT the partner first.`)]);
+  const hint = `Partners of program ${set.programs[program]!.id} only; PUT the partner first.`;
+  return scope.partners.flatMap((id, i) => (known.has(id) ? [] : [unknownName(`${pointer}/scope/partners/${i}`, 'partner', id, [...known], hint)]));
 }
 
 function checkCondition(text: string | undefined, subject: ConditionSubject, pointer: string, names: Names): Problem[] {
@@ -116,9 +131,12 @@ function checkLines({ lines }: RuleDocument, pointer: string): Problem[] {
 
 function checkAwardOf({ award, basis }: RuleDocument, pointer: string, { set, rules }: RuleWorld, program: number): Problem[] {
   const problems: Problem[] = [], currencies = set.currencies.filter((currency) => currency.program === program).map(({ id }) => id);
-  if (award.currency !== undefined && !currencies.includes(award.currency)) problems.push(unknownName(`${pointer}/award/currency`, 'currency', award.currency, currencies));
+  if (award.currency !== undefined && !currencies.includes(award.currency)) {
+    problems.push(unknownName(`${pointer}/award/currency`, 'currency', award.currency, currencies));
+  }
   if (basis === 'line' && awardKind(award.kind).units === undefined) {
-    problems.push(problem(`${pointer}/basis`, 'invalid', `${award.kind} awards go by the receipt`, 'Leave basis out, or use percent, perAmount, fixed or perUnit.'));
+    const hint = 'Leave basis out, or use percent, perAmount, fixed or perUnit.';
+    problems.push(problem(`${pointer}/basis`, 'invalid', `${award.kind} awards go by the receipt`, hint));
   }
   if (award.kind !== 'multiplier') return problems;
   const { id: programId } = set.programs[program]!, currencyOf = (other: Award): string => other.currency ?? currencies[0]!;
@@ -126,13 +144,14 @@ function checkAwardOf({ award, basis }: RuleDocument, pointer: string, { set, ru
   award.of.forEach((id, i) => {
     const versions = rules.get(ruleKey(programId, id)), at = `${pointer}/award/of/${i}`;
     if (versions === undefined) {
-      problems.push(unknownName(at, 'rule', id, [...rules.values()].filter(([rule]) => programOf(rule!) === programId).map(([rule]) => rule!.id), 'It must be published together with the rules that it multiplies.'));
+      const known = [...rules.values()].flatMap(([rule]) => (programOf(rule!) === programId ? [rule!.id] : []));
+      problems.push(unknownName(at, 'rule', id, known, 'It must be published together with the rules that it multiplies.'));
     } else if (versions.some((rule) => rule.award.kind === 'multiplier')) {
       problems.push(problem(at, 'invalid', `${shown(id)} is a multiplier itself`, 'Multipliers multiply other kinds of award only.'));
     } else if (versions.some((rule) => currencyOf(rule.award) === currencyOf(award))) {
       multiplied++;
     }
   });
-  if (problems.length === 0 && multiplied === 0) problems.push(problem(`${pointer}/award/currency`, 'invalid', 'none of the rules that it multiplies pays in its currency: it could never fire'));
-  return problems;
+  if (problems.length > 0 || multiplied > 0) return problems;
+  return [problem(`${pointer}/award/currency`, 'invalid', 'none of the rules that it multiplies pays in its currency: it could never fire')];
 }

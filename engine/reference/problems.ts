@@ -16,8 +16,8 @@ export function refuseIf(errors: readonly Problem[], status: 404 | 409 | 422 = 4
 
 /** A name that does not exist, with the nearest one that does. */
 export function unknownName(pointer: string, what: string, written: string, known: readonly string[], hint?: string): Problem {
-  const near = nearestName(written, known);
-  return problem(pointer, 'invalid', `there is no ${what} ${shown(written)}`, near === undefined ? hint ?? knownNames(what, known) : `Did you mean ${shown(near)}?`);
+  const near = nearestName(written, known), told = near === undefined ? hint ?? knownNames(what, known) : `Did you mean ${shown(near)}?`;
+  return problem(pointer, 'invalid', `there is no ${what} ${shown(written)}`, told);
 }
 const NAMES_SHOWN_MAX = 20;
 const knownNames = (what: string, known: readonly string[]): string =>

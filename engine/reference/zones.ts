@@ -1,6 +1,6 @@
 /**
- * Time zones as tables of transitions, so that shards need no Intl: what this machine's time-zone data say when a zone is first used is published with the set, and
- * every replay reads the same.
+ * Time zones as tables of transitions, so that shards need no Intl: what this machine's time-zone data say when a zone is first used is published
+ * with the set, and every replay reads the same.
  */
 import { IANAZone } from 'luxon';
 import type { ReferenceSet, ZoneTable } from '../../schemas/reference.js';

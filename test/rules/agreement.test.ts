@@ -62,7 +62,8 @@ function factOf(reference: NaiveReference, { transaction, lines, total }: Receip
   const { partner, store, terminal, cashier, channel, card, occurredAtMs } = transaction;
   const kinds = { product: 0, deposit: 1, discount: 2 };
   return {
-    partner, store, terminal, cashier, channel, card, occurredAtMs, currency: reference.moneyOf(transaction), total, lines: lines.map((line) => ({ ...line, kind: kinds[line.kind], points: 0 })),
+    partner, store, terminal, cashier, channel, card, occurredAtMs, currency: reference.moneyOf(transaction), total,
+    lines: lines.map((line) => ({ ...line, kind: kinds[line.kind], points: 0 })),
   } as unknown as FactRecord;
 }
 function same(found: unknown, wanted: unknown): void {

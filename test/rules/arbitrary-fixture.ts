@@ -35,12 +35,13 @@ const conditions = [
 ];
 const lineConditions = ['line.quantity >= 2000', 'line.amount > 300 || line.category == "drink"', 'line.kind != "deposit" && line.line < 3', 'line.sku.contains("a")'];
 
+const lineKinds = ['skus', 'categories', 'brands', 'departments'] as const;
 const lineMatch = (): fc.Arbitrary<LineMatch> =>
   fc.record({ skus: maybe(some(skus)), categories: maybe(some(categories)), brands: maybe(some(brands)), departments: maybe(some(departments)) }).map(present);
 const lines = fc.record({ match: lineMatch(), exclude: maybe(lineMatch()), condition: maybe(fc.constantFrom(...lineConditions)) })
   .map(({ match, exclude, condition }) => present({ ...match, exclude, condition }))
   // Everything excluded is refused at publishing.
-  .map((of) => (['skus', 'categories', 'brands', 'departments'] as const).every((kind) => of[kind]?.every((text) => of.exclude?.[kind]?.includes(text)) ?? true) ? { ...of, exclude: undefined } : of)
+  .map((of) => (lineKinds.every((kind) => of[kind]?.every((text) => of.exclude?.[kind]?.includes(text)) ?? true) ? { ...of, exclude: undefined } : of))
   .map(present);
 
 const points = fc.integer({ min: 1, max: 500 }), currency = maybe(fc.constantFrom('points', 'cents'));
@@ -77,7 +78,8 @@ const baseRule = fc.oneof(
   { weight: 1, arbitrary: fc.record({ award: countingAward, basis: fc.constant(undefined), lines: maybe(lines) }) },
 );
 const multiplierRule = fc.record({
-  factor: decimals(3).map((above) => 1 + above).map((factor) => Math.round(factor * 1000) / 1000), combine: fc.constantFrom('sum' as const, 'multiply' as const, 'best' as const), lines: maybe(lines),
+  factor: decimals(3).map((above) => Math.round(1000 + above * 1000) / 1000), lines: maybe(lines),
+  combine: fc.constantFrom('sum' as const, 'multiply' as const, 'best' as const),
 });
 
 /** Up to eight rules and four multipliers of some of them, in any order. */
@@ -87,7 +89,8 @@ export const ruleSet: fc.Arbitrary<TestRule[]> = fc.record({
   ...bases.map(([rule, more], i): TestRule => present({ id: `r${i}`, version: 1, ...more, ...rule, award: present(rule.award) as Award })),
   ...multipliers.map(([{ factor, combine, lines: of }, more, pick], i): TestRule => {
     const first = pick % bases.length, second = (pick >> 8) % bases.length, [{ award }] = bases[first]!;
-    return present({ id: `m${i}`, version: 1, ...more, lines: of, award: present({ kind: 'multiplier', factor, combine, of: [...new Set([`r${first}`, `r${second}`])], currency: award.currency }) as Award });
+    const given = { kind: 'multiplier', factor, combine, of: [...new Set([`r${first}`, `r${second}`])], currency: award.currency };
+    return present({ id: `m${i}`, version: 1, ...more, lines: of, award: present(given) as Award });
   }),
 ]);
 

@@ -10,7 +10,9 @@ const CAP = 5000, all = { group: 'all', mode: 'sum', cap: CAP } as const;
 const partnerIds = Array.from({ length: 21 }, (_, i) => `p${i}`);
 const rules: TestRule[] = ([
   { id: 'base', award: { kind: 'perAmount', points: 1, amount: 100 } },
-  ...Array.from({ length: 10 }, (_, i): TestRule => ({ id: `category-${3 * (i + 1)}`, lines: { categories: [`c${3 * (i + 1)}`] }, basis: 'line', award: { kind: 'percent', percent: 100 * (i + 1) } })),
+  ...Array.from({ length: 10 }, (_, i): TestRule => ({
+    id: `category-${3 * (i + 1)}`, lines: { categories: [`c${3 * (i + 1)}`] }, basis: 'line', award: { kind: 'percent', percent: 100 * (i + 1) },
+  })),
   { id: 'happy-hours', schedule: { from: '14:00', to: '16:00', zone: 'UTC' }, award: { kind: 'multiplier', factor: 2, of: ['base'], combine: 'multiply' } },
   { id: 'large', condition: 'transaction.total >= 300000', award: { kind: 'fixed', points: 500 } },
   { id: 'third', award: { kind: 'everyNth', n: 3, points: 100 } },

@@ -24,16 +24,23 @@ export function takesCard(ranges: readonly CompiledRange[] | undefined, bytes: U
 export function looksLikePaymentCard(bytes: Uint8Array, start: number, length: number): boolean {
   if (length < 13 || length > 19) return false;
   for (let i = 0; i < length; i++) if (digit(bytes, start + i) < 0) return false;
-  return isIssuer(digit(bytes, start) * 1000 + digit(bytes, start + 1) * 100 + digit(bytes, start + 2) * 10 + digit(bytes, start + 3)) && luhn(bytes, start, length);
+  const first = digit(bytes, start) * 1000 + digit(bytes, start + 1) * 100 + digit(bytes, start + 2) * 10 + digit(bytes, start + 3);
+  return isIssuer(first) && luhn(bytes, start, length);
 }
 
-/** First four digits of Visa, Mastercard, American Express, Discover, Diners, JCB, UnionPay, Mir, Maestro. */
-function isIssuer(first: number): boolean {
-  const two = Math.floor(first / 100), three = Math.floor(first / 10);
-  return two >= 40 && two <= 49 || two >= 51 && two <= 55 || first >= 2221 && first <= 2720 || two === 34 || two === 37 || first === 6011 || three >= 644 && three <= 659
-    || three >= 300 && three <= 305 || two === 36 || two === 38 || two === 39 || first >= 3528 && first <= 3589 || two === 62 || first >= 2200 && first <= 2204
-    || two === 50 || two >= 56 && two <= 58 || three === 630 || three === 639 || three === 676;
-}
+/** Ranges of the first four digits of issuers of payment cards. */
+const issuers: readonly (readonly [from: number, to: number])[] = [
+  [2200, 2204], // Mir
+  [2221, 2720], [5100, 5599], // Mastercard
+  [3000, 3059], [3600, 3699], [3800, 3999], // Diners Club
+  [3400, 3499], [3700, 3799], // American Express
+  [3528, 3589], // JCB
+  [4000, 4999], // Visa
+  [5000, 5099], [5600, 5899], [6300, 6309], [6390, 6399], [6760, 6769], // Maestro
+  [6011, 6011], [6440, 6599], // Discover
+  [6200, 6299], // UnionPay
+];
+const isIssuer = (first: number): boolean => issuers.some(([from, to]) => first >= from && first <= to);
 
 function luhn(bytes: Uint8Array, start: number, length: number): boolean {
   let sum = 0;

@@ -1,8 +1,9 @@
 /**
  * Every text that rules compare or facts name again and again (categories, departments, brands; stores, channels, skus that rules mention) as a small number.
  *
- * One instance per shard, shared by all versions of reference data, so that compiled rules and product tables stay good when something else is published. Ordinals
- * differ between shards and restarts: they never leave the worker. Texts that only lines bring are bounded; past the bound they get no ordinal (-1).
+ * One instance per shard, shared by all versions of reference data, so that compiled rules and product tables stay good when something else is
+ * published. Ordinals differ between shards and restarts: they never leave the worker. Texts that only lines bring are bounded; past the bound they get
+ * no ordinal (-1).
  */
 import { ByteTable } from './byte-table.js';
 

@@ -1,6 +1,6 @@
 /**
- * The products of one partner: sku → category, department and brand, in typed arrays. Built once per content (found again by its hash) from the NDJSON that was published,
- * which was checked then; a line that can't be read here is a bug and throws.
+ * The products of one partner: sku → category, department and brand, in typed arrays. Built once per content (found again by its hash) from the NDJSON
+ * that was published, which was checked then; a line that can't be read here is a bug and throws.
  */
 import type { ProductDocument } from '../../schemas/reference.js';
 import { ByteTable } from './byte-table.js';

@@ -1,6 +1,6 @@
 /**
- * What a kind of award is: one file each, listed in index.ts. A kind says how many *units* a purchase earns; every unit is worth `rate` points, an exact fraction, so
- * that rounding, multipliers, caps and shares are the same for all kinds (evaluate.ts).
+ * What a kind of award is: one file each, listed in index.ts. A kind says how many *units* a purchase earns; every unit is worth `rate` points, an exact
+ * fraction, so that rounding, multipliers, caps and shares are the same for all kinds (evaluate.ts).
  */
 import { MONEY_EXPONENT_MAX } from '../../schemas/money.js';
 import type { Award } from '../../schemas/reference.js';

@@ -132,7 +132,8 @@ export class CompiledRules {
       this.planned = 0;
     }
     this.planned += rules.length;
-    const higher = (rule: CompiledRule): CompiledRule[] => versions.get(rule.rule)!.map((index) => this.rule(index)).filter((other) => other.document.version > rule.document.version);
+    const higher = ({ rule, document: { version } }: CompiledRule): CompiledRule[] =>
+      versions.get(rule)!.map((index) => this.rule(index)).filter((other) => other.document.version > version);
     return (this.plans[partner] = new PartnerPlan(this.reference, partner, rules, higher));
   }
 }

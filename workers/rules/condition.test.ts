@@ -23,7 +23,8 @@ t.test('what does not', async (t) => {
   }
 });
 t.test('a store of its own zone', async (t) => {
-  const shop = new Shop([{ id: 'p', condition: 'transaction.hour == 19', award: { kind: 'fixed', points: 1 } }], { partners: { shop: { stores: [{ id: 's1', timeZone: 'Asia/Tokyo' }] } } });
+  const partners = { shop: { stores: [{ id: 's1', timeZone: 'Asia/Tokyo' }] } };
+  const shop = new Shop([{ id: 'p', condition: 'transaction.hour == 19', award: { kind: 'fixed', points: 1 } }], { partners });
   t.same(shop.points({ total: 1, store: 's1' }), { p: 1 });
   t.same(shop.points({ total: 1, store: 's2' }), {});
 });
@@ -38,10 +39,12 @@ t.test('refusals name the column, and the nearest name', async (t) => {
     ['transaction.totl > 1', 13, 'there is no field totl'], ['trans.total > 1', 1, 'nothing is named trans here'], ['lines.exists(l, l.amout > 1)', 19, 'there is no field amout'],
     ['transaction.total >', 20, 'Unexpected token'], ['transaction.total', 1, 'a condition must be true or false'], ['transaction.total > "a"', 1, 'no such overload'],
     ['transaction.total < 0', 1, 'the condition can never hold'], ['transaction.hour > 23 && transaction.total > 1', 1, 'the condition can never hold'],
-    ['transaction.total / (transaction.lines - 1) > 1', 1, 'may divide by zero'], ['transaction.total > 1.5', 21, 'numbers are integers'], ['transaction.total > 9007199254740992', 21, 'passes 2^53-1'],
+    ['transaction.total / (transaction.lines - 1) > 1', 1, 'may divide by zero'], ['transaction.total > 1.5', 21, 'numbers are integers'],
+    ['transaction.total > 9007199254740992', 21, 'passes 2^53-1'],
     ['9007199254740991 + 1 > transaction.total', 1, 'always passes 2^53-1'], ['lines.exists(l, lines.exists(m, m.amount > l.amount))', 17, 'one list macro inside another'],
     ['transaction.store == transaction.channel', 1, 'not with another field'], ['dyn(transaction.total) == 1', 1, 'dyn'], ['transaction.store.matches("a+")', 1, 'matches'],
-    ['has(transaction.store)', 1, 'has'], ['lines[0].amount > 1', 1, "don't support"], ['transaction.store in []', 22, 'the list is empty'], ['line.amount > 1', 1, 'nothing is named line here'],
+    ['has(transaction.store)', 1, 'has'], ['lines[0].amount > 1', 1, "don't support"], ['transaction.store in []', 22, 'the list is empty'],
+    ['line.amount > 1', 1, 'nothing is named line here'],
   ];
   for (const [condition, column, message] of refusals) {
     try {
@@ -56,6 +59,7 @@ t.test('refusals name the column, and the nearest name', async (t) => {
   t.throws(() => compileCondition(`${'!'.repeat(600)}true`, 'transaction', new Names()), { message: /maxAstNodes/ }, 'deep nesting is bounded');
 });
 t.test('conditions of one shape share their code', async (t) => {
-  const names = new Names(), [a, b] = ['transaction.total >= 1000 && transaction.store == "x"', 'transaction.total >= 5 && transaction.store == "y"'].map((text) => compileCondition(text, 'transaction', names));
+  const names = new Names(), texts = ['transaction.total >= 1000 && transaction.store == "x"', 'transaction.total >= 5 && transaction.store == "y"'];
+  const [a, b] = texts.map((text) => compileCondition(text, 'transaction', names));
   t.equal(a!.run, b!.run);
 });

@@ -1,9 +1,10 @@
 /**
- * Conditions: CEL compiled to JavaScript over the typed arrays of the transaction. Constants are lifted out of the code, so that conditions which differ only in them
- * share one function; texts of the transaction compare as ordinals of names.
+ * Conditions: CEL compiled to JavaScript over the typed arrays of the transaction. Constants are lifted out of the code, so that conditions which differ
+ * only in them share one function; texts of the transaction compare as ordinals of names.
  *
  * Promises: what compiles can't throw, allocate, or loop longer than once over the lines for each list macro. Every integer is watched: one that leaves
- * ±(2^53-1), and nothing else, makes the condition false as a whole. A condition that can never hold (as far as bounds of integers tell), and every part of CEL that is not supported, is refused here.
+ * ±(2^53-1), and nothing else, makes the condition false as a whole. A condition that can never hold (as far as bounds of integers tell), and every
+ * part of CEL that is not supported, is refused here.
  */
 import { ParseError, TypeError as CelTypeError, type ASTNode } from '@marcbachmann/cel-js';
 import { lineEnvironment, lineFields, transactionEnvironment, transactionFields, type ConditionField } from '../../schemas/condition.js';
@@ -29,7 +30,8 @@ type Part =
   | { type: 'bool'; code: string; constant?: boolean }
   | { type: 'int'; code: string; min: number; max: number; constant?: number }
   | { type: 'string'; constant: string }
-  | { type: 'string'; constant?: undefined; /** the ordinal of the text */ code: string; /** where frame.startsWith() and the like find its bytes */ place: string }
+  /** `code`: the ordinal of the text. `place`: where frame.startsWith() and the like find its bytes. */
+  | { type: 'string'; constant?: undefined; code: string; place: string }
   | { type: 'lines'; filters: string[] }
   | { type: 'numbers'; filters: string[]; value: Part & { type: 'int' } };
 type Flag = Part & { type: 'bool' };
@@ -54,7 +56,8 @@ export function compileCondition(text: string, subject: ConditionSubject, names:
     const at = error.range?.start ?? 0, key = /^No such key: (\w+)/.exec(error.summary)?.[1], variable = /^Unknown variable: (\w+)/.exec(error.summary)?.[1];
     const fields = text.slice(0, at).endsWith('transaction.') ? transactionFields : lineFields;
     if (key !== undefined) throw new ConditionError(`there is no field ${key}`, at + 1, key, Object.keys(fields));
-    if (variable !== undefined) throw new ConditionError(`nothing is named ${variable} here`, at + 1, variable, subject === 'line' ? ['line'] : ['transaction', 'lines']);
+    const variables = subject === 'line' ? ['line'] : ['transaction', 'lines'];
+    if (variable !== undefined) throw new ConditionError(`nothing is named ${variable} here`, at + 1, variable, variables);
     throw new ConditionError(error.summary, at + 1);
   }
 }
@@ -142,7 +145,8 @@ class Compiler {
   }
 
   private logical(operator: '&&' | '||', left: Flag, right: Flag): Flag {
-    const stops = operator === '||', decided = left.constant === stops || right.constant === stops ? stops : left.constant === !stops ? right.constant : undefined;
+    const stops = operator === '||', oneStops = left.constant === stops || right.constant === stops;
+    const decided = oneStops ? stops : left.constant === !stops ? right.constant : undefined;
     // The code stays whole also when the value is known: an overflow in it must be seen.
     return { type: 'bool', code: `(${left.code} ${operator} ${right.code})`, ...decided === undefined ? {} : { constant: decided } };
   }
@@ -171,7 +175,10 @@ class Compiler {
     }
     if (left.type === 'bool' && right.type === 'bool') return { type: 'bool', code: `(${left.code} === ${right.code})` };
     if (left.type !== 'string' || right.type !== 'string') throw refusal(node, 'these can\'t be compared');
-    if (left.constant !== undefined && right.constant !== undefined) return { type: 'bool', code: String(left.constant === right.constant), constant: left.constant === right.constant };
+    if (left.constant !== undefined && right.constant !== undefined) {
+      const constant = left.constant === right.constant;
+      return { type: 'bool', code: String(constant), constant };
+    }
     if (left.constant === undefined && right.constant === undefined) throw refusal(node, 'a field can be compared with a text, not with another field');
     const [field, text] = left.constant === undefined ? [left, right.constant!] : [right as typeof left & { code: string }, left.constant];
     return { type: 'bool', code: `(${field.code} === ${this.constant(this.names.ordinal(text))})` };
@@ -191,9 +198,9 @@ class Compiler {
   }
 
   private choice(node: ASTNode, test: Flag, yes: Part, no: Part): Part {
-    if (yes.type === 'bool' && no.type === 'bool') return { type: 'bool', code: `(${test.code} ? ${yes.code} : ${no.code})` };
-    if (yes.type === 'int' && no.type === 'int') return { type: 'int', code: `(${test.code} ? ${yes.code} : ${no.code})`, min: Math.min(yes.min, no.min), max: Math.max(yes.max, no.max) };
-    throw refusal(node, 'both sides must be integers, or true or false');
+    if (yes.type !== no.type || (yes.type !== 'bool' && yes.type !== 'int')) throw refusal(node, 'both sides must be integers, or true or false');
+    const code = `(${test.code} ? ${yes.code} : ${(no as Flag | Integer).code})`;
+    return yes.type === 'bool' ? { type: 'bool', code } : { type: 'int', code, min: Math.min(yes.min, (no as Integer).min), max: Math.max(yes.max, (no as Integer).max) };
   }
 
   private call(node: ASTNode, name: string, values: readonly ASTNode[]): Part {
@@ -224,7 +231,8 @@ class Compiler {
       switch (name) {
         case 'exists': return bool(this.loop([...filters, this.flag(first).code], 'return true;', '', 'return false;'));
         case 'all': return bool(this.loop([...filters, not(this.flag(first)).code], 'return false;', '', 'return true;'));
-        case 'exists_one': return bool(this.loop([...filters, this.flag(first).code], 'if (++count > 1) return false;', 'let count = 0;', 'return count === 1;'));
+        case 'exists_one':
+          return bool(this.loop([...filters, this.flag(first).code], 'if (++count > 1) return false;', 'let count = 0;', 'return count === 1;'));
         case 'filter': return { type: 'lines', filters: [...filters, this.flag(first).code] };
         case 'map': return second === undefined
           ? { type: 'numbers', filters, value: this.integer(first) }
@@ -237,8 +245,8 @@ class Compiler {
   }
   /** A function of its own that goes over the lines once; the part is a call of it. */
   private loop(filters: string[], body: string, before: string, after: string, [min, max]: [number, number] = [0, 1]): Integer {
-    const name = `loop${this.functions.length}`;
-    this.functions.push(`function ${name}(f, t, k) { ${before} for (let i = 0; i < f.linesGiven; i++) { ${filters.map((filter) => `if (!${filter}) continue; `).join('')}${body} } ${after} }`);
+    const name = `loop${this.functions.length}`, skip = filters.map((filter) => `if (!${filter}) continue; `).join('');
+    this.functions.push(`function ${name}(f, t, k) { ${before} for (let i = 0; i < f.linesGiven; i++) { ${skip}${body} } ${after} }`);
     return { type: 'int', code: `${name}(f, t, k)`, min, max };
   }
 
@@ -250,7 +258,8 @@ class Compiler {
   }
 }
 
-const refusal = (node: ASTNode, message: string, hint?: string): ConditionError => new ConditionError(hint === undefined ? message : `${message}. ${hint}`, node.range.start + 1);
+const refusal = (node: ASTNode, message: string, hint?: string): ConditionError =>
+  new ConditionError(hint === undefined ? message : `${message}. ${hint}`, node.range.start + 1);
 const bool = (part: Integer): Flag => ({ type: 'bool', code: part.code });
 const not = (part: Flag): Flag => ({ type: 'bool', code: `!${part.code}`, ...part.constant === undefined ? {} : { constant: !part.constant } });
 

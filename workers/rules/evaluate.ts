@@ -1,8 +1,8 @@
 /**
  * Steps 2 to 11 of docs/calculation.md for one purchase: which rules fire, what each gives, on which lines, and what it counts.
  *
- * Promises: the same set, transaction and cells give the same awards, whatever order the rules were published in; nothing is changed but `out` (counters are additions in it);
- * it never throws because of a transaction. When a result passes 2^53-1, `out.overflow` is set and the rest of `out` means nothing.
+ * Promises: the same set, transaction and cells give the same awards, whatever order the rules were published in; nothing is changed but `out` (counters
+ * are additions in it); it never throws because of a transaction. When a result passes 2^53-1, `out.overflow` is set and the rest of `out` means nothing.
  * The cost grows with the rules that the transaction can set off, not with those that exist. Needs t.partnerOrdinal, t.programOrdinal and resolved lines.
  */
 import type { AwardSet } from '../awards.js';
@@ -81,7 +81,9 @@ function fireFrom(candidates: readonly Candidate[], frame: Frame, workspace: Wor
 }
 
 /** Why a candidate does not fire, in the order in which it is checked. */
-export const WhyNot = { fires: 0, notValid: 1, otherVersion: 2, otherStore: 3, otherChannel: 4, schedule: 5, noLine: 6, nothingEarned: 7, condition: 8, conditionOverflow: 9 } as const;
+export const WhyNot = {
+  fires: 0, notValid: 1, otherVersion: 2, otherStore: 3, otherChannel: 4, schedule: 5, noLine: 6, nothingEarned: 7, condition: 8, conditionOverflow: 9,
+} as const;
 
 export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Frame, stamp: number): number {
   const { occurredAtMs } = frame.t;
@@ -89,7 +91,10 @@ export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Fram
   for (let i = 0; i < higher.length; i++) if (occurredAtMs >= higher[i]!.fromMs && occurredAtMs < higher[i]!.toMs) return WhyNot.otherVersion;
   if (rule.stores !== undefined && !rule.stores.has(frame.textName(Text.store))) return WhyNot.otherStore;
   if (rule.channels !== undefined && !rule.channels.has(frame.textName(Text.channel))) return WhyNot.otherChannel;
-  if (rule.week !== undefined && !isOpen(rule.week, zone < 0 ? frame.minuteOfWeek() : frame.reference.localMinuteOfWeek(zone, occurredAtMs))) return WhyNot.schedule;
+  if (rule.week !== undefined) {
+    const minute = zone < 0 ? frame.minuteOfWeek() : frame.reference.localMinuteOfWeek(zone, occurredAtMs);
+    if (!isOpen(rule.week, minute)) return WhyNot.schedule;
+  }
   if (selection.stamp !== stamp) return WhyNot.noLine;
   if (!selection.earns) return WhyNot.nothingEarned;
   if (rule.condition === undefined || rule.condition.run(frame, frame.t, rule.condition.constants, 0)) return WhyNot.fires;
@@ -109,8 +114,13 @@ function award(fired: Fired, t: Transaction, exponent: number, day: number, cell
   if (fired.points > Number.MAX_SAFE_INTEGER) out.overflow = true;
 }
 
-/** The award times a factor, rounded; Infinity past 2^53-1. `linePoints`, when given, takes the awards of the lines of `basis: line`: the weights of the shares. */
-export function pointsOf(rule: CompiledRule, selection: Selection, units: number, t: Transaction, exponent: number, factor: Fraction = ONE, linePoints?: Float64Array): number {
+/**
+ * The award times a factor, rounded; Infinity past 2^53-1. `linePoints`, when given, takes the awards of the lines of `basis: line`: the weights of
+ * the shares.
+ */
+export function pointsOf(
+  rule: CompiledRule, selection: Selection, units: number, t: Transaction, exponent: number, factor: Fraction = ONE, linePoints?: Float64Array,
+): number {
   const { terms, rounding } = rule, rate = terms.rates[exponent]!;
   if (!rule.perLine) return units === Infinity ? Infinity : roundProduct(units, rate, factor, rounding);
   let sum = 0;

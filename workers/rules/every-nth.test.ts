@@ -22,7 +22,8 @@ t.test('a counter that fell does not pay again', async (t) => {
   t.equal(shop.points({ total: 100 })['p'], 0);
 });
 t.test('a milestone lost in competition is paid with the next purchase', async (t) => {
-  const shop = new Shop([{ ...third, stacking: { group: 'g', mode: 'best' } }, { id: 'big', award: { kind: 'perAmount', points: 100, amount: 100 }, stacking: { group: 'g', mode: 'best' } }]);
+  const stacking = { group: 'g', mode: 'best' } as const;
+  const shop = new Shop([{ ...third, stacking }, { id: 'big', award: { kind: 'perAmount', points: 100, amount: 100 }, stacking }]);
   t.same([1, 2, 3].map(() => shop.points({ total: 100 })), [{ big: 100, p: 0 }, { big: 100, p: 0 }, { big: 100, p: 0 }]);
   t.same(shop.counted().map(({ kind, change }) => [kind, change]), [[CellKind.ruleCount, 1]], 'paid did not move');
   t.equal(shop.points({ total: 99 })['p'], 50);

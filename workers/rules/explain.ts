@@ -1,5 +1,6 @@
 /**
- * Why each live rule of a program did or did not give points for a purchase, from the same compiled parts that evaluation runs; worked out on demand, never on the hot path.
+ * Why each live rule of a program did or did not give points for a purchase, from the same compiled parts that evaluation runs; worked out on demand,
+ * never on the hot path.
  */
 import { AwardSet } from '../awards.js';
 import type { AccountCells } from '../ledger/cells.js';
@@ -35,8 +36,10 @@ export function explain(rules: CompiledRules, t: Transaction, cells: AccountCell
     const award = out.rule.subarray(0, out.count).indexOf(index), points = award < 0 ? 0 : out.points[award]!;
     if (found.lost) return explained(0, `another rule of stacking group ${candidate.rule.document.stacking!.group} was taken`);
     if (points > 0) return explained(points, 'fired');
-    return explained(0, candidate.rule.countUnits ? 'counted; no milestone was reached, or a cap left nothing' : 'fired; it comes to 0 points, or a cap left nothing');
+    return explained(0, candidate.rule.countUnits ? 'counted; no milestone was reached, or a cap left nothing' : 'it comes to 0 points, or a cap left nothing');
   });
-  const others = set.live.map((index) => set.rules[index]!).filter(({ program, document }) => program === t.programOrdinal && document.scope?.partners?.includes(set.partners[t.partnerOrdinal]!.id) === false);
-  return [...concerned, ...others.map(({ document: { id, version } }) => ({ rule: id, version, fired: false, points: 0, why: 'the partner is not in the scope' }))];
+  const { id: partner } = set.partners[t.partnerOrdinal]!, ofProgram = set.live.map((index) => set.rules[index]!).filter(({ program }) => program === t.programOrdinal);
+  const others = ofProgram.filter(({ document: { scope } }) => scope?.partners?.includes(partner) === false)
+    .map(({ document: { id, version } }): Explanation => ({ rule: id, version, fired: false, points: 0, why: 'the partner is not in the scope' }));
+  return [...concerned, ...others];
 }

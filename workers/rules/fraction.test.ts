@@ -10,7 +10,8 @@ const fraction = fc.tuple(size, size).map(([numerator, denominator]) => ({ numer
 
 function expected(x: number, n: bigint, d: bigint, rounding: number): number {
   const floor = (BigInt(x) * n) / d, rest = (BigInt(x) * n) % d, twice = rest * 2n;
-  const up = rounding === Round.ceiling ? rest > 0n : rounding === Round['half-up'] ? twice >= d : rounding === Round['half-even'] ? twice > d || (twice === d && floor % 2n === 1n) : false;
+  const evenUp = twice > d || (twice === d && floor % 2n === 1n);
+  const up = rounding === Round.ceiling ? rest > 0n : rounding === Round['half-up'] ? twice >= d : rounding === Round['half-even'] && evenUp;
   const rounded = up ? floor + 1n : floor;
   return rounded > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(rounded);
 }

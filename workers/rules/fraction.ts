@@ -26,7 +26,8 @@ export function times(a: Fraction, b: Fraction): Fraction {
 /** a + b - 1, for factors: b adds what it is above 1. */
 export function plusAbove(a: Fraction, b: Fraction): Fraction {
   if (b.numerator === 1 && b.denominator === 1) return a;
-  return reduced(BigInt(a.numerator) * BigInt(b.denominator) + (BigInt(b.numerator) - BigInt(b.denominator)) * BigInt(a.denominator), BigInt(a.denominator) * BigInt(b.denominator));
+  const above = BigInt(b.numerator) - BigInt(b.denominator);
+  return reduced(BigInt(a.numerator) * BigInt(b.denominator) + above * BigInt(a.denominator), BigInt(a.denominator) * BigInt(b.denominator));
 }
 export const greater = (a: Fraction, b: Fraction): boolean => BigInt(a.numerator) * BigInt(b.denominator) > BigInt(b.numerator) * BigInt(a.denominator);
 
@@ -35,7 +36,9 @@ export function roundProduct(x: number, a: Fraction, b: Fraction, rounding: numb
   // A product that rounds to at most 2^53-1 was exact: the first inexact one is 2^53.
   const numerator = typeof a.numerator === 'number' && typeof b.numerator === 'number' ? x * a.numerator * b.numerator : Infinity;
   const denominator = typeof a.denominator === 'number' && typeof b.denominator === 'number' ? a.denominator * b.denominator : Infinity;
-  if (numerator > MAX || denominator > MAX) return roundBig(BigInt(x) * BigInt(a.numerator) * BigInt(b.numerator), BigInt(a.denominator) * BigInt(b.denominator), rounding);
+  if (numerator > MAX || denominator > MAX) {
+    return roundBig(BigInt(x) * BigInt(a.numerator) * BigInt(b.numerator), BigInt(a.denominator) * BigInt(b.denominator), rounding);
+  }
   if (denominator === 1) return numerator;
   const floor = Math.floor(numerator / denominator); // exact: the quotient of integers up to 2^53-1 never rounds up to the next integer
   const rest = numerator - floor * denominator;

@@ -15,10 +15,13 @@ t.same(new Shop([base, times('a', 2, 'best'), times('b', 2, 'multiply'), times('
 t.same(new Shop([{ ...base, award: { kind: 'percent', percent: 15 } }, times('x', 1.5, 'sum')]).points({ total }), { base: 1, x: 1 }, '1.5 × 1.5 = 2.25, rounded once');
 t.same(new Shop([base, times('x', 2, 'sum', { caps: { perTransaction: 4 } })]).points({ total }), { base: 10, x: 4 }, 'its own cap');
 t.same(new Shop([{ ...base, caps: { perTransaction: 4 } }, times('x', 2, 'sum')]).points({ total }), { base: 4, x: 10 }, 'of the award before its cap');
-t.same(new Shop([{ ...base, stacking: { group: 'g', mode: 'best' } }, { id: 'rival', award: { kind: 'fixed', points: 11 }, stacking: { group: 'g', mode: 'best' } }, times('x', 2, 'sum')]).points({ total }),
+const stacking = { group: 'g', mode: 'best' } as const;
+t.same(new Shop([{ ...base, stacking }, { id: 'rival', award: { kind: 'fixed', points: 11 }, stacking }, times('x', 2, 'sum')]).points({ total }),
   { rival: 11, x: 10 }, 'stays when its rule loses');
-t.same(new Shop([base, { id: 'x', award: { kind: 'multiplier', factor: 2, of: ['base', 'other'], combine: 'sum' } }, { id: 'other', award: { kind: 'fixed', points: 5 }, lines: { skus: ['b'] } }])
-  .shares({ lines: [{ sku: 'a', quantity: 1, amount: 300 }, { sku: 'b', quantity: 1, amount: 700 }] }), { base: [3, 7], other: [5], x: [5, 10] }, 'the sum of both, over all their lines (4.5 and 10.5: ties to the first)');
+const both: TestRule = { id: 'x', award: { kind: 'multiplier', factor: 2, of: ['base', 'other'], combine: 'sum' } };
+t.same(new Shop([base, both, { id: 'other', award: { kind: 'fixed', points: 5 }, lines: { skus: ['b'] } }])
+  .shares({ lines: [{ sku: 'a', quantity: 1, amount: 300 }, { sku: 'b', quantity: 1, amount: 700 }] }),
+{ base: [3, 7], other: [5], x: [5, 10] }, 'the sum of both, over all their lines (4.5 and 10.5: ties to the first)');
 
 t.test('many factors stay exact', async (t) => {
   const steps = factorSteps(Array.from({ length: 8 }, () => ({ factor: { numerator: 999_999_999, denominator: 1_000_000 }, combine: Combine.multiply })));

@@ -14,6 +14,7 @@ t.same(new Shop([{ id: 'p', award: { kind: 'percent', percent: 0.000_001 }, roun
 for (const [rounding, points] of [['floor', 2], ['half-up', 3], ['half-even', 2], ['ceiling', 3]] as const) {
   t.same(new Shop([{ id: 'p', award: { kind: 'percent', percent: 2.5 }, rounding }]).points({ total: 10_000 }), { p: points }, `2.5 by ${rounding}`);
 }
-t.same(new Shop([{ id: 'p', award: { kind: 'percent', percent: 100 }, rounding: 'half-up' }]).shares({ lines }), { p: [3, 3, 4] }, 'by receipt: 10 points, the rest to the largest remainder');
+t.same(new Shop([{ id: 'p', award: { kind: 'percent', percent: 100 }, rounding: 'half-up' }]).shares({ lines }),
+  { p: [3, 3, 4] }, 'by receipt: 10 points, the rest to the largest remainder');
 t.same(new Shop([{ id: 'p', award: { kind: 'percent', percent: 100 }, basis: 'line', rounding: 'half-up' }]).points({ lines }), { p: 9 }, 'by line: 3 + 3 + 3');
 t.throws(() => new Shop([{ id: 'p', award: { kind: 'percent', percent: 1_000_000 } }]).points({ total: Number.MAX_SAFE_INTEGER, currency: 'JPY' }), { message: 'overflow' });

@@ -8,24 +8,29 @@ const lines = [{ sku: 'a', quantity: 1, amount: 100 }, { sku: 'zz', quantity: 1,
 t.test('candidates', async (t) => {
   const partners = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [i === 0 ? 'shop' : `p${i}`, {}]));
   const shop = new Shop([
-    fixed('all'), ...Array.from({ length: 39 }, (_, i) => fixed(`own${i}`, { scope: { partners: [`p${i + 1}`] } })), ...Array.from({ length: 50 }, (_, i) => fixed(`sku${i}`, { lines: { skus: [`x${i}`] } })),
-    ...Array.from({ length: 50 }, (_, i) => fixed(`store${i}`, { scope: { stores: [`s${i}`] } })), fixed('a', { lines: { skus: ['a'] } }), fixed('food', { lines: { categories: ['food'] } }),
+    fixed('all'), ...Array.from({ length: 39 }, (_, i) => fixed(`own${i}`, { scope: { partners: [`p${i + 1}`] } })),
+    ...Array.from({ length: 50 }, (_, i) => fixed(`sku${i}`, { lines: { skus: [`x${i}`] } })),
+    ...Array.from({ length: 50 }, (_, i) => fixed(`store${i}`, { scope: { stores: [`s${i}`] } })),
+    fixed('a', { lines: { skus: ['a'] } }), fixed('food', { lines: { categories: ['food'] } }),
   ], { partners });
   t.same(shop.points({ lines, store: 's7' }), { a: 1, all: 1, food: 1, store7: 1 });
   t.equal(shop.awards.candidates, 4, 'of 141 rules');
 });
 t.test('products and lines of their own category', async (t) => {
-  const shop = new Shop([fixed('food', { lines: { categories: ['food'] } }), fixed('acme', { lines: { brands: ['acme'], exclude: { skus: ['b'] } } }), fixed('rest', { lines: { exclude: { departments: ['bar'] } } })], {
+  const rules = [
+    fixed('food', { lines: { categories: ['food'] } }), fixed('acme', { lines: { brands: ['acme'], exclude: { skus: ['b'] } } }), fixed('rest', { lines: { exclude: { departments: ['bar'] } } }),
+  ];
+  const shop = new Shop(rules, {
     products: { shop: [{ sku: 'a', category: 'food', brand: 'acme' }, { sku: 'b', category: 'food', brand: 'acme', department: 'bar' }] },
   });
   const line = (sku: string, category?: string): object => ({ sku, quantity: 1, amount: 100, ...category === undefined ? {} : { category } });
-  const rules = (...given: object[]): string[] => Object.keys(shop.points({ lines: given as typeof lines }));
-  t.same(rules(line('a')), ['acme', 'food', 'rest']);
-  t.same(rules(line('a', 'toys')), ['acme', 'rest'], "the line's own category counts");
-  t.same(rules(line('b')), ['food']);
-  t.same(rules(line('new', 'food')), ['food', 'rest'], 'an unknown product');
-  t.same(rules(line('new')), ['rest']);
-  t.same(rules(line('b', 'x'.repeat(100))), []);
+  const fired = (...given: object[]): string[] => Object.keys(shop.points({ lines: given as typeof lines }));
+  t.same(fired(line('a')), ['acme', 'food', 'rest']);
+  t.same(fired(line('a', 'toys')), ['acme', 'rest'], "the line's own category counts");
+  t.same(fired(line('b')), ['food']);
+  t.same(fired(line('new', 'food')), ['food', 'rest'], 'an unknown product');
+  t.same(fired(line('new')), ['rest']);
+  t.same(fired(line('b', 'x'.repeat(100))), []);
 });
 t.test('of each rule the highest version that is valid at occurredAt', async (t) => {
   const shop = new Shop([
@@ -38,7 +43,8 @@ t.test('of each rule the highest version that is valid at occurredAt', async (t)
 });
 t.test('schedules', async (t) => {
   const shop = new Shop([
-    fixed('night', { schedule: { weekdays: ['sat'], from: '22:00', to: '02:00' } }), fixed('utc', { schedule: { from: '14:00', to: '16:00', zone: 'UTC' } }), fixed('sunday', { schedule: { weekdays: ['sun'] } }),
+    fixed('night', { schedule: { weekdays: ['sat'], from: '22:00', to: '02:00' } }), fixed('utc', { schedule: { from: '14:00', to: '16:00', zone: 'UTC' } }),
+    fixed('sunday', { schedule: { weekdays: ['sun'] } }),
   ], { partners: { shop: { timeZone: 'Europe/Berlin' } } });
   const at = (occurredAt: string): string[] => Object.keys(shop.points({ total: 1, occurredAt }));
   t.same(at('2026-03-28T20:59:59Z'), [], 'Saturday 21:59:59');
@@ -50,7 +56,8 @@ t.test('schedules', async (t) => {
 });
 t.test('the order of publishing does not matter', async (t) => {
   const rules: TestRule[] = [
-    fixed('b', { stacking: { group: 'g', mode: 'first' } }), fixed('a', { stacking: { group: 'g', mode: 'best' } }), { id: 'm', award: { kind: 'multiplier', factor: 2, of: ['a', 'c'], combine: 'best' } },
+    fixed('b', { stacking: { group: 'g', mode: 'first' } }), fixed('a', { stacking: { group: 'g', mode: 'best' } }),
+    { id: 'm', award: { kind: 'multiplier', factor: 2, of: ['a', 'c'], combine: 'best' } },
     fixed('c', { priority: 5 }), fixed('\u{1f600}'), fixed('\uffee'),
   ];
   const expected = new Shop(rules).buy({ lines });

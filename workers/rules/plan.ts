@@ -122,7 +122,8 @@ export class PartnerPlan {
 
 /** Rule order: phase, priority (higher first), id bytewise; versions of one rule never fire together. */
 function ruleOrder({ document: a }: CompiledRule, { document: b }: CompiledRule): number {
-  return (a.phase ?? 0) - (b.phase ?? 0) || (b.priority ?? 0) - (a.priority ?? 0) || Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)) || b.version - a.version;
+  return (a.phase ?? 0) - (b.phase ?? 0) || (b.priority ?? 0) - (a.priority ?? 0)
+    || Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)) || b.version - a.version;
 }
 
 function zoneOf(reference: Reference, { document: { schedule }, program }: CompiledRule): number {

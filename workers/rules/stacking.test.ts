@@ -6,7 +6,8 @@ const fixed = (id: string, points: number, more: Partial<TestRule> = {}): TestRu
 const inGroup = (mode: 'best' | 'first' | 'sum', cap?: number): Partial<TestRule> => ({ stacking: { group: 'g', mode, ...cap === undefined ? {} : { cap } } });
 const total = 1000;
 
-t.same(new Shop([fixed('a', 5, inGroup('best')), fixed('b', 9, inGroup('best')), fixed('c', 9, inGroup('best')), fixed('free', 1)]).points({ total }), { b: 9, free: 1 }, 'best; the first of equals');
+t.same(new Shop([fixed('a', 5, inGroup('best')), fixed('b', 9, inGroup('best')), fixed('c', 9, inGroup('best')), fixed('free', 1)]).points({ total }),
+  { b: 9, free: 1 }, 'best; the first of equals');
 t.same(new Shop([fixed('a', 5, inGroup('first')), fixed('b', 9, inGroup('first'))]).points({ total }), { a: 5 });
 t.same(new Shop([fixed('a', 5, { ...inGroup('first'), priority: 1 }), fixed('b', 9, { ...inGroup('first'), priority: 2 })]).points({ total }), { b: 9 }, 'higher priority first');
 t.same(new Shop([fixed('a', 5, { ...inGroup('first'), phase: 1 }), fixed('b', 9, { ...inGroup('best'), phase: 0 })]).points({ total }), { b: 9 }, 'the mode is that of the first');
@@ -16,4 +17,5 @@ t.same(new Shop([fixed('a', 5, inGroup('best', 4)), fixed('b', 9, inGroup('best'
 t.same(new Shop([fixed('a', 50, { caps: { perTransaction: 20 } })]).shares({ lines: [{ sku: 'x', quantity: 1, amount: 1 }, { sku: 'y', quantity: 1, amount: 2 }] }), { a: [7, 13] });
 
 const daily = new Shop([fixed('a', 50, { caps: { perAccountPerDay: 120 } })], { program: { timeZone: 'Asia/Tokyo' } });
-t.same(['10:00', '11:00', '12:00', '13:00', '15:00'].map((time) => daily.points({ total, occurredAt: `2026-03-02T${time}:00Z` })['a']), [50, 50, 20, undefined, 50], "the program's day");
+t.same(['10:00', '11:00', '12:00', '13:00', '15:00'].map((time) => daily.points({ total, occurredAt: `2026-03-02T${time}:00Z` })['a']),
+  [50, 50, 20, undefined, 50], "the program's day");
