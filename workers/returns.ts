@@ -12,9 +12,10 @@ import { takeBack } from './ledger/ledger.js';
 import { recordedBase, requalify, type Remaining } from './rules/requalify.js';
 import { WaitingReturns } from './state/waiting.js';
 import { Kind, Text, type Transaction } from './transaction.js';
-import { joined, utf8 } from './utf8.js';
+import { TextArena, utf8 } from './utf8.js';
 
 const original = new Uint32Array(4);
+const texts = new TextArena();
 const waitingEnvelope = new EnvelopeWriter();
 
 /** Returned so far and now, of one line of the purchase. */
@@ -237,14 +238,9 @@ function originalHash(t: Transaction, kind: number): void {
 
 /** The fact of a return shows the purchase's lines that it took, with their skus; its amounts become negative by the fact's sign. */
 function fillFromPurchase(t: Transaction, fact: FactRecord, returned: ReturnedLine[]): void {
-  const texts: Uint8Array[] = [t.bytes];
-  let size = t.bytes.length, count = 0, total = 0;
-  const keep = (text: string): [number, number] => {
-    const bytes = utf8(text);
-    texts.push(bytes);
-    size += bytes.length;
-    return [size - bytes.length, bytes.length];
-  };
+  let count = 0, total = 0;
+  texts.clear();
+  texts.putBytes(t.bytes);
   const lines = new Map(fact.lines.map((line) => [line.line, line]));
   for (const { line, now } of returned) {
     if (now.amount === 0 && now.quantity === 0) continue;
@@ -253,21 +249,21 @@ function fillFromPurchase(t: Transaction, fact: FactRecord, returned: ReturnedLi
     if (!bought) continue;
     t.lineNumber[count] = line;
     t.lineKind[count] = bought.kind;
-    [t.skuStart[count], t.skuLength[count]] = keep(bought.sku);
-    [t.categoryStart[count], t.categoryLength[count]] = keep(bought.category);
+    [t.skuStart[count], t.skuLength[count]] = texts.put(bought.sku);
+    [t.categoryStart[count], t.categoryLength[count]] = texts.put(bought.category);
     t.quantity[count] = now.quantity;
     t.amount[count] = now.amount;
     t.discount[count] = 0;
     count++;
   }
   const set = (field: number, text: string): void => {
-    if (text !== '' && t.text[2 * field + 1] === 0) [t.text[2 * field], t.text[2 * field + 1]] = keep(text);
+    if (text !== '' && t.text[2 * field + 1] === 0) [t.text[2 * field], t.text[2 * field + 1]] = texts.put(text);
   };
   set(Text.store, fact.store);
   set(Text.currency, fact.currency);
   t.lineCount = count;
   t.total = total;
-  t.bytes = joined(texts, size);
+  t.bytes = texts.take();
 }
 
 /** Asks for the fact of the purchase that the return in the context names, if it is known and not at hand. */

@@ -5,13 +5,43 @@ const encoder = new TextEncoder();
 
 export const utf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text);
 
-/** The pieces one after another. */
-export function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
+/** Texts one after another in one array of bytes, for a transaction that is put together again from its fact. */
+export class TextArena {
+  private bytes = new Uint8Array(1 << 12);
+  private used = 0;
+
+  clear(): void {
+    this.used = 0;
   }
-  return all;
+  /** Where the text lies. */
+  put(text: string): [start: number, length: number] {
+    const start = this.used;
+    this.reserve(text.length * 3);
+    const { bytes } = this;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 127) {
+        this.used = start + encoder.encodeInto(text, bytes.subarray(start)).written;
+        return [start, this.used - start];
+      }
+      bytes[start + i] = code;
+    }
+    this.used = start + text.length;
+    return [start, text.length];
+  }
+  putBytes(source: Uint8Array): void {
+    this.reserve(source.length);
+    this.bytes.set(source, this.used);
+    this.used += source.length;
+  }
+  /** All that was put, as a copy. */
+  take(): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(0, this.used);
+  }
+  private reserve(size: number): void {
+    if (this.used + size <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.used + size));
+    grown.set(this.bytes.subarray(0, this.used));
+    this.bytes = grown;
+  }
 }
