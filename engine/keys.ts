@@ -2,6 +2,7 @@
  * API keys: who may call, and for whom.
  *
  *   admin key     from POINTSTREAM_ADMIN_KEY, or made once and kept in DIR/admin-key; every scope, every partner
+ *   operator key  made anew by each `serve`, in DIR/operator-key; allows commands on this machine to verify, and nothing else
  *   partner keys  set by PUT /v1/partners/{partner} {keys}; only that partner's data, only the scopes given
  *
  * Promises: only SHA-256 digests are kept, in memory and at rest; a key that is presented is compared by digest in constant time; nothing here is ever
@@ -9,7 +10,7 @@
  * slow hash to protect, and it would cost every request its latency. Never: keeps the text of a key.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nearestName } from '../schemas/validate.js';
 
@@ -47,15 +48,15 @@ export class Keys {
   private readonly adminCaller: Caller;
   private byDigest = new Map<string, Caller>();
 
-  private constructor(adminKey: string, private readonly storage: KeyStorage, private stored: StoredKey[]) {
+  private constructor(adminKey: string, private readonly operatorKey: string | undefined, private readonly storage: KeyStorage, private stored: StoredKey[]) {
     this.admin = digestOf(adminKey);
     this.adminCaller = { digest: this.admin.toString('base64url'), scopes: new Set(['admin']) };
     this.index();
   }
 
-  static async open(adminKey: string, storage: KeyStorage): Promise<Keys> {
+  static async open(adminKey: string, storage: KeyStorage, operatorKey?: string): Promise<Keys> {
     const bytes = await storage.getValue(STORED_NAME);
-    return new Keys(adminKey, storage, bytes === undefined ? [] : JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredKey[]);
+    return new Keys(adminKey, operatorKey, storage, bytes === undefined ? [] : JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredKey[]);
   }
 
   /** The caller that a key belongs to. The look-up is by digest, so its timing says nothing about the key. */
@@ -85,6 +86,9 @@ export class Keys {
 
   private index(): void {
     this.byDigest = new Map(this.stored.map(({ digest, partner, scopes }) => [digest, { digest, partner, scopes: new Set(scopes) }]));
+    if (this.operatorKey === undefined) return;
+    const digest = digestOf(this.operatorKey).toString('base64url');
+    this.byDigest.set(digest, { digest, scopes: new Set(['verify']) });
   }
 
   private checkKey(entry: unknown, pointer: string, partner: string): KeyProblem[] {
@@ -129,6 +133,18 @@ export async function adminKey(configured: string, directory: string): Promise<s
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+  return writeKey(path);
+}
+
+/** A new key in DIR/operator-key, for commands on this machine: whoever may read the data directory may verify it. */
+export const operatorKeyPath = (directory: string): string => join(directory, 'operator-key');
+export async function makeOperatorKey(directory: string): Promise<string> {
+  // Made anew, not overwritten: an old file may have other rights.
+  await rm(operatorKeyPath(directory), { force: true });
+  return writeKey(operatorKeyPath(directory));
+}
+
+async function writeKey(path: string): Promise<string> {
   const key = randomBytes(24).toString('hex');
   await writeFile(path, `${key}\n`, { mode: 0o600 });
   return key;

@@ -7,18 +7,20 @@ import { join } from 'node:path';
 import type { Config } from './config.js';
 import { queryEntriesOf } from './entries.js';
 import { startGateway } from './gateway/gateway.js';
-import { adminKey, Keys } from './keys.js';
+import { adminKey, Keys, makeOperatorKey, operatorKeyPath } from './keys.js';
 import type { Logger } from './logger.js';
 import { createMetrics, startMetricsServer } from './metrics.js';
 import { queryRejectedOf } from './rejected.js';
 import { startEngine, type RunningEngine } from './start.js';
 
+/** The verifier, which lies outside engine/ and is handed in. */
+export type VerifyEngine = (running: RunningEngine, progress: (line: string) => void) => Promise<object>;
 /** DIR/endpoints.json: base addresses of a running engine. */
 export interface Endpoints { pid: number; http: string; clickhouse: string | null; metrics: string }
 export interface Serving { endpoints: Endpoints; running: RunningEngine; adminKey: string; stop(): Promise<void> }
 
 /** Resolves when everything answers and DIR/endpoints.json is written. When a part cannot start, those that did are stopped again. */
-export async function startServing(config: Config, logger: Logger): Promise<Serving> {
+export async function startServing(config: Config, logger: Logger, verify?: VerifyEngine): Promise<Serving> {
   await mkdir(config.data, { recursive: true });
   const endpointsPath = join(config.data, 'endpoints.json');
   // Of a run that was killed.
@@ -36,8 +38,10 @@ export async function startServing(config: Config, logger: Logger): Promise<Serv
     const { engine, references, log, analytics } = running;
     const metricsServer = await startMetricsServer(metrics, config.host, config.metricsPort);
     stops.push(() => metricsServer.close());
+    stops.push(() => rm(operatorKeyPath(config.data), { force: true }));
     const gateway = await startGateway({
-      engine, references, keys: await Keys.open(key, log), config, logger, metrics, queryEntries: queryEntriesOf(analytics?.client), queryRejected: queryRejectedOf(log),
+      engine, references, keys: await Keys.open(key, log, await makeOperatorKey(config.data)), config, logger, metrics,
+      queryEntries: queryEntriesOf(analytics?.client), queryRejected: queryRejectedOf(log), ...(verify === undefined ? {} : { verify: (progress) => verify(running, progress) }),
     });
     stops.push(() => gateway.close());
     const endpoints: Endpoints = { pid: process.pid, http: gateway.url, clickhouse: analytics?.url ?? null, metrics: metricsServer.url };

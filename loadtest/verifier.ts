@@ -11,7 +11,7 @@ import { verify } from './verifier/verify.js';
 export { verifyText, type VerifyReport } from './verifier/report.js';
 
 /** An engine in this process. */
-export async function verifyRunning({ engine, log, analytics }: RunningEngine, { progress }: { config: Config; progress?: (line: string) => void }): Promise<VerifyReport> {
+export async function verifyRunning({ engine, log, analytics }: RunningEngine, { progress }: { config?: Config; progress?: (line: string) => void } = {}): Promise<VerifyReport> {
   return verify({
     log, cells: (partition, from, count) => engine.cells(partition, from, count), ...(analytics && { clickhouse: analytics.client }), ...(progress && { progress }),
   });
@@ -22,7 +22,7 @@ export async function verifyDirectory({ config, logger, progress }: { config: Co
   const running = await startEngine({ ...config, port: 0, clickhousePort: 0, metricsPort: 0 }, logger, createMetrics());
   try {
     await running.analytics?.caughtUp(60_000);
-    return await verifyRunning(running, { config, ...(progress && { progress }) });
+    return await verifyRunning(running, { ...(progress && { progress }) });
   } finally {
     await running.stop();
   }

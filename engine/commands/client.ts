@@ -69,6 +69,20 @@ export class Client {
     }
   }
 
+  /** The lines of an answer that takes its time, as they come. Not repeated. */
+  async *lines(method: string, path: string): AsyncGenerator<string> {
+    const response = await fetch(this.url + path, { method, headers: { authorization: `Bearer ${this.key}` } });
+    if (response.status !== 200) throw refusal(response.status, parse(await response.text()) as ProblemBody);
+    let rest = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
+      rest = lines.pop()!;
+      yield* lines;
+    }
+    if (rest !== '') yield rest;
+  }
+
   private async attempt(method: string, path: string, body?: { type: string; bytes: Uint8Array | string }): Promise<{ answer?: Answer; failure?: string; retryAfterMs?: number }> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.key}`, ...(body === undefined ? {} : { 'content-type': body.type }) };
     try {

@@ -17,6 +17,7 @@ import { sendPurchases, type Coalition, type Sent } from './demo-feed.js';
 import { askClickhouse, reportText, type DemoReport } from './demo-report.js';
 import { addSettings, loadConfig } from './settings.js';
 import { stopSignal } from './stop-signal.js';
+import { verifyEngine } from './verify.js';
 
 const SINK_WAIT_MS = 120_000;
 
@@ -46,9 +47,9 @@ async function run(options: Options): Promise<ExitCode> {
   const { startServing } = await import('../serving.js');
   const signal = stopSignal();
   say(`starting on ${directory}`);
-  const serving = await startServing(config, logger);
+  const serving = await startServing(config, logger, verifyEngine);
   try {
-    const report = await Promise.race([play(serving, config, options), signal.then(interrupted)]);
+    const report = await Promise.race([play(serving, options), signal.then(interrupted)]);
     print(reportText(report));
     if (options.json !== undefined) await writeFile(String(options.json), `${JSON.stringify(report, null, 2)}\n`);
     if (options.exit !== true) {
@@ -73,7 +74,7 @@ function addresses({ http, clickhouse, metrics }: Endpoints, config: Config): st
   ].join('\n');
 }
 
-async function play(serving: Serving, config: Config, options: Options): Promise<DemoReport> {
+async function play(serving: Serving, options: Options): Promise<DemoReport> {
   const client = await Client.open({ url: serving.endpoints.http, key: serving.adminKey });
   const { generatedCoalition, coalitionOfFile } = await import('./demo-coalition.js');
   const coalition = options.input === undefined ? generatedCoalition(transactionCount(options)) : await coalitionOfFile(options);
@@ -84,7 +85,7 @@ async function play(serving: Serving, config: Config, options: Options): Promise
   const delivered = await serving.running.engine.sinkCaughtUp(SINK_WAIT_MS);
   const seconds = (performance.now() - began) / 1000;
   if (!delivered && serving.running.analytics !== undefined) say(`ClickHouse is still behind after ${SINK_WAIT_MS / 1000} s`);
-  const verified = options.verify === false ? undefined : await verdict(serving, config);
+  const verified = options.verify === false ? undefined : await verdict(serving);
   const answers = serving.running.analytics === undefined ? undefined : await askClickhouse(serving.running.analytics.client, coalition);
   const total = (counts: Sent): number => counts.accepted + counts.duplicates + counts.rejected + counts.waiting;
   return { ...sent, transactions: total(sent), secondsSent, seconds, transactionsPerSecond: Math.round(total(sent) / seconds), verified, ...answers };
@@ -94,9 +95,9 @@ const interrupted = (signal: NodeJS.Signals): never => {
   throw new CommandError(exitCodes.failed, `ended by ${signal}`);
 };
 
-async function verdict(serving: Serving, config: Config): Promise<boolean> {
-  const { verifyRunning, verifyText } = await import('../../loadtest/verifier.js');
-  const report = await verifyRunning(serving.running, { config, progress: say });
+async function verdict({ running }: Serving): Promise<boolean> {
+  const { verifyText } = await import('../../loadtest/verifier.js');
+  const report = await verifyEngine(running, say);
   if (!report.ok) print(verifyText(report));
   return report.ok;
 }

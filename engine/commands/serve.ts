@@ -3,6 +3,7 @@ import { createLogger } from '../logger.js';
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addSettings, loadConfig } from './settings.js';
 import { stopSignal } from './stop-signal.js';
+import { verifyEngine } from './verify.js';
 
 export const serve: CommandDefinition = {
   name: 'serve',
@@ -15,7 +16,7 @@ export const serve: CommandDefinition = {
     const signal = stopSignal();
     // Loaded when it is needed, so that the other commands start at once.
     const { startServing } = await import('../serving.js');
-    const serving = await startServing(config, logger);
+    const serving = await startServing(config, logger, verifyEngine);
     const { http, clickhouse, metrics } = serving.endpoints;
     say(`ready: ${http} (docs at ${http}/docs), ClickHouse ${clickhouse ?? 'off'}, metrics ${metrics}/metrics`);
     logger.info({ signal: await signal }, 'stopping');

@@ -1,10 +1,18 @@
 /**
- * `verify`: everything that an engine holds, compared with what the naive implementation makes of its log (loadtest/verifier.ts). Finds a running engine by
- * DIR/endpoints.json, else starts what it needs.
+ * `verify`: everything that an engine holds, compared with what the naive implementation makes of its log (loadtest/verifier.ts). Asks the engine that runs on the
+ * directory (DIR/endpoints.json), else starts what it needs for the time.
  */
-import { exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
-import { addSettings, loadConfig } from './settings.js';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { VerifyReport } from '../../loadtest/verifier.js';
+import type { Config } from '../config.js';
+import { operatorKeyPath } from '../keys.js';
 import { createLogger } from '../logger.js';
+import type { Endpoints } from '../serving.js';
+import type { RunningEngine } from '../start.js';
+import { Client } from './client.js';
+import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
+import { addSettings, loadConfig } from './settings.js';
 
 export const verify: CommandDefinition = {
   name: 'verify',
@@ -15,11 +23,42 @@ export const verify: CommandDefinition = {
     command.option('--json', 'report as JSON');
   },
   async run(options): Promise<ExitCode> {
-    const config = await loadConfig(options);
+    const config = await loadConfig({ logLevel: 'warn', ...options });
+    const url = await runningEngine(config.data);
     const { verifyDirectory, verifyText } = await import('../../loadtest/verifier.js');
-    const report = await verifyDirectory({ config, logger: createLogger(config.logLevel), progress: say });
+    const report = url === undefined ? await verifyDirectory({ config, logger: createLogger(config.logLevel), progress: say }) : await ask(url, config);
     if (options.json === true) printJson(report);
     else print(verifyText(report));
     return report.ok ? exitCodes.fine : exitCodes.failed;
   },
 };
+
+/** What an engine that serves answers to POST /v1/verify. */
+export async function verifyEngine(running: RunningEngine, progress: (line: string) => void): Promise<VerifyReport> {
+  const { verifyRunning } = await import('../../loadtest/verifier.js');
+  return verifyRunning(running, { progress });
+}
+
+/** The address of the engine that runs on the directory. One that was killed leaves its address behind, but does not answer. */
+async function runningEngine(directory: string): Promise<string | undefined> {
+  try {
+    const { http } = JSON.parse(await readFile(join(directory, 'endpoints.json'), 'utf8')) as Endpoints;
+    await fetch(`${http}/livez`, { signal: AbortSignal.timeout(10_000) });
+    return http;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+async function ask(url: string, config: Config): Promise<VerifyReport> {
+  const key = config.adminKey !== '' ? config.adminKey : (await readFile(operatorKeyPath(config.data), 'utf8')).trim();
+  const client = await Client.open({ url, key });
+  for await (const line of client.lines('POST', '/v1/verify')) {
+    const { progress, report, failure } = JSON.parse(line) as { progress?: string; report?: VerifyReport; failure?: string };
+    if (progress !== undefined) say(progress);
+    if (report !== undefined) return report;
+    if (failure !== undefined) throw new CommandError(exitCodes.unavailable, `the engine could not verify: ${failure}`);
+  }
+  throw new CommandError(exitCodes.unavailable, 'the engine ended before its verification did');
+}

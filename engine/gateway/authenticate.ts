@@ -9,8 +9,8 @@ import { Problem, retryAfter } from './problems.js';
 declare module 'fastify' {
   interface FastifyRequest { caller: Caller }
   interface FastifyContextConfig {
-    /** What a key needs: `admin`, or a partner's scope (the admin key has them all). Absent: open to everyone. */
-    scope?: 'admin' | PartnerScope;
+    /** What a key needs: `admin`, `verify` (also the operator's key), or a partner's scope. The admin key has them all. Absent: open to everyone. */
+    scope?: 'admin' | 'verify' | PartnerScope;
   }
 }
 

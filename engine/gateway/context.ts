@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.js';
 import type { BodyMemory } from './body.js';
 import type { Parser } from './parser-pool.js';
 import type { References } from './references.js';
+import type { Verify } from './verify.js';
 
 export interface Page<T> { data: T[]; has_more: boolean }
 export interface PageQuery { limit: number; startingAfter?: string }
@@ -41,4 +42,5 @@ export interface GatewayContext {
   bodyMemory: BodyMemory;
   queryEntries: QueryEntries;
   queryRejected: QueryRejected;
+  verify?: Verify;
 }

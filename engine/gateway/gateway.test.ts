@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { ADMIN_KEY, call, startFakeGateway } from '../../test/gateway/fake-engine.js';
 import { Keys } from '../keys.js';
+import { startGateway } from './gateway.js';
 import { operations } from './openapi.js';
 import { doorProblems } from './problems.js';
 
@@ -129,6 +130,27 @@ t.test('a quota is told in headers and ends with 429', async (t) => {
   const refused = answers.find(({ status }) => status === 429)!;
   t.match(refused.body, { type: '/problems/quota' });
   t.ok(Number(refused.headers.get('retry-after')) >= 1);
+});
+
+t.test('the verifier is asked for and reports line by line', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  t.match(await call(fake, 'POST', '/v1/verify'), { status: 503, body: { detail: /without the verifier/ } });
+  let end = (): void => undefined;
+  const gate = new Promise<void>((resolve) => { end = resolve; });
+  const verify = async (progress: (line: string) => void): Promise<object> => {
+    progress('half');
+    await gate;
+    return { ok: true };
+  };
+  const keys = await Keys.open(ADMIN_KEY, fake.storage, 'operator-key-for-tests');
+  const second = { gateway: await startGateway({ ...fake.options, keys, verify }) };
+  t.teardown(() => second.gateway.close());
+  const asked = await fetch(`${second.gateway.url}/v1/verify`, { method: 'POST', headers: { authorization: 'Bearer operator-key-for-tests' } });
+  t.match(await call(second, 'POST', '/v1/verify'), { status: 429, body: { detail: /is running/ } });
+  end();
+  t.equal(await asked.text(), '{"progress":"half"}\n{"report":{"ok":true}}\n');
+  t.match(await call(second, 'GET', '/v1/rules', { key: 'operator-key-for-tests' }), { status: 403 }, 'the operator key opens nothing else');
 });
 
 t.test('the description of the API is complete', async (t) => {

@@ -23,9 +23,10 @@ import { startParsers } from './parser-pool.js';
 import { doorProblems, Problem, retryAfter, sendProblem, type DoorCode, type ProblemCode, type ProblemError } from './problems.js';
 import { readRoutes } from './reads.js';
 import { transactionRoutes } from './transactions.js';
+import { verifyRoutes } from './verify.js';
 
 /** Every group of routes. */
-const routes = [transactionRoutes, documentRoutes, readRoutes, importRoutes, healthRoutes];
+const routes = [transactionRoutes, documentRoutes, readRoutes, importRoutes, verifyRoutes, healthRoutes];
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 72_000;

@@ -162,6 +162,10 @@ export const operations = {
   getRules: {
     summary: 'The rules that are live', tags: ['rules'], security, response: responses({ 200: json(object({ ruleSet: integer, rules: list(ref('Rule')) })) }),
   },
+  verify: {
+    summary: 'Verify everything with the second implementation', tags: ['health'], security,
+    response: responses({ 200: { description: 'lines {progress}, then one {report} or {failure}', content: { 'application/x-ndjson': { schema: text } } } }),
+  },
   livez: { summary: 'The process is alive', tags: ['health'], response: { 200: json(object({ status: text })) } },
   readyz: {
     summary: 'Whether transactions are taken', tags: ['health'],
