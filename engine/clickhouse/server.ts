@@ -1,0 +1,105 @@
+/**
+ * The process of the embedded ClickHouse: libchdb behind an HTTP server that speaks ClickHouse's protocol. Started by child.ts, which tells it by IPC what to do.
+ *
+ * Promises: ends when its parent does, however that ends, and so gives the data directory free. Waits for a directory whose former owner is still dying.
+ * Never listens before it can answer.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AccessControl } from './access.js';
+import { answer, type Backend } from './answer.js';
+import { Spool } from './body.js';
+import type { FromChild, ToChild } from './child.js';
+import { Lane } from './lanes.js';
+import { Library } from './library.js';
+import { createPipes } from './pipe.js';
+import { lanes, serverSettings, sessionSettings } from './tuning.js';
+
+/** How long a former owner of the directory may take to die. */
+const OPEN_MS_MAX = 20_000;
+const OPEN_RETRY_MS = 100;
+/** Longest URL: statements may stand in it. */
+const HEADER_BYTES_MAX = 2 ** 20;
+
+type Start = Extract<ToChild, { type: 'start' }>;
+
+process.on('message', (message: ToChild) => void (message.type === 'start' ? start(message) : stop()));
+// The parent is gone: nothing that is still running here matters, and tables survive a crash by themselves.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+// Ctrl-C goes to the whole process group; the parent stops the engine in order and then this process.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+
+let stop = (): void => process.exit(0);
+
+async function start(options: Start): Promise<void> {
+  try {
+    const library = await open(options), run = join(options.directory, 'run');
+    const backend = await createBackend(options, library, run);
+    const server = await listen(options, backend);
+    stop = () => {
+      server.close();
+      server.closeAllConnections();
+      // What runs is ended with the process: an insert is either whole or not there.
+      process.exit(0);
+    };
+    say({ type: 'ready', port: (server.address() as AddressInfo).port });
+  } catch (error) {
+    say({ type: 'failed', detail: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function say(message: FromChild): void {
+  process.send!(message);
+}
+
+async function open({ directory, memoryBytesMax }: Start): Promise<Library> {
+  const data = join(directory, 'data');
+  mkdirSync(data, { recursive: true });
+  for (const giveUp = Date.now() + OPEN_MS_MAX;;) {
+    try {
+      return new Library(data, serverSettings(memoryBytesMax));
+    } catch (error) {
+      if (Date.now() > giveUp || !/lock|in use|another/i.test(String(error))) throw error;
+      await pause(OPEN_RETRY_MS);
+    }
+  }
+}
+
+async function createBackend(options: Start, library: Library, run: string): Promise<Backend> {
+  const connection = library.connect();
+  const one = async (sql: string): Promise<string> => Buffer.from((await connection.query(sql)).bytes).toString('utf8');
+  // The library's own default database also shows files of the working directory and of any path as tables.
+  if ((await one("SELECT engine FROM system.databases WHERE name = 'default'")).trim() !== 'Atomic') {
+    await one('DROP DATABASE IF EXISTS default');
+    await one('CREATE DATABASE default ENGINE = Atomic');
+  }
+  const version = (await one('SELECT version()')).trim();
+  const functions = new Set((await one('SELECT lower(name) FROM system.table_functions')).trim().split('\n'));
+  await connection.close();
+  rmSync(run, { recursive: true, force: true });
+  mkdirSync(run, { recursive: true, mode: 0o700 });
+  const lane = (name: keyof typeof lanes): Lane => new Lane(name, createPipes(run, name, lanes[name].slots), lanes[name].waitingMax);
+  return {
+    library, version, running: new Set(),
+    access: new AccessControl(options.engineUser, options.enginePassword, options.access, functions),
+    spool: new Spool(process.platform === 'linux' ? '/dev/shm' : undefined, run, options.memoryBytesMax / 16, 2 ** 33),
+    lanes: { insert: lane('insert'), engine: lane('engine'), readers: lane('readers') },
+    bounds: sessionSettings(options.memoryBytesMax, availableParallelism()),
+  };
+}
+
+async function listen({ host, port }: Start, backend: Backend): Promise<Server> {
+  const server = createServer({ maxHeaderSize: HEADER_BYTES_MAX, keepAliveTimeout: 10_000, requestTimeout: 0, noDelay: true }, (request, response) => {
+    const path = request.url?.split('?')[0];
+    if (path === '/ping' || path === '/replicas_status' || (path === '/' && request.method === 'GET' && !request.url?.includes('?'))) {
+      response.writeHead(200, { 'content-type': 'text/html; charset=UTF-8' }).end('Ok.\n');
+    } else if (path === '/' || path === '/query') void answer(backend, request, response);
+    else response.writeHead(404, { 'content-type': 'text/plain; charset=UTF-8' }).end(`There is no handle ${path}\n\nUse / or /ping for health checks.\nSend queries from your program with POST method or GET /?query=...\n`);
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+  return server;
+}
