@@ -6,9 +6,9 @@ import { IANAZone } from 'luxon';
 import type { ReferenceSet, ZoneTable } from '../../schemas/reference.js';
 
 const FROM_MS = 0, TO_MS = Date.UTC(2101, 0, 1);
-/** Shorter than any two transitions that cancel each other (the shortest known are four weeks apart). */
-const STEP_MS = 7 * 86_400_000;
-const MINUTE_MS = 60_000;
+/** Shorter than the time between any two transitions (the shortest known are four weeks apart). */
+const STEP_MS = 14 * 86_400_000;
+const SECOND_MS = 1000, MINUTE_MS = 60_000;
 const ALWAYS_MS = -8.64e15;
 const compiled = new Map<string, ZoneTable>();
 
@@ -37,10 +37,14 @@ function transitionsOf(zone: IANAZone): ZoneTable {
   return { transitionsMs, offsetsMs };
 }
 
-/** The first moment after `low` from which the offset is this, to the second. */
+/** The first moment after `low` from which the offset is this, to the second; nearly all are whole minutes, so those are looked at first (Intl is slow). */
 function firstMs(offsetMs: (ms: number) => number, low: number, high: number, offset: number): number {
-  while (high - low > 1000) {
-    const middle = Math.floor((low + high) / 2000) * 1000;
+  const minute = bisect(offsetMs, low, high, offset, MINUTE_MS);
+  return offsetMs(minute - SECOND_MS) === offset ? bisect(offsetMs, minute - MINUTE_MS, minute, offset, SECOND_MS) : minute;
+}
+function bisect(offsetMs: (ms: number) => number, low: number, high: number, offset: number, gridMs: number): number {
+  while (high - low > gridMs) {
+    const middle = Math.floor((low + high) / 2 / gridMs) * gridMs;
     if (offsetMs(middle) === offset) high = middle;
     else low = middle;
   }

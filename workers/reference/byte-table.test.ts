@@ -6,8 +6,11 @@ const table = new ByteTable(), texts = Array.from({ length: 5000 }, (_, i) => `$
 t.same(texts.map((text) => table.addText(text)), texts.map((_, i) => i), 'ordinals count up');
 t.same(texts.map((text) => table.addText(text)), texts.map((_, i) => i), 'and stay');
 t.same(texts.map((_, i) => table.text(i)), texts);
-t.equal(table.findText('nothing'), -1);
+const find = (text: string): number => table.find(Buffer.from(text), 0, Buffer.byteLength(text));
+t.equal(find('nothing'), -1);
 t.equal(table.size, 5000);
 const empty = table.addText('');
-t.equal(table.findText(''), empty);
+t.equal(find(''), empty);
+const long = table.addText('x'.repeat(100));
+t.equal(find('x'.repeat(100)), long);
 t.equal(hashBytes(Buffer.from('xabcx'), 1, 3), hashBytes(Buffer.from('abc'), 0, 3));

@@ -54,11 +54,8 @@ export class ByteTable {
     return ordinal;
   }
 
-  findText(text: string): number {
-    const bytes = utf8(text);
-    return this.find(bytes, 0, bytes.length);
-  }
   addText(text: string): number {
+    if (isShortAscii(text)) return this.add(scratch, 0, text.length);
     const bytes = utf8(text);
     return this.add(bytes, 0, bytes.length);
   }
@@ -94,6 +91,18 @@ export class ByteTable {
     this.starts.set(starts);
     for (let ordinal = 0; ordinal < this.size; ordinal++) this.place(ordinal);
   }
+}
+
+/** Short plain texts are added without an array of their own: catalogs have ten thousands of them. */
+const scratch = new Uint8Array(64);
+function isShortAscii(text: string): boolean {
+  if (text.length > scratch.length) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return false;
+    scratch[i] = code;
+  }
+  return true;
 }
 
 function copied(bytes: Uint8Array, length: number): Uint8Array {

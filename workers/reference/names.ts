@@ -13,6 +13,7 @@ export class Names {
   /** Text by ordinal; 0 is ''. */
   readonly texts: string[] = [''];
   readonly table = new ByteTable(1024);
+  private readonly ordinals = new Map<string, number>();
   private ofLines = 0;
 
   constructor() {
@@ -20,8 +21,11 @@ export class Names {
   }
   /** The ordinal of a text of reference data. */
   ordinal(text: string): number {
-    const ordinal = this.table.addText(text);
+    let ordinal = this.ordinals.get(text);
+    if (ordinal !== undefined) return ordinal;
+    ordinal = this.table.addText(text);
     if (ordinal === this.texts.length) this.texts.push(text);
+    this.ordinals.set(text, ordinal);
     return ordinal;
   }
   /** The ordinal of a text of a transaction, 0 when it is empty, -1 when nothing knows it. */
