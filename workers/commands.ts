@@ -9,9 +9,10 @@ import { utf8 } from './utf8.js';
 import { Flag, missing, OWN_ACCOUNT, parseAccount, processed, settleFirst, type Outcome } from './decide.js';
 import { FactKind } from './facts/fact-block.js';
 import { hash128 } from './hash.js';
-import { credit, settle, takeBack } from './ledger/ledger.js';
-import { CellKind, cellKey, NEVER } from './ledger/cells.js';
+import { credit, settle } from './ledger/ledger.js';
+import { NEVER } from './ledger/cells.js';
 import { PostingKind } from './ledger/postings.js';
+import { reverseWhole } from './returns.js';
 
 /** Accounts that one tick settles at most; the next tick goes on. */
 const ACCOUNTS_PER_TICK = 300;
@@ -137,20 +138,9 @@ function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcil
   settleFirst(c, ordinal, c.today(partner.program));
   c.postings.clear();
   c.awards.clear();
-  const key = (c.idHash[0]! % 2 ** 21) * 2 ** 32 + c.idHash[1]!;
-  fact.awards.forEach((award, number) => {
-    const reversedCell = cellKey(CellKind.reversed, 0, number);
-    const left = award.points - state.accounts.get(ordinal, reversedCell, key);
-    if (left <= 0) return;
-    c.add(reversedCell, key, left);
-    let rest = left;
-    for (const posting of fact.postings.filter((posting) => posting.award === number && posting.kind === 'accrual').reverse()) {
-      const part = Math.min(rest, posting.points);
-      if (part > 0) takeBack(c, ordinal, reference.currencyOrdinal(award.currency, partner.program), reference.funderOrdinal(posting.funder), part, -1, posting.expires, posting.matures);
-      rest -= part;
-    }
-  });
-  c.applyCells(ordinal);
+  c.ordinal = ordinal;
+  c.transaction.programOrdinal = partner.program;
+  reverseWhole(c, ordinal, c.idHash, fact);
   const factRow = c.facts.rows;
   ledgerFact(c, FactKind.reconciliation, ordinal);
   c.effects.seen(reconciled, noContent, factRow);

@@ -35,7 +35,7 @@ export function decideReturn(c: Context): Outcome {
     if (state.transactions.find(original)) return refuse('not-a-purchase');
     return wait(c);
   }
-  const key = (original[0]! % 2 ** 21) * 2 ** 32 + original[1]!;
+  const key = purchaseKey(original);
   const fact = c.factOf(state.transactions.batch, state.transactions.row);
   if (fact === 'missing') return missing;
   if (!fact) return refuse('unknown-original');
@@ -48,8 +48,7 @@ export function decideReturn(c: Context): Outcome {
   state.ensure(c.ordinal);
 
   // ── what of it ──
-  const lines = fact.lines.length > 0 ? fact.lines : [{ line: 1, amount: fact.total, quantity: 1000 }];
-  const returned = returnedLines(c, key, fact, lines);
+  const returned = returnedLines(c, key, fact);
   if (!Array.isArray(returned)) return returned;
 
   // ── from here on it must succeed ──
@@ -58,25 +57,46 @@ export function decideReturn(c: Context): Outcome {
   if (ordinal >= 0) settleFirst(c, ordinal, c.today(t.programOrdinal));
   c.postings.clear();
   c.awards.clear();
-  for (const { line, now } of returned) {
-    c.add(cellKey(CellKind.returnedAmount, 0, line), key, now.amount);
-    c.add(cellKey(CellKind.returnedQuantity, 0, line), key, now.quantity);
-  }
-  if (ordinal >= 0) reverseAwards(c, ordinal, key, fact, returned);
+  noteReturned(c, key, returned);
+  if (ordinal >= 0) reverseAwards(c, ordinal, key, fact, returned, reversals(c, fact, returned), (award, points) => recordAward(c, award, points, returned));
   c.applyCells(c.ordinal);
   c.ordinal = ordinal;
   writeFact(c, FactKind.return, -1, ordinal);
   return processed;
 }
 
-/** Lines of the purchase with what this return takes, or a refusal. */
-function returnedLines(c: Context, key: number, fact: FactRecord, lines: { line: number; amount: number; quantity: number }[]): ReturnedLine[] | Outcome {
-  const { transaction: t } = c;
-  const all = new Map<number, ReturnedLine>();
-  for (const { line, amount, quantity } of lines) {
+/** As if all that remains were returned with `proportional`, without a return: what the purchase gave goes, its counters fall. The account is c.ordinal. */
+export function reverseWhole(c: Context, ordinal: number, idHash: Uint32Array, fact: FactRecord): void {
+  const key = purchaseKey(idHash), returned = boughtLines(c, key, fact);
+  for (const line of returned) line.now = remainderOf(line);
+  noteReturned(c, key, returned);
+  reverseAwards(c, ordinal, key, fact, returned, fact.awards.map(({ points }) => points), () => -1);
+  c.applyCells(ordinal);
+}
+
+/** Under which the account keeps what has been returned of a purchase. */
+const purchaseKey = (idHash: Uint32Array): number => (idHash[0]! % 2 ** 21) * 2 ** 32 + idHash[1]!;
+const remainderOf = ({ amount, quantity, before }: ReturnedLine): { amount: number; quantity: number } => ({ amount: amount - before.amount, quantity: quantity - before.quantity });
+
+/** Lines of the purchase with what was returned of them before. One that only states its total counts as one line. */
+function boughtLines(c: Context, key: number, fact: FactRecord): ReturnedLine[] {
+  const lines = fact.lines.length > 0 ? fact.lines : [{ line: 1, amount: fact.total, quantity: 1000 }];
+  return lines.map(({ line, amount, quantity }) => {
     const before = { amount: c.get(cellKey(CellKind.returnedAmount, 0, line), key), quantity: c.get(cellKey(CellKind.returnedQuantity, 0, line), key) };
-    all.set(line, { line, amount, quantity, before, now: { amount: 0, quantity: 0 } });
+    return { line, amount, quantity, before, now: { amount: 0, quantity: 0 } };
+  });
+}
+function noteReturned(c: Context, key: number, returned: ReturnedLine[]): void {
+  for (const { line, now } of returned) {
+    c.add(cellKey(CellKind.returnedAmount, 0, line), key, now.amount);
+    c.add(cellKey(CellKind.returnedQuantity, 0, line), key, now.quantity);
   }
+}
+
+/** Lines of the purchase with what this return takes, or a refusal. */
+function returnedLines(c: Context, key: number, fact: FactRecord): ReturnedLine[] | Outcome {
+  const { transaction: t } = c;
+  const all = new Map(boughtLines(c, key, fact).map((entry) => [entry.line, entry]));
   if (t.lineCount > 0) {
     for (let i = 0; i < t.lineCount; i++) {
       const entry = all.get(t.lineNumber[i]!);
@@ -96,20 +116,20 @@ function returnedLines(c: Context, key: number, fact: FactRecord, lines: { line:
     if (entry.before.amount + t.total > entry.amount) return { status: 'rejected', reason: 'return-exceeds', pointer: '/total', detail: `bought for ${entry.amount}, returned before ${entry.before.amount}` };
     if (entry.before.amount + t.total === entry.amount) entry.now.quantity = entry.quantity - entry.before.quantity;
   } else {
-    for (const entry of all.values()) entry.now = { amount: entry.amount - entry.before.amount, quantity: entry.quantity - entry.before.quantity };
+    for (const entry of all.values()) entry.now = remainderOf(entry);
   }
   const taken = [...all.values()].filter(({ now }) => now.amount !== 0 || now.quantity !== 0);
   return taken.length > 0 ? [...all.values()] : { status: 'rejected', reason: 'return-exceeds', detail: 'everything of this purchase has been returned' };
 }
 
-/** Reverses each award of the purchase as far as its rule says; cumulative, so that parts add up to the whole. */
-function reverseAwards(c: Context, ordinal: number, key: number, fact: FactRecord, returned: ReturnedLine[]): void {
+/** Reverses each award of the purchase up to `reversedSoFar`; cumulative, so that parts add up to the whole. `record`: the number that a reversal gets among the awards of the fact. */
+function reverseAwards(
+  c: Context, ordinal: number, key: number, fact: FactRecord, returned: ReturnedLine[], reversedSoFar: number[], record: (award: FactRecord['awards'][number], points: number) => number,
+): void {
   const { awards, reference } = c;
   const whole = returned.every(({ amount, before, now }) => amount <= 0 || before.amount + now.amount === amount);
   const wasWhole = returned.every(({ amount, before }) => amount <= 0 || before.amount === amount);
   const byLine = new Map(returned.map((entry) => [entry.line, entry]));
-  const remaining: Remaining[] = returned.map(({ line, amount, quantity, before, now }) => ({ line, amount: amount - before.amount - now.amount, quantity: quantity - before.quantity - now.quantity }));
-  const reversedSoFar = reversals(c, fact, byLine, remaining);
   fact.awards.forEach((award, number) => {
     const rule = reference.set.rules[award.ruleIndex]!;
     const before = c.get(cellKey(CellKind.reversed, 0, number), key);
@@ -117,7 +137,7 @@ function reverseAwards(c: Context, ordinal: number, key: number, fact: FactRecor
     moveCounters(c, fact, award, rule.rule, byLine, whole && !wasWhole, before, before + now);
     if (now === 0) return;
     c.add(cellKey(CellKind.reversed, 0, number), key, now);
-    const place = recordAward(c, award, now, returned);
+    const place = record(award, now);
     for (const { points, funder, currency, expires, matures } of reversalParts(fact, number, before, before + now)) {
       if (points > 0) takeBack(c, ordinal, reference.currencyOrdinal(currency, c.transaction.programOrdinal), reference.funderOrdinal(funder), points, place, expires, matures);
     }
@@ -126,8 +146,10 @@ function reverseAwards(c: Context, ordinal: number, key: number, fact: FactRecor
 }
 
 /** Points of each award that are reversed once this return is counted, by the rule's onReturn. */
-function reversals(c: Context, fact: FactRecord, byLine: Map<number, ReturnedLine>, remaining: Remaining[]): number[] {
+function reversals(c: Context, fact: FactRecord, returned: ReturnedLine[]): number[] {
   const { reference } = c;
+  const byLine = new Map(returned.map((entry) => [entry.line, entry]));
+  const remaining: Remaining[] = returned.map(({ line, amount, quantity, before, now }) => ({ line, amount: amount - before.amount - now.amount, quantity: quantity - before.quantity - now.quantity }));
   const result = fact.awards.map(() => 0);
   const proportional = (number: number): number => {
     const award = fact.awards[number]!;

@@ -187,7 +187,8 @@ export class NaivePartition {
     if (!account || this.history.has(reconciled)) return;
     this.settle(account, localDay(reference.program(account.program).timeZone, nowMs), nowMs);
     const ledger = new Ledger(account), lines = returnedLines(purchase, { ...purchase.transaction, lines: [], total: null });
-    if (typeof lines !== 'string') takeBack(reference, purchase, lines, account, ledger, 'proportional');
+    // Also when everything has been returned before: a rule may have kept its points.
+    takeBack(reference, purchase, typeof lines === 'string' ? [] : lines, account, ledger, 'proportional');
     this.history.remember(purchase.transaction, purchase);
     this.history.mark(reconciled);
     const postings = ledger.postings.map((posting) => ({ ...posting, award: -1 }));

@@ -1,0 +1,59 @@
+/**
+ * The core and the naive implementation agree on random histories: purchases, whole and partial returns (also before their purchase, with other cards, without any), repeats, conflicts,
+ * late and future ones, imports, changes of rules, days that pass; in batches of any size, with commits that lag.
+ */
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { NaiveReference } from '../loadtest/naive/reference.js';
+import { world as shopWorld } from './rules/arbitrary-fixture.js';
+import { Bench, stateDirectory } from './simulation/bench.js';
+import { history } from './simulation/history-arbitrary.js';
+import { Player, startMs } from './simulation/history.js';
+import { Twin } from './simulation/twin.js';
+
+const seed = Number(process.env['POINTSTREAM_SEED'] ?? 20_260_306), runs = Number(process.env['POINTSTREAM_RUNS'] ?? 400);
+t.comment(`POINTSTREAM_SEED=${seed} POINTSTREAM_RUNS=${runs}`);
+
+t.test('the core agrees with the naive implementation', (t) => {
+  const root = stateDirectory(t), outcomes = new Map<string, number>();
+  let number = 0, batches = 0;
+  fc.assert(fc.property(history(30), fc.integer({ min: 1, max: 3 }), ({ world, acts }, partitions) => {
+    const twins: Twin[] = [];
+    const bench = new Bench({
+      directory: join(root, String(number++)), partitions, startMs, factCacheBytesMax: 0, committed(result) {
+        batches++;
+        const twin = twins[result.partition]!;
+        twin.follow(result);
+        if (bench.isSettled(result.partition)) twin.compareState(bench.cells(result.partition));
+      },
+    });
+    const references = new Map<number, NaiveReference>();
+    const referenceOf = (version: number): NaiveReference => {
+      let reference = references.get(version);
+      if (!reference) references.set(version, (reference = new NaiveReference(bench.published.find(({ set }) => set.version === version)!.set, productsOf(bench))));
+      return reference;
+    };
+    for (let partition = 0; partition < partitions; partition++) twins.push(new Twin(partition, bench.log, referenceOf));
+    try {
+      new Player(bench, world, ({ records, items, commits }) => {
+        for (let partition = 0; partition < partitions; partition++) bench.step(partition, items === undefined ? { records } : { records, items });
+        bench.commit(commits);
+      }).play({ acts });
+      bench.drain();
+      bench.locate();
+      bench.drain();
+    } finally {
+      bench.close();
+    }
+    for (const twin of twins) for (const [outcome, count] of twin.outcomes) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
+  }), { seed, numRuns: runs });
+  t.comment(`${runs} histories, ${batches} batches; ${[...outcomes].sort((a, b) => b[1] - a[1]).map(([outcome, count]) => `${count} ${outcome}`).join(', ')}`);
+  t.ok([...outcomes.values()].reduce((sum, count) => sum + count, 0) >= 3000, 'enough cases');
+  for (const outcome of ['purchase processed', 'return processed', 'return waiting', 'return return-exceeds', 'purchase conflict', 'purchase duplicate', 'purchase late', 'purchase future', 'return return-window']) t.ok(outcomes.get(outcome), outcome);
+  t.end();
+});
+
+function productsOf({ references: { set } }: Bench): ConstructorParameters<typeof NaiveReference>[1] {
+  return new Map(Object.entries(shopWorld.products!).map(([id, list]) => [set.partners.findIndex((partner) => partner.id === id), new Map(list.map((product) => [product.sku, product]))]));
+}

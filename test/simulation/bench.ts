@@ -1,0 +1,202 @@
+/**
+ * The core without threads, files of its own or time: real shards, driven by hand batch by batch over a log in memory. Whoever drives it decides how much a batch takes, when what was
+ * evaluated becomes real, and when everything is thrown away and started again; the same driving gives the same results.
+ */
+import { mkdtempSync, existsSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inputTopics, type Append, type InputTopic } from '../../engine/log/log.js';
+import { ReferenceStore, type Publication } from '../../engine/reference.js';
+import type { AccountView } from '../../engine/engine.js';
+import { writeCommand, type EngineCommand } from '../../schemas/commands.js';
+import { packFrame, type FrameRecord } from '../../schemas/frame.js';
+import { readResults } from '../../schemas/results.js';
+import type { TransactionDocument } from '../../schemas/transaction.js';
+import { partitionOf } from '../../workers/hash.js';
+import { readFact } from '../../workers/facts/read-fact.js';
+import type { AccountCellsView, BatchResult, BatchTask, Partials, PartitionStatus, ShardTask } from '../../workers/messages.js';
+import { parseItems } from '../../workers/parse/worker.js';
+import { Shard } from '../../workers/shard.js';
+import { StoredLog } from './stored-log.js';
+
+export interface BenchOptions {
+  directory: string;
+  partitions: number;
+  shards?: number;
+  cacheBytesMax?: number;
+  debtBytesMax?: number;
+  factCacheBytesMax?: number;
+  startMs: number;
+  /** What became real, in the order of the log. */
+  committed?(result: BatchResult): void;
+}
+/** How much a batch takes at most. */
+export interface Bite { records: number; items?: number }
+
+interface Flow { positions: [number, number][]; epoch: number; evaluated: number; committed: number; partial: Partials; needed: { batch: number; row: number }[] }
+const readOrder = ['internal', 'interactive', 'commands'] as const satisfies readonly InputTopic[];
+const EVERYTHING: Bite = { records: Infinity };
+
+/** A directory of the test's own, in memory where the system has such a place: checkpoints are synced. */
+export function stateDirectory(t: { teardown(end: () => void): void }): string {
+  const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pointstream-test-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export class Bench {
+  readonly log: StoredLog;
+  readonly references: ReferenceStore;
+  readonly published: Publication[] = [];
+  nowMs: number;
+  private shards: Shard[] = [];
+  private flows: Flow[] = [];
+  /** Evaluated, not real yet. */
+  private ready: BatchResult[] = [];
+  private requests = 0;
+  private epoch = 0;
+
+  constructor(private readonly options: BenchOptions) {
+    this.log = new StoredLog(options.partitions);
+    this.references = new ReferenceStore();
+    this.nowMs = options.startMs;
+    this.start();
+  }
+
+  // ── what comes in ──
+  append(records: Append[]): void {
+    this.log.write({ outputs: records, positions: [] }, this.nowMs);
+  }
+  command(partition: number, command: EngineCommand): void {
+    this.append([{ topic: 'internal', partition, value: writeCommand(command) }]);
+  }
+  /** Publishes what a change of the store made, and has every partition activate it. */
+  publish(change: (store: ReferenceStore) => Publication): void {
+    const publication = change(this.references);
+    if (!publication.changed) return;
+    this.published.push(publication);
+    for (const shard of this.shards) teach(shard, publication);
+    for (let partition = 0; partition < this.log.partitions; partition++) this.command(partition, { type: 'activate', version: publication.set.version });
+  }
+  /** Posts transactions as the gateway does; one alone as a single post. Returns the number of the request. */
+  post(documents: TransactionDocument[], lane: 'interactive' | 'commands' = 'commands', firstIndex = 0): number {
+    const request = ++this.requests;
+    const bytes = new Uint8Array(Buffer.from(JSON.stringify(documents.length === 1 ? documents[0] : documents)));
+    const { envelopes, rejected, unreadable } = parseItems({ format: 'json', bytes, firstIndex, gateway: 'bench', request, detailed: documents.length === 1, partitions: this.log.partitions });
+    if (rejected.length > 0 || unreadable) throw new Error(`the test posts what no parser takes: ${JSON.stringify(rejected[0] ?? unreadable)}`);
+    this.append(envelopes.map((envelope) => ({ topic: lane, partition: envelope.partition, value: envelope.bytes })));
+    return request;
+  }
+  /** Tells partitions where the purchases are that their waiting returns name. */
+  locate(): void {
+    for (const [partition, flow] of this.flows.entries()) {
+      if (flow.evaluated > flow.committed) continue;
+      for (const { key, partner, originalId } of this.status(partition).waiting) {
+        const found = this.flows.findIndex((_, other) => this.run(other, { type: 'find', partition: other, partner, id: originalId, kind: 'purchase' }) !== undefined);
+        if (found >= 0) this.command(partition, { type: 'return-located', key, partition: found });
+      }
+    }
+  }
+
+  // ── what is done with it ──
+  /** Evaluates one batch of a partition; false when there is nothing to read. */
+  step(partition: number, bite: Bite = EVERYTHING): boolean {
+    const flow = this.flows[partition]!;
+    const records: FrameRecord[] = [];
+    for (const name of readOrder) {
+      const topic = inputTopics.indexOf(name);
+      for (const { offset, timestampMs, value } of this.log.read(name, partition, flow.positions[topic]![0], Infinity)) if (records.length < bite.records) records.push({ topic, offset, timestampMs, value });
+    }
+    if (records.length === 0) return false;
+    const { committed, epoch, positions, partial } = flow;
+    const task: BatchTask = {
+      type: 'batch', partition, epoch, batch: flow.evaluated + 1, committed, frame: packFrame(records), positions, partial, facts: this.factsFor(partition, flow),
+      ...(bite.items === undefined ? {} : { itemsMax: bite.items }),
+    };
+    const result = this.run<BatchResult>(partition, task);
+    flow.needed = result.missing;
+    if (!result.results) return true;
+    [flow.positions, flow.partial, flow.evaluated] = [result.positions, result.partial, result.batch];
+    this.ready.push(result);
+    return true;
+  }
+  /** Makes the first `count` results real. */
+  commit(count = Infinity): void {
+    for (const result of this.ready.splice(0, count)) {
+      const { partition } = result;
+      const outputs: Append[] = [{ topic: 'results', partition, value: result.results! }, ...result.forwards.map((forward): Append => ({ topic: 'internal', ...forward }))];
+      this.log.write({ outputs, positions: result.positions.map(([offset], topic) => ({ topic: inputTopics[topic]!, partition, offset })) }, this.nowMs);
+      this.flows[partition]!.committed = result.batch;
+      this.options.committed?.(result);
+    }
+  }
+  /** Evaluates and commits until nothing is left to read. */
+  drain(bite: Bite = EVERYTHING): void {
+    for (let more = true; more; ) {
+      more = false;
+      for (let partition = 0; partition < this.log.partitions; partition++) more = this.step(partition, bite) || more;
+      this.commit();
+    }
+  }
+  /** Like a crash: only the log and what is written of the state is left. */
+  restart(): void {
+    for (let partition = 0; partition < this.log.partitions; partition++) this.run(partition, { type: 'close', partition });
+    this.ready = [];
+    this.start();
+  }
+  close(): void {
+    for (let partition = 0; partition < this.log.partitions; partition++) this.run(partition, { type: 'close', partition });
+  }
+
+  // ── what is there ──
+  get partitions(): number {
+    return this.log.partitions;
+  }
+  /** Nothing of this partition is evaluated and not committed. */
+  isSettled(partition: number): boolean {
+    return this.flows[partition]!.evaluated === this.flows[partition]!.committed;
+  }
+  account(program: string, card: string): AccountView | undefined {
+    const bytes = Buffer.from(card), partition = partitionOf(bytes, 0, bytes.length, this.log.partitions);
+    return this.run(partition, { type: 'account', partition, program, card });
+  }
+  cells(partition: number): AccountCellsView[] {
+    return this.run(partition, { type: 'cells', partition, from: 0, count: Infinity });
+  }
+  status(partition: number): PartitionStatus {
+    return this.run(partition, { type: 'sweep', partition, committed: this.flows[partition]!.committed, begin: false });
+  }
+  sweep(partition: number): void {
+    this.run(partition, { type: 'sweep', partition, committed: this.flows[partition]!.committed, begin: true });
+  }
+
+  private start(): void {
+    const { options, log } = this, count = options.shards ?? 1;
+    this.shards = Array.from({ length: count }, () => new Shard());
+    this.epoch++;
+    this.flows = Array.from({ length: log.partitions }, (_, partition): Flow => {
+      const results = log.records('results', partition), last = results.at(-1), opened = this.run<PartitionStatus>(partition, {
+        type: 'open', partition, partitions: log.partitions, directory: join(options.directory, String(partition)), epoch: this.epoch,
+        cacheBytesMax: options.cacheBytesMax ?? 1 << 20, debtBytesMax: options.debtBytesMax ?? 1 << 30, factCacheBytesMax: options.factCacheBytesMax ?? 1 << 20,
+      });
+      const { batch } = this.run<PartitionStatus>(partition, { type: 'replay', partition, records: results.slice(opened.batch + 1).map(({ value }) => value) });
+      if (batch !== results.length - 1) throw new Error(`partition ${partition} stands after batch ${batch}, its log after ${results.length - 1}`);
+      return { positions: last ? readResults(last.value).header.positions : inputTopics.map(() => [0, 0]), epoch: this.epoch, evaluated: batch, committed: batch, partial: [], needed: [] };
+    });
+    for (const publication of this.published) for (const shard of this.shards) teach(shard, publication);
+    if (this.published.length === 0) for (const shard of this.shards) teach(shard, { set: this.references.set, products: new Map(), changed: true });
+  }
+  private run<T>(partition: number, task: ShardTask): T {
+    return this.shards[partition % this.shards.length]!.run(task) as T;
+  }
+  private factsFor(partition: number, flow: Flow): BatchTask['facts'] {
+    return flow.needed.filter(({ batch }) => batch <= flow.committed).map(({ batch, row }) => {
+      const record = this.log.records('results', partition)[batch];
+      return { batch, row, fact: record && readFact(readResults(record.value).facts, row) };
+    });
+  }
+}
+
+function teach(shard: Shard, { set, products }: Publication): void {
+  shard.run({ type: 'reference', set, products: [...products] });
+}

@@ -1,0 +1,147 @@
+/**
+ * Plays a random history (history-arbitrary.ts) on a bench: makes documents of its acts, lets time pass, posts. What is posted depends on the history and on what the bench answers to
+ * reads, never on how the bench works.
+ */
+import type { TransactionDocument } from '../../schemas/transaction.js';
+import { world as shopWorld } from '../rules/arbitrary-fixture.js';
+import type { Bench } from './bench.js';
+import { cards, type Act, type History, type Who, type World } from './history-arbitrary.js';
+
+export const startMs = Date.parse('2026-03-06T09:00:00Z');
+const MINUTE_MS = 60_000, DAY_MS = 86_400_000;
+
+export class Player {
+  /** What was posted, in order; purchases have ids p0, p1 …, so that a return may name one to come. */
+  readonly posted: TransactionDocument[] = [];
+  private readonly purchases: TransactionDocument[] = [];
+  private pending: TransactionDocument[] = [];
+  private returns = 0;
+
+  /** `work`: what a bench does between acts. */
+  constructor(private readonly bench: Bench, private readonly world: World, private readonly work: (act: Extract<Act, { act: 'work' }>) => void) {}
+
+  play({ acts }: Pick<History, 'acts'>): void {
+    this.prepare();
+    for (const act of acts) this.perform(act);
+    this.flush();
+  }
+
+  prepare(): void {
+    const { bench, world } = this;
+    bench.publish((store) => store.putProgram('default', world.program));
+    bench.publish((store) => store.putProgram('second', { name: 'Second', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 1 }] }));
+    for (const [id, document] of Object.entries(world.partners)) bench.publish((store) => store.putPartner(id, document));
+    for (const [id, products] of Object.entries(shopWorld.products!)) bench.publish((store) => store.putProducts(id, Buffer.from(products.map((product) => JSON.stringify(product)).join('\n'))));
+    this.publish(world.rules);
+  }
+  perform(act: Act): void {
+    const { bench } = this;
+    switch (act.act) {
+      case 'buy': return this.send(this.purchase(act), act.together);
+      case 'return': return this.send(this.giveBack(act), act.together);
+      case 'repeat': {
+        const document = this.earlier(act.of);
+        return document && this.send(changed(document, act.change), act.together);
+      }
+      case 'broken': return this.send(this.broken(act.how), act.together);
+      case 'foreign': {
+        const document = this.earlier(act.of);
+        if (!document) return;
+        this.flush();
+        const next = { ...document, id: `f${this.posted.length}` };
+        this.posted.push(next);
+        return bench.append([{ topic: 'commands', partition: act.partition % bench.partitions, value: Buffer.from(JSON.stringify(next)) }]);
+      }
+      case 'pass':
+        bench.nowMs += act.minutes * MINUTE_MS;
+        return;
+      case 'work':
+        this.flush();
+        return this.work(act);
+      case 'publish':
+        this.flush();
+        return this.publish(this.world.later);
+      case 'locate':
+        this.flush();
+        return bench.locate();
+      case 'tick':
+        this.flush();
+        for (let partition = 0; partition < bench.partitions; partition++) bench.command(partition, { type: 'tick' });
+        return;
+      case 'import': {
+        this.flush();
+        const lots = act.lots.map((lot) => ({ ...lot, matures: lot.matures === 0 ? 0 : this.day + lot.matures - 10, expires: lot.expires < 0 ? -1 : this.day + lot.expires - 5 }));
+        const account = { index: 0, id: 'a', program: 'default', cards: [`${cards[act.card]!}`], registered: act.registered, lots };
+        return bench.command(act.partition % bench.partitions, { type: 'import', partner: 'shop', gateway: 'bench', request: 7, accounts: [account] });
+      }
+      case 'reconcile': {
+        const document = this.purchases[act.of];
+        if (!document) return;
+        this.flush();
+        return bench.command(act.partition % bench.partitions, { type: 'reconcile', partner: document.partner, id: document.id, kind: 'purchase' });
+      }
+    }
+  }
+  /** Posts what was gathered, as one request. */
+  flush(): void {
+    if (this.pending.length > 0) this.bench.post(this.pending.splice(0));
+  }
+
+  private get day(): number {
+    return Math.floor(this.bench.nowMs / DAY_MS);
+  }
+  private publish(rules: World['rules']): void {
+    this.bench.publish((store) => store.putRules({ rules: [...rules, { id: 'far', version: 1, program: 'second', award: { kind: 'percent', percent: 50 } }] }));
+  }
+  private send(document: TransactionDocument, together: boolean): void {
+    this.posted.push(document);
+    this.pending.push(document);
+    if (!together) this.flush();
+  }
+  private earlier(of: number): TransactionDocument | undefined {
+    return this.posted.length === 0 ? undefined : this.posted[of % this.posted.length];
+  }
+  private purchase({ purchase, who, ageMinutes, far }: Extract<Act, { act: 'buy' }>): TransactionDocument {
+    const document = {
+      id: `p${this.purchases.length}`, kind: 'purchase', partner: 'shop', currency: 'EUR', ...purchase, ...(far ? { partner: 'far' } : {}), ...this.whose(who), occurredAt: this.before(ageMinutes),
+    } as TransactionDocument;
+    this.purchases.push(document);
+    return document;
+  }
+  private giveBack({ of, quarters, strange, who, ageMinutes, id }: Extract<Act, { act: 'return' }>): TransactionDocument {
+    // Now and then one that comes later, or never.
+    const number = of % 6 === 0 ? this.purchases.length + (of % 4) : of % Math.max(1, this.purchases.length);
+    const bought = this.purchases[number];
+    const { card, account } = bought ?? {};
+    const lines = bought?.lines?.flatMap(({ quantity, amount }, i) => {
+      const part = quarters?.[i] ?? 0, back = { line: i + 1, quantity: Math.floor((Math.abs(quantity) * 1000 * part) / 4) / 1000, amount: Math.floor((Math.max(0, amount) * part) / 4) };
+      return back.quantity === 0 && back.amount === 0 ? [] : [back];
+    }) ?? [];
+    if (strange) lines.push({ line: 77, quantity: 1, amount: 1 });
+    const total = bought?.total !== undefined && quarters ? Math.floor((bought.total * quarters[0]!) / 4) : 0;
+    return {
+      id: `r${id ?? this.returns++}`, kind: 'return', partner: bought?.partner ?? 'shop', occurredAt: this.before(ageMinutes), original: { id: `p${number}` },
+      ...(who === 'same' ? { ...(card === undefined ? {} : { card }), ...(account === undefined ? {} : { account }) } : this.whose(who)),
+      ...(quarters && lines.length > 0 ? { lines } : total > 0 ? { total } : {}),
+    };
+  }
+  private broken(how: 'partner' | 'program'): TransactionDocument {
+    const document: TransactionDocument = { id: `b${this.posted.length}`, kind: 'purchase', partner: 'shop', card: cards[0]!, currency: 'EUR', occurredAt: this.before(1), total: 100 };
+    return how === 'partner' ? { ...document, partner: 'nobody' } : { ...document, program: 'second' };
+  }
+  private before(minutes: number): string {
+    return new Date(this.bench.nowMs - minutes * MINUTE_MS).toISOString();
+  }
+  private whose(who: Who): { card?: string; account?: string } {
+    if (who === 'nobody') return {};
+    if (who === 'stranger') return { account: '0.77' };
+    if ('card' in who) return { card: cards[who.card]! };
+    return { account: this.bench.account('default', cards[who.accountOf]!)?.account ?? '1.99' };
+  }
+}
+
+function changed(document: TransactionDocument, change: 'nothing' | 'content' | 'card'): TransactionDocument {
+  if (change === 'content') return { ...document, cashier: 'another' };
+  if (change === 'nothing' || document.account !== undefined) return document;
+  return { ...document, card: cards[(cards.indexOf(document.card ?? '') + 1) % cards.length]! };
+}

@@ -1,0 +1,189 @@
+/**
+ * The naive implementation beside one partition: it decides again what each committed batch consumed, in that order, and says where the two differ: outcomes and their reasons,
+ * answers, facts (awards, shares, postings), every cell of every account. It also checks what has to hold whatever was decided: postings balance, lots are the sum of postings.
+ */
+import { inputTopics } from '../../engine/log/log.js';
+import { cellOf, expectedFact, firstDifference, type Source } from '../../loadtest/verifier/expected.js';
+import { readInput } from '../../loadtest/verifier/records.js';
+import { NaivePartition, type Outcome } from '../../loadtest/naive/engine.js';
+import type { Account } from '../../loadtest/naive/ledger.js';
+import type { NaiveReference } from '../../loadtest/naive/reference.js';
+import type { Reply } from '../../schemas/envelope.js';
+import type { FactRecord } from '../../schemas/fact.js';
+import { readResults } from '../../schemas/results.js';
+import { EnvelopeReader } from '../../workers/envelope.js';
+import { partitionOf } from '../../workers/hash.js';
+import { CellKind, cellA, cellKind } from '../../workers/ledger/cells.js';
+import type { AccountCellsView, BatchResult } from '../../workers/messages.js';
+import { readFacts } from '../../workers/facts/read-fact.js';
+import type { StoredLog } from './stored-log.js';
+
+type Letter = [partner: string, id: string, kind: string, reason: string];
+type Answered = Pick<Reply, 'request' | 'accepted' | 'duplicates' | 'rejected'> & { items: { index: number; id: string; status: string; reason?: string | undefined }[]; points?: number };
+
+/** Where a fact came from, and the reference data that were live there. */
+interface Placed { source: Source; reference: NaiveReference }
+
+export class Twin {
+  readonly naive: NaivePartition;
+  /** Outcomes so far, by status and reason: what the history was good for. */
+  readonly outcomes = new Map<string, number>();
+  private reference: NaiveReference | undefined;
+  private clockMs = 0;
+  private readonly cells = new Map<string, number>();
+  private readonly posted = new Map<string, number>();
+  private readonly waiting = new Map<string, { letter: Letter; untilMs: number; partner: string }>();
+  private readonly partial = new Map<string, { answered: Answered; forwarded: number }>();
+  private letters: Letter[] = [];
+  private replies: Answered[] = [];
+
+  constructor(readonly partition: number, private readonly log: StoredLog, private readonly referenceOf: (version: number) => NaiveReference) {
+    this.naive = new NaivePartition(partition, undefined, ({ card, account }) => {
+      const bytes = Buffer.from(card), named = /^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,9})$/.exec(account)?.[1];
+      if (card !== '') return partitionOf(bytes, 0, bytes.length, log.partitions);
+      return named === undefined || Number(named) >= log.partitions ? partition : Number(named);
+    });
+  }
+
+  /** Throws at the first difference. */
+  follow(result: BatchResult): void {
+    const { header, facts } = readResults(result.results!), found = [...readFacts(facts)], sources: Placed[] = [];
+    this.letters = [];
+    this.replies = [];
+    for (const { topic, from, fromItem, next, nextItem } of header.inputs) {
+      for (let offset = from; offset < next || (offset === next && nextItem > 0); offset++) {
+        this.decide(topic, offset, offset === from ? fromItem : 0, offset === next ? nextItem : Infinity, found, sources);
+      }
+    }
+    const { naive } = this;
+    equal('facts', naive.facts.map((fact, row) => expectedFact(sources[row]!.reference, fact, sources[row]!.source)), found);
+    equal('dead letters', this.letters, result.rejected.map(({ partner, id, kind, reason }) => [partner, id, kind, reason]));
+    equal('replies', this.replies, result.replies.map(answeredOf));
+    for (const change of naive.changes) add(this.cells, `${change.account} ${cellOf(change)}`, change.change);
+    for (const fact of found) this.post(fact);
+    naive.facts.length = naive.changes.length = 0;
+  }
+  /** The whole state, when nothing is evaluated that was not followed. */
+  compareState(accounts: AccountCellsView[]): void {
+    const found = new Map<string, number>(), lots = new Map<string, number>();
+    for (const { ordinal, cells } of accounts) {
+      for (const [key1, key2, value] of cells) {
+        found.set(`${ordinal} ${key1}/${key2}`, value);
+        const kind = cellKind(key1), sign = kind === CellKind.debt ? -1 : kind <= CellKind.held ? 1 : 0;
+        add(lots, `${this.partition}.${ordinal} ${this.reference!.set.currencies[cellA(key1)]!.id}`, sign * value);
+        if (value < 0 && kind <= CellKind.ruleDay) throw new Error(`account ${ordinal}: cell ${key1}/${key2} is ${value}`);
+      }
+    }
+    equal('cells', sorted(this.cells), sorted(found));
+    equal('lots and postings', sorted(this.posted), sorted(lots));
+  }
+
+  private decide(topic: number, offset: number, fromItem: number, toItem: number, found: FactRecord[], sources: Placed[]): void {
+    const { naive } = this, { timestampMs, value } = this.log.records(inputTopics[topic]!, this.partition)[offset]!;
+    this.clockMs = Math.max(this.clockMs, timestampMs);
+    const { command, items } = readInput(value), envelope = new EnvelopeReader();
+    const from = (index: number): void => {
+      while (sources.length < naive.facts.length) sources.push({ source: { topic: inputTopics[topic]!, partition: this.partition, offset, index }, reference: this.reference! });
+    };
+    switch (command?.type) {
+      case 'tick': this.tick(found.slice(naive.facts.length).filter((fact) => fact.sourceTopic === inputTopics[topic] && fact.sourceOffset === offset)); break;
+      case 'activate': naive.activate(this.reference = this.referenceOf(command.version)); break;
+      case 'import': {
+        const rejected = command.accounts.flatMap((account) => {
+          const { reason } = naive.importAccount(account, this.clockMs);
+          if (reason) this.letters.push([command.partner, account.id, 'import', reason]);
+          return reason ? [{ index: account.index, id: account.id, status: 'rejected', reason }] : [];
+        });
+        this.replies.push({ request: command.request, accepted: command.accounts.length - rejected.length, duplicates: 0, rejected: rejected.length, items: rejected });
+        break;
+      }
+      case 'return-located': {
+        const [partner = '', id = ''] = command.key.split('\n');
+        naive.stopWaiting(partner, id);
+        this.waiting.delete(command.key);
+        break;
+      }
+      case 'reconcile': {
+        const before = naive.facts.length;
+        naive.reconcile(command.partner, command.id, this.clockMs);
+        if (naive.facts.slice(before).some(({ kind }) => kind === 'reconciliation')) this.letters.push([command.partner, command.id, command.kind, 'duplicate-elsewhere']);
+      }
+    }
+    from(0);
+    if (!items) return;
+    envelope.open(command?.type === 'forwarded' || command?.type === 'return-execute' ? command.envelope : value);
+    const { request, detailed } = envelope.header, place = `${topic}:${offset}`;
+    const { answered, forwarded: before } = this.partial.get(place) ?? { answered: { request, accepted: 0, duplicates: 0, rejected: 0, items: [] } as Answered, forwarded: 0 };
+    let forwarded = before;
+    items.slice(fromItem, toItem).forEach(({ index, transaction }) => {
+      const outcome: Outcome = transaction ? naive.post(transaction, this.clockMs) : { status: 'rejected', reason: 'malformed' };
+      const { status, reason } = outcome, { partner = '', id = '', kind = '' } = transaction ?? {};
+      add(this.outcomes, `${kind} ${reason ?? status}`, 1);
+      from(index);
+      if (status === 'processed') {
+        answered.accepted++;
+        if (detailed && request !== 0) answered.points = firstCurrencyPoints(outcome, this.reference!, partner);
+      } else if (status === 'elsewhere') forwarded++;
+      else {
+        if (status === 'duplicate') answered.duplicates++;
+        if (status === 'rejected') {
+          answered.rejected++;
+          this.letters.push([partner, id, kind, reason!]);
+        }
+        if (status === 'waiting' && !this.waiting.has(`${partner}\n${id}`)) {
+          const { waitSeconds = 86_400 } = this.reference!.program(this.reference!.partner(partner)!.program).unknownReturns ?? {};
+          this.waiting.set(`${partner}\n${id}`, { partner, letter: [partner, id, 'return', 'unknown-original'], untilMs: this.clockMs + waitSeconds * 1000 });
+        }
+        answered.items.push({ index, id, status, reason });
+      }
+    });
+    if (toItem < Infinity) this.partial.set(place, { answered, forwarded });
+    else {
+      this.partial.delete(place);
+      const { accepted, duplicates, rejected } = answered;
+      if (request !== 0 && (forwarded === 0 || accepted + duplicates + rejected + answered.items.length > 0)) this.replies.push(answered);
+    }
+  }
+  /** A tick may settle in whatever order; but all that is due, and nobody twice. */
+  private tick(settled: FactRecord[]): void {
+    const { naive } = this;
+    naive.tick(this.clockMs, settled.map(({ account }): Account => naive.accounts[Number(account.split('.')[1])]!));
+    const { length } = naive.facts;
+    naive.tick(this.clockMs);
+    if (naive.facts.length > length) throw new Error(`a tick left something due on ${naive.facts.slice(length).map(({ account }) => account).join(', ')}`);
+    for (const [key, { letter, untilMs, partner }] of this.waiting) {
+      if (untilMs > this.clockMs) continue;
+      this.waiting.delete(key);
+      if (this.reference!.program(this.reference!.partner(partner)!.program).unknownReturns?.then !== 'ignore') this.letters.push(letter);
+    }
+  }
+  private post({ account, kind, id, postings }: FactRecord): void {
+    const own = new Map<string, number>();
+    for (const { counter, currency, points } of postings) {
+      add(this.posted, `${account} ${currency}`, points);
+      if (counter === 'own') add(own, currency, points);
+    }
+    equal(`moves between balances of ${account}, ${kind} ${id}`, [], [...own]);
+  }
+}
+
+function answeredOf({ request, accepted, duplicates, rejected, items, answer }: Reply): Answered {
+  return {
+    request, accepted, duplicates, rejected, items: items.map(({ index, id, status, reason }) => ({ index, id, status, reason })),
+    ...(answer === undefined ? {} : { points: (JSON.parse(answer) as { points: number }).points }),
+  };
+}
+function firstCurrencyPoints({ awards = [] }: Outcome, reference: NaiveReference, partner: string): number {
+  const first = reference.currency(reference.partner(partner)!.program, undefined);
+  return awards.reduce((sum, { currency, points }) => (currency === first ? sum + points : sum), 0);
+}
+function equal(what: string, expected: unknown, found: unknown): void {
+  const difference = firstDifference(expected, found) ?? firstDifference(found, expected);
+  if (difference) throw new Error(`${what}${difference.path}: naive ${JSON.stringify(difference.expected)}, core ${JSON.stringify(difference.found)}\nnaive ${JSON.stringify(expected)}\ncore  ${JSON.stringify(found)}`);
+}
+function add(sums: Map<string, number>, key: string, value: number): void {
+  const sum = (sums.get(key) ?? 0) + value;
+  if (sum === 0) sums.delete(key);
+  else sums.set(key, sum);
+}
+const sorted = (map: Map<string, number>): string[] => [...map].map(([key, value]) => `${key} = ${value}`).sort();
