@@ -70,9 +70,9 @@ export class Dimensions {
     }
   }
   private contents(set: ReferenceSet): Content[] {
-    const partners = set.partners.map(({ id, document }) => ({ partner: id, name: document.name, program: document.program, time_zone: document.timeZone, currency: document.currency }));
+    const partners = set.partners.map(({ id, document }) => ({ id, name: document.name, program: document.program, time_zone: document.timeZone, currency: document.currency }));
     const stores = set.partners.flatMap(({ id: partner, document }) => (document.stores ?? []).map(({ id, timeZone, region, latitude, longitude }) => (
-      { partner, store: id, time_zone: timeZone ?? document.timeZone, region, latitude, longitude })));
+      { partner, id, time_zone: timeZone ?? document.timeZone, region, latitude, longitude })));
     const products = Object.entries(set.products).map(([partner, hash]): [partner: string, hash: string] => [set.partners[Number(partner)]!.id, hash]);
     const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
     return [
@@ -96,14 +96,15 @@ export class Dimensions {
   private async replace({ table, digest, rows }: Content): Promise<void> {
     const { client } = this.options, { signal } = this.stopped, next = `pointstream.${table}_next`;
     const command = (query: string): Promise<unknown> => client.command({ query, abort_signal: signal });
-    await command(`TRUNCATE TABLE ${next}`);
+    await command(`DROP TABLE IF EXISTS ${next}`);
+    await command(`CREATE TABLE ${next} AS pointstream.${table}`);
     const { stream } = await client.exec({ query: `INSERT INTO ${next} FORMAT JSONEachRow`, values: Readable.from(rows()), abort_signal: signal });
     for await (const _ of stream) { /* the answer is empty; its end is what counts */ }
     // The same product twice in one file is one product.
     await command(`OPTIMIZE TABLE ${next} FINAL DEDUPLICATE BY ${dimensionTables[table].key.join(', ')}`);
     await command(`ALTER TABLE ${next} MODIFY COMMENT '${digest}'`);
     await command(`EXCHANGE TABLES ${next} AND pointstream.${table}`);
-    await command(`TRUNCATE TABLE ${next}`);
+    await command(`DROP TABLE ${next}`);
   }
 }
 

@@ -25,7 +25,7 @@ const SMALL_INSERTS_PER_SECOND = 8;
 const LOOK_MS = 1000;
 const RETRY_MS = 100;
 const RETRY_MS_MAX = 2000;
-/** How long a stop waits for inserts under way; what they leave is repeated at the next start. */
+/** How long a stop waits for inserts under way. */
 const STOP_MS = 5000;
 
 export interface SinkOptions {
@@ -76,13 +76,15 @@ export class Sink {
   private readonly aborted = new AbortController();
   private waiters: { ends: number[]; resolve(caughtUp: boolean): void }[] = [];
   private stopping = false;
+  /** The last failure that was logged. */
+  private said: string | undefined;
   private timer: NodeJS.Timeout | undefined;
   private looking: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: SinkOptions) {
     const budget = new Budget(options.memoryBytesMax ?? 128 * 2 ** 20);
     this.feeds = Array.from({ length: options.partitions }, (_, partition) => new Feed(partition, options.log, budget));
-    this.insertTurns = new Turns(options.insertsMax ?? 1);
+    this.insertTurns = new Turns(options.insertsMax ?? 2);
     this.rangesMax = options.rangesMax ?? 4;
     this.smallInsertMs = Math.max(1000, (options.partitions * 1000) / SMALL_INSERTS_PER_SECOND);
   }
@@ -98,13 +100,13 @@ export class Sink {
     await this.look();
     this.looking = setInterval(() => void this.look().catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'the sink cannot look at the log')), LOOK_MS);
   }
-  /** Stops between inserts if they end soon. What is not in ClickHouse stays in the log. */
-  async stop(): Promise<void> {
+  /** Inserts under way may end within the time, then they are cut off. What is not in ClickHouse stays in the log; what was cut off is repeated by the next start. */
+  async stop(waitMs = STOP_MS): Promise<void> {
     this.stopping = true;
     clearInterval(this.looking);
     clearTimeout(this.timer);
     for (const { resolve } of this.waiters.splice(0)) resolve(false);
-    const late = setTimeout(() => this.aborted.abort(), STOP_MS).unref();
+    const late = setTimeout(() => this.aborted.abort(), waitMs).unref();
     await Promise.all(this.running);
     clearTimeout(late);
     this.aborted.abort();
@@ -205,17 +207,20 @@ export class Sink {
       }
       this.unsure.delete(partition);
       feed.delivered(range, Date.now());
+      if (this.said !== undefined && this.failure === undefined) {
+        this.said = undefined;
+        logger.info('facts get into ClickHouse again');
+      }
       for (const { ends, resolve } of [...this.waiters]) if (this.has(ends)) resolve(true);
     } catch (error) {
       if (this.stopping) return;
       this.fail(feed, error);
-      logger.error({ error: String(error), partition }, 'the sink cannot go on with a partition; it tries again');
       await pause(RETRY_MS_MAX, undefined, { signal: this.aborted.signal }).catch(() => undefined);
     }
   }
   /** Repeats the same bytes with the same token until they are in the table; throws only when the sink stops. */
   private async insertUntilThere(feed: Feed, range: Range, token: string, unsure: boolean): Promise<void> {
-    const { client, logger } = this.options, { signal } = this.aborted;
+    const { client } = this.options, { signal } = this.aborted;
     for (let attempt = unsure ? 1 : 0; ; attempt++) {
       try {
         const present = attempt === 0 ? undefined : await countRows(client, feed.partition, range, signal);
@@ -227,7 +232,6 @@ export class Sink {
         if (this.stopping) throw error;
         this.fail(feed, error);
         this.counts.retries++;
-        logger.warn({ error: String(error), partition: feed.partition, rows: range.rows, attempt }, 'facts did not get into ClickHouse; they are sent again');
         await pause(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10)), undefined, { signal });
       }
     }
@@ -240,8 +244,12 @@ export class Sink {
     this.counts.rows += range.rows;
     this.options.onInsert?.(this.counts.insertMs, range.rows);
   }
+  /** Said once, not at every attempt of every partition. */
   private fail(feed: Feed, error: unknown): void {
     feed.failure = String(error);
+    if (feed.failure === this.said) return;
+    this.said = feed.failure;
+    this.options.logger.warn({ error: this.said, partition: feed.partition }, 'facts do not get into ClickHouse; they wait in the log and are sent again');
   }
   private has(ends: number[]): boolean {
     return ends.every((end, partition) => this.feeds[partition]!.position >= end);
