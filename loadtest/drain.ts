@@ -111,7 +111,7 @@ async function drain(options: DrainOptions, directory: string, filled: { lines: 
     const seconds = (endMs - Math.min(...engine.flows.map(({ firstReadMs }) => firstReadMs ?? Infinity))) / 1000;
     const childSeconds = cpuSecondsOf(analytics?.pid), cpuSeconds = (user + system) / 1e6 + childSeconds, cores = availableParallelism();
     progress(`drained in ${seconds.toFixed(2)} s`);
-    const verified = options.verify ? await verifyRunning(running, { config, progress }) : undefined;
+    const verified = options.verify ? await verifyRunning(running, { progress }) : undefined;
     if (verified && !verified.ok) progress(verifyText(verified));
     const { total } = counts, share = (value: number): number => Math.round(value * 1000) / 1000;
     return {

@@ -5,25 +5,32 @@
  * Memory is bounded by the batches of one partition.
  */
 import { crc32 } from 'node:zlib';
-import type { ClickHouseClient } from '@clickhouse/client';
 import { factTable, type FactColumn } from '../../schemas/fact-table.js';
 import type { FactRecord } from '../../schemas/fact.js';
 import type { Findings } from './report.js';
+import type { VerifySource } from './source.js';
+
+type Rows = NonNullable<VerifySource['rows']>;
 
 /** Batches whose rows are fetched and named, at most; the others only count. */
 const NAMED_BATCHES_MAX = 20;
 const LIST_SEPARATOR = ';', PART_SEPARATOR = ',', COLUMN_SEPARATOR = '|';
 
 interface Expected { rows: number; digest: bigint }
-interface ViewSums { transactions: bigint[]; lines: bigint[]; entries: bigint[] }
+export interface ViewSums { transactions: bigint[]; lines: bigint[]; entries: bigint[] }
 
-/** Facts of one partition after the other, batch after batch; then compare. */
+/** Facts of a partition, batch after batch; then compare. */
 export class ClickHouseCheck {
   private batches = new Map<number, Expected>();
-  private readonly sums: ViewSums = { transactions: [0n, 0n, 0n], lines: [0n, 0n, 0n, 0n], entries: [0n, 0n] };
-  private complete = true;
+  readonly sums = ClickHouseCheck.noSums();
+  /** Whether ClickHouse should have all that was added. */
+  complete = true;
 
-  constructor(private readonly client: ClickHouseClient, private readonly findings: Findings) {}
+  constructor(private readonly rows: Rows, private readonly findings: Findings) {}
+
+  static noSums(): ViewSums {
+    return { transactions: [0n, 0n, 0n], lines: [0n, 0n, 0n, 0n], entries: [0n, 0n] };
+  }
 
   /** Facts of a batch as the log has them. */
   add(batch: number, facts: FactRecord[]): void {
@@ -40,7 +47,7 @@ export class ClickHouseCheck {
   async comparePartition(partition: number, end: number, facts: (batch: number) => Promise<FactRecord[]>): Promise<void> {
     const { findings, batches } = this, differing: number[] = [];
     const seen = new Set<number>();
-    for (const { batch, rows, digest } of await this.query<{ batch: string; rows: string; digest: string }>(
+    for (const { batch = '', rows = '', digest = '' } of await this.rows(
       `SELECT batch, count() AS rows, sum(toUInt64(CRC32(${lineExpression}))) AS digest FROM pointstream.facts WHERE source_partition = {partition:UInt32} GROUP BY batch`, { partition })) {
       const number = Number(batch), expected = batches.get(number);
       if (number >= end && !(expected && expected.rows === Number(rows))) continue; // being delivered
@@ -58,20 +65,6 @@ export class ClickHouseCheck {
     this.batches = new Map();
   }
 
-  /** Counts and sums of the views, when ClickHouse has everything that was added. */
-  async compareViews(): Promise<void> {
-    if (!this.complete) return this.findings.note('the views were not compared: ClickHouse was being filled meanwhile');
-    const ask = async (view: keyof ViewSums, sums: string[]): Promise<void> => {
-      const [row] = await this.query<Record<string, string>>(`SELECT ${['count()', ...sums.map((column) => `sum(${column})`)].map((sum, i) => `toString(${sum}) AS s${i}`).join(', ')} FROM pointstream.${view}`);
-      this.findings.compared('clickhouse');
-      const expected = this.sums[view].map(String), found = this.sums[view].map((_, i) => row![`s${i}`]!);
-      if (expected.join() !== found.join()) this.findings.differ('clickhouse', `view ${view}: count, sums of ${sums.join(', ')}`, expected.join(', '), found.join(', '));
-    };
-    await ask('transactions', ['total', 'points']);
-    await ask('lines', ['quantity', 'amount', 'points']);
-    await ask('entries', ['points']);
-  }
-
   private addToSums({ kind, total, points, lines, postings }: FactRecord): void {
     const { sums } = this;
     if (kind === 'purchase' || kind === 'return') {
@@ -84,7 +77,7 @@ export class ClickHouseCheck {
   private async compareBatch(partition: number, batch: number, facts: FactRecord[]): Promise<void> {
     const where = `partition ${partition}, batch ${batch}`;
     const found = new Map<string, { line: string; count: number }>();
-    for (const { name, line } of await this.query<{ name: string; line: string }>(
+    for (const { name = '', line = '' } of await this.rows(
       `SELECT ${nameExpression} AS name, ${lineExpression} AS line FROM pointstream.facts WHERE source_partition = {partition:UInt32} AND batch = {batch:Int64}`, { partition, batch })) {
       found.set(name, { line, count: (found.get(name)?.count ?? 0) + 1 });
     }
@@ -102,9 +95,16 @@ export class ClickHouseCheck {
     const columns = Object.keys(factTable), place = wanted.findIndex((text, i) => text !== is[i]);
     this.findings.differ('clickhouse', `${where}, column ${columns[place] ?? '?'}`, wanted[place] ?? expected, is[place] ?? found);
   }
-  private async query<T>(query: string, parameters: Record<string, unknown> = {}): Promise<T[]> {
-    const answer = await this.client.query({ query, query_params: parameters, format: 'JSONEachRow', clickhouse_settings: { max_execution_time: 600 } });
-    return answer.json<T>();
+}
+
+/** Counts and sums of the views, once ClickHouse has everything. */
+export async function compareViews(rows: Rows, sums: ViewSums, findings: Findings): Promise<void> {
+  const columns = { transactions: ['total', 'points'], lines: ['quantity', 'amount', 'points'], entries: ['points'] };
+  for (const view of Object.keys(columns) as (keyof ViewSums)[]) {
+    const [row] = await rows(`SELECT ${['count()', ...columns[view].map((column) => `sum(${column})`)].map((sum, i) => `toString(${sum}) AS s${i}`).join(', ')} FROM pointstream.${view}`, {});
+    findings.compared('clickhouse');
+    const expected = sums[view].join(', '), found = sums[view].map((_, i) => row![`s${i}`]!).join(', ');
+    if (expected !== found) findings.differ('clickhouse', `view ${view}: count, sums of ${columns[view].join(', ')}`, expected, found);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Reads the ranges of input that batches consumed, decoded; reads each record of the log once, also when batches share it. */
 import { inputTopics, type LogRecord } from '../../engine/log/log.js';
 import type { InputRange } from '../../schemas/results.js';
-import type { ReadableLog } from './partition.js';
 import { readInput, type InputRecord } from './records.js';
+import type { ReadableLog } from './source.js';
 
 const READ_BYTES = 4 * 2 ** 20;
 

@@ -9,7 +9,7 @@ import { Effect, EffectsReader } from '../../workers/effects.js';
 import { partitionOf } from '../../workers/hash.js';
 import { readFact, readFacts } from '../../workers/facts/read-fact.js';
 import { transactionHashOf } from '../../workers/commands.js';
-import { inputTopics, type Log } from '../../engine/log/log.js';
+import { inputTopics } from '../../engine/log/log.js';
 import type { FactRecord } from '../../schemas/fact.js';
 import { readResults, type InputRange, type ResultsHeader } from '../../schemas/results.js';
 import { NaivePartition } from '../naive/engine.js';
@@ -20,13 +20,13 @@ import { cellOf, cellsOf, cellText, expectedFact, firstDifference, type Source }
 import { LogHistory } from './history.js';
 import { InputReader, type ReadRecord } from './input.js';
 import type { CheckName, Findings } from './report.js';
+import type { ReadableLog } from './source.js';
 
 const RESULTS_BYTES = 8 * 2 ** 20;
 /** Batches whose facts are kept, for returns that come soon after their purchase. */
 const RECENT_BATCHES = 6;
 const FLAG_BLOCKED = 1, FLAG_REGISTERED = 2;
 
-export type ReadableLog = Pick<Log, 'partitions' | 'read' | 'bounds' | 'getValue'>;
 export interface PartitionVerifierOptions {
   log: ReadableLog;
   partition: number;

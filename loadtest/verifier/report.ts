@@ -31,6 +31,10 @@ export class Findings {
   transactions = 0;
   private readonly counts = new Map<CheckName, { compared: number; differences: number }>(checkNames.map((check) => [check, { compared: 0, differences: 0 }]));
 
+  /** Of all differences, also those that are not kept. */
+  get count(): number {
+    return [...this.counts.values()].reduce((sum, { differences }) => sum + differences, 0);
+  }
   compared(check: CheckName, count = 1): void {
     this.counts.get(check)!.compared += count;
   }
