@@ -34,7 +34,7 @@ export class Restarts {
     });
   }
   get pid(): number | undefined {
-    return this.child.pid;
+    return this.failure === undefined ? this.child.pid : undefined;
   }
   async stop(): Promise<void> {
     this.stopped.abort();
