@@ -43,6 +43,8 @@ export interface PipelineOptions {
   /** For each partition: where its state lives and how much of it may be in memory. */
   open: Omit<OpenTask, 'type' | 'partition' | 'epoch' | 'directory'>;
   stateDirectory(partition: number): string;
+  /** Of parts beside the pipeline, for /readyz. */
+  otherChecks(): ReadyCheck[];
   /** Waits until the sink has delivered what is committed. */
   sinkCaughtUp(timeoutMs: number): Promise<boolean>;
   /** After each commit: for the sink and the counters. */
@@ -175,6 +177,7 @@ export class Pipeline implements Engine {
       { name: 'log', ok: this.failure === undefined, ...(this.failure === undefined ? {} : { detail: this.failure }) },
       { name: 'partitions', ok: this.restoring.size === 0 && this.flows.length === this.partitions, ...(this.restoring.size === 0 ? {} : { detail: `being restored: ${[...this.restoring].join(', ')}` }) },
       { name: 'stopping', ok: !this.stopping },
+      ...this.options.otherChecks(),
     ];
   }
 

@@ -50,6 +50,7 @@ export async function startEngine(config: Config, logger: Logger, metrics: Metri
       debtBytesMax: Math.floor((config.replaySecondsMax * REPLAY_BYTES_PER_SECOND * shards.count) / log.partitions),
     },
     stateDirectory: (partition) => join(config.data, 'state', String(partition)),
+    otherChecks: () => (analytics ? [analytics.check()] : []),
     sinkCaughtUp: (timeoutMs) => analytics?.caughtUp(timeoutMs) ?? Promise.resolve(false),
     onCommitted: (results, milliseconds) => {
       observe.committed(results, milliseconds);
@@ -74,7 +75,8 @@ export async function startEngine(config: Config, logger: Logger, metrics: Metri
       },
     };
   } catch (error) {
-    await shards.close();
+    await analytics?.stop();
+    await pipeline.stop();
     await log.close();
     throw error;
   }

@@ -40,6 +40,7 @@ export async function startCore(directory: string, options: CoreOptions = {}): P
       partitions: log.partitions, cacheBytesMax: options.cacheBytesMax ?? 1 << 24, debtBytesMax: options.debtBytesMax ?? 1 << 20, factCacheBytesMax: options.factCacheBytesMax ?? 1 << 20,
     },
     stateDirectory: (partition) => join(directory, 'state', String(partition)),
+    otherChecks: () => [],
     sinkCaughtUp: () => Promise.resolve(true),
     onCommitted: (results) => {
       for (const { partition, batch, counts } of results) if (counts.imbalance !== 0) throw new Error(`batch ${batch} of partition ${partition}: balances and postings differ by ${counts.imbalance}`);
