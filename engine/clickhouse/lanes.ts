@@ -6,6 +6,7 @@
 import { exception } from './exception.js';
 
 export interface Slot { pipe: string }
+export type Lanes = Record<'insert' | 'engine' | 'readers' | 'kill', Lane>;
 
 export class Lane {
   private readonly free: Slot[];
@@ -18,7 +19,7 @@ export class Lane {
   async enter(signal: AbortSignal): Promise<Slot> {
     const slot = this.free.pop();
     if (slot) return slot;
-    if (this.waiting.length >= this.waitingMax) throw exception(202, `Too many simultaneous queries. Maximum: ${this.waitingMax} waiting (${this.name})`);
+    if (this.waiting.length >= this.waitingMax) throw exception('TOO_MANY_SIMULTANEOUS_QUERIES', `Too many simultaneous queries. Maximum: ${this.waitingMax} waiting (${this.name})`);
     return new Promise((resolve, reject) => {
       const turn = (next: Slot): void => {
         signal.removeEventListener('abort', leave);
@@ -26,7 +27,7 @@ export class Lane {
       };
       const leave = (): void => {
         this.waiting.splice(this.waiting.indexOf(turn), 1);
-        reject(exception(394, 'Query was cancelled while it waited for its turn'));
+        reject(exception('QUERY_WAS_CANCELLED', 'Query was cancelled while it waited for its turn'));
       };
       signal.addEventListener('abort', leave, { once: true });
       this.waiting.push(turn);

@@ -38,7 +38,7 @@ export function readRequest(request: IncomingMessage): ClickHouseRequest {
     const value = request.headers[name];
     return (Array.isArray(value) ? value[0] : value) ?? '';
   };
-  if (search.get('compress') === '1' || search.get('decompress') === '1') throw exception(48, 'compress and decompress are not supported here: use Accept-Encoding and Content-Encoding');
+  if (search.get('compress') === '1' || search.get('decompress') === '1') throw exception('NOT_IMPLEMENTED', 'compress and decompress are not supported here: use Accept-Encoding and Content-Encoding');
   const { user, password } = credentials(header, search);
   const sessionId = search.get('session_id') ?? '';
   return {
@@ -68,6 +68,6 @@ function credentials(header: (name: string) => string, search: URLSearchParams):
 
 function sessionTimeoutMs(text: string | null): number {
   const seconds = text === null ? 60 : Number(text);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > SESSION_SECONDS_MAX) throw exception(36, `Session timeout '${text}' is invalid: a whole number of seconds up to ${SESSION_SECONDS_MAX}`);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > SESSION_SECONDS_MAX) throw exception('BAD_ARGUMENTS', `Session timeout '${text}' is invalid: a whole number of seconds up to ${SESSION_SECONDS_MAX}`);
   return seconds * 1000;
 }

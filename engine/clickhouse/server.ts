@@ -4,7 +4,7 @@
  * Promises: ends when its parent does, however that ends, and so gives the data directory free. Waits for a directory whose former owner is still dying.
  * Never listens before it can answer.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -12,16 +12,19 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AccessControl } from './access.js';
 import { answer, type Backend } from './answer.js';
-import { Spool } from './body.js';
 import type { FromChild, ToChild } from './child.js';
 import { Lane } from './lanes.js';
 import { Library } from './library.js';
 import { createPipes } from './pipe.js';
-import { lanes, serverSettings, sessionSettings } from './tuning.js';
+import { Sessions } from './sessions.js';
+import { Spool } from './spool.js';
+import { lanes, serverSettings, sessionSettings, spoolLimits } from './tuning.js';
 
 /** How long a former owner of the directory may take to die. */
 const OPEN_MS_MAX = 20_000;
 const OPEN_RETRY_MS = 100;
+/** Files in memory, on Linux. */
+const MEMORY_DIRECTORY = '/dev/shm';
 /** Longest URL: statements may stand in it. */
 const HEADER_BYTES_MAX = 2 ** 20;
 
@@ -78,17 +81,18 @@ async function createBackend(options: Start, library: Library, run: string): Pro
     await one('CREATE DATABASE default ENGINE = Atomic');
   }
   const version = (await one('SELECT version()')).trim();
-  const functions = new Set((await one('SELECT lower(name) FROM system.table_functions')).trim().split('\n'));
+  const functions = new Set((await one('SELECT upper(name) FROM system.table_functions')).trim().split('\n'));
   await connection.close();
   rmSync(run, { recursive: true, force: true });
   mkdirSync(run, { recursive: true, mode: 0o700 });
   const lane = (name: keyof typeof lanes): Lane => new Lane(name, createPipes(run, name, lanes[name].slots), lanes[name].waitingMax);
   return {
-    library, version, running: new Set(),
+    library, version, running: new Set(), sessions: new Sessions(),
     access: new AccessControl(options.engineUser, options.enginePassword, options.access, functions),
-    spool: new Spool(process.platform === 'linux' ? '/dev/shm' : undefined, run, options.memoryBytesMax / 16, 2 ** 33),
-    lanes: { insert: lane('insert'), engine: lane('engine'), readers: lane('readers') },
-    bounds: sessionSettings(options.memoryBytesMax, availableParallelism()),
+    spool: new Spool({ fast: existsSync(MEMORY_DIRECTORY) ? MEMORY_DIRECTORY : undefined, large: run, ...spoolLimits(options.memoryBytesMax) }),
+    lanes: { insert: lane('insert'), engine: lane('engine'), readers: lane('readers'), kill: lane('kill') },
+    settings: sessionSettings(options.memoryBytesMax, availableParallelism()),
+    warn: (text) => process.stderr.write(`${text}\n`),
   };
 }
 

@@ -19,7 +19,7 @@ export interface Statement {
   /** The FORMAT clause of what gives rows back. */
   format: { name: string; start: number; end: number } | undefined;
   /** Of an INSERT that brings its data along. */
-  insert: { infileAt: number; format: string; headEnd: number; dataAt: number } | undefined;
+  insert: { infileAt: number; settingsEnd: number; format: string; dataAt: number } | undefined;
 }
 
 const reads = new Set(['SELECT', 'WITH', 'SHOW', 'DESCRIBE', 'DESC', 'EXISTS', 'EXPLAIN', 'CHECK', 'FROM', 'VALUES', '(']);
@@ -29,21 +29,21 @@ export function readStatement(text: string): Statement {
   let insert: Statement['insert'];
   let scan: InsertScan | undefined;
   for (const token of tokens(text)) {
-    if (token.kind === 'error') throw exception(62, `Syntax error: failed at position ${token.start + 1}: ${token.text.slice(0, 100)}. Unrecognized token`);
+    if (token.kind === 'error') throw exception('SYNTAX_ERROR', `Syntax error: failed at position ${token.start + 1}: ${token.text.slice(0, 100)}. Unrecognized token`);
     found.push(token);
     scan ??= found.length === 1 && is(token, 'INSERT') ? new InsertScan() : undefined;
     insert = scan?.next(token, text);
     if (insert) break;
   }
-  if (found.length === 0) throw exception(62, 'Syntax error: failed at position 1 (end of query): . Empty query');
+  if (found.length === 0) throw exception('SYNTAX_ERROR', 'Syntax error: failed at position 1 (end of query): . Empty query');
   const end = found.findIndex((token) => token.kind === 'symbol' && token.text === ';');
   if (!insert && end >= 0) {
     if (found.slice(end).some((token) => token.text !== ';')) {
-      throw exception(62, `Syntax error (Multi-statements are not allowed): failed at position ${found[end]!.start + 1} (end of query)`);
+      throw exception('SYNTAX_ERROR', `Syntax error (Multi-statements are not allowed): failed at position ${found[end]!.start + 1} (end of query)`);
     }
     text = text.slice(0, found[end]!.start);
     found.length = end;
-    if (end === 0) throw exception(62, 'Syntax error: failed at position 1 (end of query): . Empty query');
+    if (end === 0) throw exception('SYNTAX_ERROR', 'Syntax error: failed at position 1 (end of query): . Empty query');
   }
   const verb = found[0]!.kind === 'word' || found[0]!.kind === 'symbol' ? found[0]!.text.toUpperCase() : '';
   const writes = verb === 'WITH' && atTop(found).some((token) => is(token, 'INSERT'));
@@ -53,6 +53,11 @@ export function readStatement(text: string): Statement {
 
 export function is(token: Token | undefined, word: string): boolean {
   return token?.kind === 'word' && token.text.toUpperCase() === word;
+}
+
+/** A text as SQL writes it. */
+export function literal(value: string): string {
+  return `'${value.replace(/[\\']/g, '\\$&')}'`;
 }
 
 /** Tokens outside of brackets. */
@@ -73,7 +78,9 @@ const beforeOperand = /^(BY|SELECT|DISTINCT|AND|OR|NOT|WHERE|PREWHERE|HAVING|ON|
 
 function formatClause(list: Token[]): Statement['format'] {
   const top = atTop(list);
-  const index = top.findLastIndex((token, at) => is(token, 'FORMAT') && !beforeOperand.test(top[at - 1]?.text.toUpperCase() ?? '') && top[at + 1]?.kind === 'word');
+  // What stands right before it, brackets too: `x IN (1) FORMAT JSON`.
+  const before = (token: Token): Token | undefined => list[list.indexOf(token) - 1];
+  const index = top.findLastIndex((token, at) => is(token, 'FORMAT') && !beforeOperand.test(before(token)?.text.toUpperCase() ?? '') && top[at + 1]?.kind === 'word');
   if (index < 0) return undefined;
   const name = top[index + 1]!, after = top[index + 2];
   return after === undefined || is(after, 'SETTINGS') || is(after, 'INTO') ? { name: name.text, start: top[index]!.start, end: name.end } : undefined;
@@ -99,8 +106,8 @@ class InsertScan {
       this.named = !['INSERT', 'INTO', 'TABLE', 'FUNCTION'].some((word) => is(token, word));
       return undefined;
     }
-    if (this.format) return { infileAt: this.settingsAt ?? this.format.start, format: token.text, headEnd: token.end, dataAt: dataAt(text, token.end) };
-    if (is(token, 'VALUES')) return { infileAt: this.settingsAt ?? token.start, format: 'Values', headEnd: token.start, dataAt: token.end };
+    if (this.format) return { infileAt: this.settingsAt ?? this.format.start, settingsEnd: this.format.start, format: token.text, dataAt: dataAt(text, token.end) };
+    if (is(token, 'VALUES')) return { infileAt: this.settingsAt ?? token.start, settingsEnd: token.start, format: 'Values', dataAt: token.end };
     if (is(token, 'FORMAT')) this.format = token;
     else if (is(token, 'SETTINGS')) this.settingsAt ??= token.start;
     else if (is(token, 'SELECT') || is(token, 'WITH') || is(token, 'FROM') || is(token, 'WATCH')) this.isSelect = true;

@@ -5,9 +5,10 @@ export const lanes = {
   insert: { slots: 2, waitingMax: 64 },
   engine: { slots: 2, waitingMax: 64 },
   readers: { slots: 4, waitingMax: 100 },
+  kill: { slots: 1, waitingMax: 100 },
 };
 /** Threads for queries, each of which keeps one busy, and for files. */
-export const WORKER_THREADS = lanes.insert.slots + lanes.engine.slots + lanes.readers.slots + 4;
+export const WORKER_THREADS = Object.values(lanes).reduce((sum, { slots }) => sum + slots, 4);
 
 export function serverSettings(memoryBytesMax: number): string[] {
   return Object.entries({
@@ -42,4 +43,9 @@ export function sessionSettings(memoryBytesMax: number, cores: number): { engine
       ['max_bytes_before_external_sort', String(Math.floor(memoryBytesMax * 0.15))],
     ],
   };
+}
+
+/** Data of an INSERT: what the sink sends fits into memory, and so do some of them at a time. */
+export function spoolLimits(memoryBytesMax: number): { fastBytesMax: number; bytesMax: number } {
+  return { fastBytesMax: Math.floor(memoryBytesMax / 16), bytesMax: 2 ** 33 };
 }
