@@ -48,7 +48,7 @@ export const settings = {
 
   lagBytesMax: integer(1024 * MiB, MiB, 2 ** 45, 'Bytes that may wait in the log; above it the bulk door answers 429.'),
   batchBytesMax: integer(192 * 1024, 16 * 1024, 64 * MiB, 'Most input bytes of one batch of a partition: a few milliseconds of work, so that a till waits behind little.'),
-  cacheBytesMax: integer(256 * MiB, MiB, 2 ** 40, 'Memory for hot accounts over all shards.'),
+  cacheBytesMax: integer(640 * MiB, MiB, 2 ** 40, 'Memory for hot accounts over all shards.'),
   replaySecondsMax: integer(5, 1, 3600, 'How long the replay of effects may take after a crash; it paces the checkpoints.'),
   historyDays: integer(400, 1, 36_500, 'How long commands, results and dead letters are kept.'),
   stopTimeoutMs: integer(30_000, 100, 600_000, 'Longest graceful stop; afterwards the process ends anyway. Nothing acknowledged is lost either way.'),

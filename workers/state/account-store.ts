@@ -182,7 +182,7 @@ export class AccountStore {
   // ── for the checkpoint (partition-state.ts) ──
   /** Past its bound: only a checkpoint can make room. */
   get overfull(): boolean {
-    return this.slab.byteLength > this.bytesMax;
+    return this.used * 8 > this.bytesMax * 0.9;
   }
   /** Forgets who was touched: from here on "lately" means since now. */
   age(): void {
@@ -273,11 +273,12 @@ export class AccountStore {
   }
   private makeRoom(doubles: number): void {
     if (this.slab.byteLength * 2 <= this.bytesMax) return this.rebuild(this.slab.length * 2, 'keep');
-    const wanted = this.slab.length * 0.75;
-    this.rebuild(this.slab.length, 'untouched');
-    if (this.used > wanted) this.rebuild(this.slab.length, 'clean');
-    // What is dirty can't go: past the bound until the checkpoint that the bound asks for has written it.
-    if (this.used > wanted) this.rebuild(this.slab.length * 1.5 + doubles, 'keep');
+    const bound = Math.floor(this.bytesMax / 8), wanted = bound * 0.75;
+    this.rebuild(Math.max(bound, this.used + doubles), 'untouched');
+    if (this.used > wanted) this.rebuild(Math.max(bound, this.used + doubles), 'clean');
+    // What is dirty can't go: past the bound until the checkpoint that `overfull` asks for has written it; then back to the bound.
+    if (this.used > wanted) this.rebuild(Math.max(bound, this.used * 1.5 + doubles), 'keep');
+    else if (this.slab.length > bound) this.rebuild(bound, 'keep');
   }
   /** Copies what stays into a new slab. Out go: nobody; clean accounts that were not touched since the last sweep; or every clean account. */
   private rebuild(doubles: number, evict: 'keep' | 'untouched' | 'clean'): void {
