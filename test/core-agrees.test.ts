@@ -18,7 +18,7 @@ t.comment(`POINTSTREAM_SEED=${seed} POINTSTREAM_RUNS=${runs}`);
 t.test('the core agrees with the naive implementation', (t) => {
   const root = stateDirectory(t), outcomes = new Map<string, number>();
   let number = 0, batches = 0;
-  fc.assert(fc.property(history(30), fc.integer({ min: 1, max: 3 }), ({ world, acts }, partitions) => {
+  fc.assert(fc.property(history(40), fc.integer({ min: 1, max: 3 }), ({ world, acts }, partitions) => {
     const twins: Twin[] = [];
     const bench = new Bench({
       directory: join(root, String(number++)), partitions, startMs, factCacheBytesMax: 0, committed(result) {
@@ -36,9 +36,11 @@ t.test('the core agrees with the naive implementation', (t) => {
     };
     for (let partition = 0; partition < partitions; partition++) twins.push(new Twin(partition, bench.log, referenceOf));
     try {
-      new Player(bench, world, ({ records, items, commits }) => {
-        for (let partition = 0; partition < partitions; partition++) bench.step(partition, items === undefined ? { records } : { records, items });
-        bench.commit(commits);
+      new Player(bench, world, {
+        work({ records, items, commits }) {
+          for (let partition = 0; partition < partitions; partition++) bench.step(partition, items === undefined ? { records } : { records, items });
+          bench.commit(commits);
+        },
       }).play({ acts });
       bench.drain();
       bench.locate();

@@ -87,14 +87,12 @@ export class Bench {
     this.append(envelopes.map((envelope) => ({ topic: lane, partition: envelope.partition, value: envelope.bytes })));
     return request;
   }
-  /** Tells partitions where the purchases are that their waiting returns name. */
+  /** Tells partitions where the purchases are that their waiting returns name; those that wait longest first. */
   locate(): void {
-    for (const [partition, flow] of this.flows.entries()) {
-      if (flow.evaluated > flow.committed) continue;
-      for (const { key, partner, originalId } of this.status(partition).waiting) {
-        const found = this.flows.findIndex((_, other) => this.run(other, { type: 'find', partition: other, partner, id: originalId, kind: 'purchase' }) !== undefined);
-        if (found >= 0) this.command(partition, { type: 'return-located', key, partition: found });
-      }
+    const waiting = this.flows.flatMap(({ evaluated, committed }, home) => (evaluated > committed ? [] : this.status(home).waiting.map((notice) => ({ home, ...notice }))));
+    for (const { home, key, partner, originalId } of waiting.sort((a, b) => a.untilMs - b.untilMs || (a.key < b.key ? -1 : 1))) {
+      const partition = this.flows.findIndex((_, other) => this.run(other, { type: 'find', partition: other, partner, id: originalId, kind: 'purchase' }) !== undefined);
+      if (partition >= 0) this.command(home, { type: 'return-located', key, partition });
     }
   }
 
@@ -156,8 +154,12 @@ export class Bench {
   isSettled(partition: number): boolean {
     return this.flows[partition]!.evaluated === this.flows[partition]!.committed;
   }
+  homeOf(card: string): number {
+    const bytes = Buffer.from(card);
+    return partitionOf(bytes, 0, bytes.length, this.log.partitions);
+  }
   account(program: string, card: string): AccountView | undefined {
-    const bytes = Buffer.from(card), partition = partitionOf(bytes, 0, bytes.length, this.log.partitions);
+    const partition = this.homeOf(card);
     return this.run(partition, { type: 'account', partition, program, card });
   }
   cells(partition: number): AccountCellsView[] {

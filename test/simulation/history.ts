@@ -10,6 +10,15 @@ import { cards, type Act, type History, type Who, type World } from './history-a
 export const startMs = Date.parse('2026-03-06T09:00:00Z');
 const MINUTE_MS = 60_000, DAY_MS = 86_400_000;
 
+export interface PlayerOptions {
+  /** What a bench does between acts. */
+  work(act: Extract<Act, { act: 'work' }>): void;
+  /** Around acts whose place among the transactions matters, and which go another way through the log. */
+  barrier?(): void;
+  /** Posts one request; as one request when not given. */
+  post?(documents: TransactionDocument[]): void;
+}
+
 export class Player {
   /** What was posted, in order; purchases have ids p0, p1 …, so that a return may name one to come. */
   readonly posted: TransactionDocument[] = [];
@@ -17,13 +26,12 @@ export class Player {
   private pending: TransactionDocument[] = [];
   private returns = 0;
 
-  /** `work`: what a bench does between acts. */
-  constructor(private readonly bench: Bench, private readonly world: World, private readonly work: (act: Extract<Act, { act: 'work' }>) => void) {}
+  constructor(private readonly bench: Bench, private readonly world: World, private readonly options: PlayerOptions) {}
 
   play({ acts }: Pick<History, 'acts'>): void {
     this.prepare();
     for (const act of acts) this.perform(act);
-    this.flush();
+    this.barrier();
   }
 
   prepare(): void {
@@ -33,6 +41,7 @@ export class Player {
     for (const [id, document] of Object.entries(world.partners)) bench.publish((store) => store.putPartner(id, document));
     for (const [id, products] of Object.entries(shopWorld.products!)) bench.publish((store) => store.putProducts(id, Buffer.from(products.map((product) => JSON.stringify(product)).join('\n'))));
     this.publish(world.rules);
+    this.barrier();
   }
   perform(act: Act): void {
     const { bench } = this;
@@ -47,44 +56,57 @@ export class Player {
       case 'foreign': {
         const document = this.earlier(act.of);
         if (!document) return;
-        this.flush();
+        this.barrier();
         const next = { ...document, id: `f${this.posted.length}` };
         this.posted.push(next);
-        return bench.append([{ topic: 'commands', partition: act.partition % bench.partitions, value: Buffer.from(JSON.stringify(next)) }]);
+        bench.append([{ topic: 'commands', partition: act.partition % bench.partitions, value: Buffer.from(JSON.stringify(next)) }]);
+        return this.barrier();
       }
       case 'pass':
+        this.flush();
         bench.nowMs += act.minutes * MINUTE_MS;
         return;
       case 'work':
         this.flush();
-        return this.work(act);
+        return this.options.work(act);
       case 'publish':
-        this.flush();
-        return this.publish(this.world.later);
+        this.barrier();
+        this.publish(this.world.later);
+        return this.barrier();
       case 'locate':
-        this.flush();
-        return bench.locate();
+        this.barrier();
+        bench.locate();
+        return this.barrier();
       case 'tick':
-        this.flush();
+        this.barrier();
         for (let partition = 0; partition < bench.partitions; partition++) bench.command(partition, { type: 'tick' });
-        return;
+        return this.barrier();
       case 'import': {
-        this.flush();
+        this.barrier();
         const lots = act.lots.map((lot) => ({ ...lot, matures: lot.matures === 0 ? 0 : this.day + lot.matures - 10, expires: lot.expires < 0 ? -1 : this.day + lot.expires - 5 }));
-        const account = { index: 0, id: 'a', program: 'default', cards: [`${cards[act.card]!}`], registered: act.registered, lots };
-        return bench.command(act.partition % bench.partitions, { type: 'import', partner: 'shop', gateway: 'bench', request: 7, accounts: [account] });
+        const account = { index: 0, id: 'a', program: 'default', cards: [cards[act.card]!], registered: act.registered, lots };
+        bench.command(bench.homeOf(account.cards[0]!), { type: 'import', partner: 'shop', gateway: 'bench', request: 7, accounts: [account] });
+        return this.barrier();
       }
       case 'reconcile': {
         const document = this.purchases[act.of];
         if (!document) return;
-        this.flush();
-        return bench.command(act.partition % bench.partitions, { type: 'reconcile', partner: document.partner, id: document.id, kind: 'purchase' });
+        this.barrier();
+        bench.command(act.partition % bench.partitions, { type: 'reconcile', partner: document.partner, id: document.id, kind: 'purchase' });
+        return this.barrier();
       }
     }
   }
   /** Posts what was gathered, as one request. */
   flush(): void {
-    if (this.pending.length > 0) this.bench.post(this.pending.splice(0));
+    if (this.pending.length === 0) return;
+    const documents = this.pending.splice(0);
+    if (this.options.post) this.options.post(documents);
+    else this.bench.post(documents);
+  }
+  private barrier(): void {
+    this.flush();
+    this.options.barrier?.();
   }
 
   private get day(): number {
@@ -110,7 +132,7 @@ export class Player {
   }
   private giveBack({ of, quarters, strange, who, ageMinutes, id }: Extract<Act, { act: 'return' }>): TransactionDocument {
     // Now and then one that comes later, or never.
-    const number = of % 6 === 0 ? this.purchases.length + (of % 4) : of % Math.max(1, this.purchases.length);
+    const number = of % 8 === 0 ? this.purchases.length + (of % 4) : of % Math.max(1, this.purchases.length);
     const bought = this.purchases[number];
     const { card, account } = bought ?? {};
     const lines = bought?.lines?.flatMap(({ quantity, amount }, i) => {
@@ -136,6 +158,7 @@ export class Player {
     if (who === 'nobody') return {};
     if (who === 'stranger') return { account: '0.77' };
     if ('card' in who) return { card: cards[who.card]! };
+    this.barrier();
     return { account: this.bench.account('default', cards[who.accountOf]!)?.account ?? '1.99' };
   }
 }

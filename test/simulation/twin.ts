@@ -26,7 +26,7 @@ interface Placed { source: Source; reference: NaiveReference }
 
 export class Twin {
   readonly naive: NaivePartition;
-  /** Outcomes so far, by status and reason: what the history was good for. */
+  /** Outcomes so far, by status and reason, and kinds of postings: what the history was good for. */
   readonly outcomes = new Map<string, number>();
   private reference: NaiveReference | undefined;
   private clockMs = 0;
@@ -159,7 +159,8 @@ export class Twin {
   }
   private post({ account, kind, id, postings }: FactRecord): void {
     const own = new Map<string, number>();
-    for (const { counter, currency, points } of postings) {
+    for (const { counter, currency, points, kind: posting, balance } of postings) {
+      add(this.outcomes, `posting ${posting} ${balance}`, 1);
       add(this.posted, `${account} ${currency}`, points);
       if (counter === 'own') add(own, currency, points);
     }
