@@ -3,7 +3,7 @@
  *
  * A slot owns a named pipe, through which the library writes the rows of the query that holds it.
  */
-import { exception } from './exception.js';
+import { exception, type ClickHouseException } from './exception.js';
 
 export interface Slot { pipe: string }
 export type Lanes = Record<'insert' | 'engine' | 'readers' | 'kill', Lane>;
@@ -17,6 +17,7 @@ export class Lane {
   }
 
   async enter(signal: AbortSignal): Promise<Slot> {
+    if (signal.aborted) throw cancelled();
     const slot = this.free.pop();
     if (slot) return slot;
     if (this.waiting.length >= this.waitingMax) throw exception('TOO_MANY_SIMULTANEOUS_QUERIES', `Too many simultaneous queries. Maximum: ${this.waitingMax} waiting (${this.name})`);
@@ -27,7 +28,7 @@ export class Lane {
       };
       const leave = (): void => {
         this.waiting.splice(this.waiting.indexOf(turn), 1);
-        reject(exception('QUERY_WAS_CANCELLED', 'Query was cancelled while it waited for its turn'));
+        reject(cancelled());
       };
       signal.addEventListener('abort', leave, { once: true });
       this.waiting.push(turn);
@@ -38,4 +39,8 @@ export class Lane {
     if (next) next(slot);
     else this.free.push(slot);
   }
+}
+
+function cancelled(): ClickHouseException {
+  return exception('QUERY_WAS_CANCELLED', 'Query was cancelled before its turn');
 }

@@ -1,0 +1,77 @@
+import t from 'tap';
+import { AccessControl, type Access } from './access.js';
+import { killText } from './kill.js';
+import { readStatement } from './statement.js';
+
+const functions = new Set(['FILE', 'URL', 'REMOTE', 'EXECUTABLE', 'NUMBERS', 'MERGE']);
+const engine = { name: 'engine', isEngine: true }, reader = { name: 'default', isEngine: false };
+
+/** The error's name, or `readonly` or `writable` for the session that the statement gets. */
+function verdict(access: Access, text: string, { user = reader, database = 'default', values = [] as string[] } = {}): string {
+  const control = new AccessControl('engine', 'secret', access, functions), statement = readStatement(text);
+  try {
+    control.check(user, statement, database, values);
+    return control.isReadonly(user, statement) ? 'readonly' : 'writable';
+  } catch (error) {
+    return (error as { errorName: string }).errorName;
+  }
+}
+
+t.test('who is who', (t) => {
+  const control = new AccessControl('engine', 'secret', 'readonly', functions);
+  t.same(control.authenticate('default', ''), reader);
+  t.same(control.authenticate('engine', 'secret'), engine);
+  for (const [user, password] of [['default', 'x'], ['engine', ''], ['engine', 'secres'], ['nobody', '']]) t.throws(() => control.authenticate(user!, password!), /AUTHENTICATION_FAILED/);
+  t.end();
+});
+
+t.test('nobody reaches files and the network', (t) => {
+  const texts = ["SELECT * FROM file('x')", 'SELECT `file`(1)', 'SELECT "f\\x69le" /* */ (1)', "SELECT 1 FROM URL ('x')", "DESCRIBE remote('x')", 'SELECT 1 INTO OUTFILE \'x\'', "INSERT INTO t FROM INFILE 'x' FORMAT CSV",
+    "INSERT INTO FUNCTION file('x') SELECT 1", "SELECT catboostEvaluate('x', 1)", 'CREATE TABLE a.b (c Int8) ENGINE = MergeTree ORDER BY c SETTINGS disk = disk(type = local)', "EXPLAIN SELECT * FROM executable('x')"];
+  for (const text of texts) for (const user of [reader, engine]) for (const access of ['readonly', 'full'] as const) t.equal(verdict(access, text, { user }), 'ACCESS_DENIED', `${user.name} ${access}: ${text}`);
+  for (const text of ["SELECT 'file(1)'", 'SELECT file FROM numbers(1)', 'SELECT 1 -- file(1)']) t.equal(verdict('readonly', text), 'readonly', text);
+  t.end();
+});
+
+t.test('a reader reads', (t) => {
+  const cases: Record<string, string> = {
+    'SELECT 1': 'readonly', 'WITH 1 AS x SELECT x': 'readonly', 'SHOW TABLES': 'readonly', 'KILL QUERY WHERE 1': 'readonly', 'KILL MUTATION WHERE 1': 'ACCESS_DENIED', 'NONSENSE 1': 'SYNTAX_ERROR',
+    'INSERT INTO a.b VALUES (1)': 'READONLY', 'CREATE TABLE a.b (c Int8) ENGINE = Memory': 'READONLY', 'SET max_threads = 1': 'READONLY', 'SYSTEM FLUSH LOGS': 'READONLY', 'USE system': 'READONLY',
+    'WITH 1 AS x INSERT INTO a.b SELECT x': 'READONLY', 'BACKUP TABLE a TO Null': 'READONLY', 'EXECUTE AS engine SELECT 1': 'READONLY',
+  };
+  for (const [text, expected] of Object.entries(cases)) t.equal(verdict('readonly', text), expected, text);
+  t.end();
+});
+
+t.test('with full access it writes what is its own', (t) => {
+  const cases: Record<string, string> = {
+    'SELECT 1': 'readonly', 'SELECT * FROM pointstream.lines': 'readonly', 'INSERT INTO a.b VALUES (1)': 'writable', 'INSERT INTO a.b SELECT * FROM pointstream.lines': 'writable',
+    'CREATE TABLE a.b (c Int8) ENGINE = ReplacingMergeTree ORDER BY c': 'writable', 'CREATE TABLE a.b (c Int8) ORDER BY c': 'writable', 'CREATE DATABASE a': 'writable', 'DROP TABLE a.b': 'writable',
+    'CREATE VIEW a.v AS SELECT * FROM pointstream.lines': 'writable', 'ALTER TABLE a.b DELETE WHERE c IN (SELECT id FROM pointstream.transactions)': 'writable', 'SET max_block_size = 1': 'writable',
+    'INSERT INTO pointstream.facts VALUES (1)': 'ACCESS_DENIED', 'INSERT INTO `POINTSTREAM`.facts VALUES (1)': 'ACCESS_DENIED', 'DROP TABLE pointstream.facts': 'ACCESS_DENIED', 'DROP DATABASE "pointstream"': 'ACCESS_DENIED',
+    'ALTER TABLE a.b MOVE PARTITION 1 TO TABLE pointstream.facts': 'ACCESS_DENIED', 'EXCHANGE TABLES a.b AND pointstream.facts': 'ACCESS_DENIED', 'RENAME TABLE pointstream.facts TO a.b': 'ACCESS_DENIED',
+    'CREATE MATERIALIZED VIEW a.v TO a.b AS SELECT 1 FROM pointstream.facts': 'ACCESS_DENIED', 'CREATE MATERIALIZED VIEW a.v TO pointstream.facts AS SELECT 1': 'ACCESS_DENIED',
+    "CREATE TABLE a.b (c Int8) ENGINE = Buffer('pointstream', 'facts', 1, 1, 1, 1, 1, 1, 1)": 'ACCESS_DENIED', "CREATE TABLE a.b (c Int8) ENGINE = File(CSV, 'x')": 'ACCESS_DENIED',
+    "CREATE TABLE a.b (c Int8) ENGINE URL('x')": 'ACCESS_DENIED', "CREATE DATABASE a ENGINE = Filesystem('/')": 'ACCESS_DENIED', 'CREATE FUNCTION f AS x -> x': 'ACCESS_DENIED', 'CREATE USER x': 'ACCESS_DENIED',
+    "CREATE DICTIONARY a.d (k UInt64) PRIMARY KEY k SOURCE(FILE(path 'x' format 'CSV')) LAYOUT(FLAT()) LIFETIME(1)": 'ACCESS_DENIED', "ATTACH TABLE a.b FROM 'x' (c Int8) ENGINE = Memory": 'ACCESS_DENIED',
+    'CREATE TEMPORARY TABLE b (c Int8)': 'NOT_IMPLEMENTED', 'SYSTEM SHUTDOWN': 'ACCESS_DENIED', 'SET readonly = 0': 'READONLY', 'SET `max_memory_usage` = 0': 'READONLY', 'DROP DATABASE default': 'ACCESS_DENIED',
+    'WITH x AS (SELECT 1) INSERT INTO pointstream.facts SELECT 1': 'ACCESS_DENIED',
+  };
+  for (const [text, expected] of Object.entries(cases)) t.equal(verdict('full', text), expected, text);
+  t.equal(verdict('full', 'INSERT INTO facts VALUES (1)', { database: 'pointstream' }), 'ACCESS_DENIED');
+  t.equal(verdict('full', 'INSERT INTO {d:Identifier}.facts VALUES (1)', { values: ['pointstream'] }), 'ACCESS_DENIED');
+  t.equal(verdict('full', 'INSERT INTO pointstream.facts VALUES (1)', { user: engine }), 'writable');
+  t.end();
+});
+
+t.test('KILL names queries by the ids of their clients, and spares those of the engine', (t) => {
+  const own = "startsWith(Settings['log_comment'], 'default:') AND ", id = "substring(Settings['log_comment'], position(Settings['log_comment'], ':') + 1)";
+  const cases: [string, string][] = [
+    ["KILL QUERY WHERE query_id = 'a' SYNC", `KILL QUERY WHERE ${own}( ${id} = 'a' \n) SYNC`],
+    ['KILL QUERY WHERE 1 OR `query_id` IN (SELECT 1) FORMAT JSON', `KILL QUERY WHERE ${own}( 1 OR ${id} IN (SELECT 1) \n) FORMAT JSON`],
+    ["KILL QUERY WHERE user = 'x' -- all", `KILL QUERY WHERE ${own}( user = 'x' -- all\n) `],
+  ];
+  for (const [text, expected] of cases) t.equal(killText(reader, readStatement(text)), expected, text);
+  t.equal(killText(engine, readStatement('KILL QUERY WHERE 1')), 'KILL QUERY WHERE ( 1\n) ');
+  t.end();
+});

@@ -1,0 +1,48 @@
+import t from 'tap';
+import { readStatement } from './statement.js';
+
+t.test('kinds', (t) => {
+  const kinds: [string, string][] = [
+    ['select 1', 'read'], ['(SELECT 1) UNION ALL SELECT 2', 'read'], ['WITH 1 AS x SELECT x', 'read'], ['WITH 1 AS x INSERT INTO t SELECT x', 'other'], ['-- c\nshow tables', 'read'],
+    ['INSERT INTO t SELECT 1', 'other'], ['insert into t (a, b) values (1, 2)', 'insert'], ['INSERT INTO t FORMAT CSV', 'insert'], ['KILL QUERY WHERE 1', 'kill'], ['CREATE TABLE t (a Int8)', 'other'],
+  ];
+  for (const [text, kind] of kinds) t.equal(readStatement(text).kind, kind, text);
+  t.end();
+});
+
+t.test('the FORMAT clause', (t) => {
+  const clauses: [string, string | undefined][] = [
+    ['SELECT 1 FORMAT JSON', 'FORMAT JSON'], ['SELECT 1 format TSV -- x', 'format TSV'], ['SELECT 1 FORMAT JSON SETTINGS a = 1', 'FORMAT JSON'], ['SELECT 1 SETTINGS a = 1 FORMAT JSON;', 'FORMAT JSON'],
+    ["SELECT ' FORMAT x'", undefined], ['SELECT format FROM t', undefined], ['SELECT 1 AS format', undefined], ['SELECT a FROM t ORDER BY format DESC', undefined],
+    ['SELECT (SELECT 1 FORMAT x)', undefined], ['SELECT format FROM t FORMAT CSV', 'FORMAT CSV'],
+  ];
+  for (const [text, expected] of clauses) {
+    const { format } = readStatement(text);
+    t.equal(format && text.slice(format.start, format.end), expected, text);
+  }
+  t.end();
+});
+
+t.test('where the data of an INSERT begin', (t) => {
+  const cases: [text: string, head: string, settings: string, format: string, data: string][] = [
+    ['INSERT INTO t FORMAT CSV\n1,2', 'INSERT INTO t ', '', 'CSV', '1,2'],
+    ['INSERT INTO t FORMAT CSV \r\n 1,2', 'INSERT INTO t ', '', 'CSV', ' 1,2'],
+    ['INSERT INTO t FORMAT Native\n\n\0', 'INSERT INTO t ', '', 'Native', '\n\0'],
+    ['INSERT INTO t FORMAT TSV;\na', 'INSERT INTO t ', '', 'TSV', 'a'],
+    ["INSERT INTO t (a, format) SETTINGS x = 'FORMAT' FORMAT JSONEachRow {\"a\":\"'\"}", 'INSERT INTO t (a, format) ', "SETTINGS x = 'FORMAT' ", 'JSONEachRow', '{"a":"\'"}'],
+    ["INSERT INTO d.t VALUES ('a;'), ('b')", 'INSERT INTO d.t ', '', 'Values', " ('a;'), ('b')"],
+    ['insert t values (1)', 'insert t ', '', 'Values', ' (1)'],
+    ['INSERT INTO TABLE format VALUES (1)', 'INSERT INTO TABLE format ', '', 'Values', ' (1)'],
+  ];
+  for (const [text, head, settings, format, data] of cases) {
+    const insert = readStatement(text).insert!;
+    t.same([text.slice(0, insert.infileAt), text.slice(insert.infileAt, insert.settingsEnd), insert.format, text.slice(insert.dataAt)], [head, settings, format, data], text);
+  }
+  t.end();
+});
+
+t.test('what is refused', (t) => {
+  for (const text of ['', ' -- nothing', ';', 'SELECT 1; SELECT 2', "SELECT 'a", 'SELECT 1 /*', 'SELECT 1 /* /* */']) t.throws(() => readStatement(text), /SYNTAX_ERROR/, text);
+  t.doesNotThrow(() => readStatement('SELECT 1;; -- end'));
+  t.end();
+});
