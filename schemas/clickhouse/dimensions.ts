@@ -4,11 +4,12 @@
  */
 export interface DimensionTable { columns: Record<string, string>; key: string[] }
 
+const text = 'String', name = 'LowCardinality(String)', degrees = 'Float64';
 export const dimensionTables = {
-  partners: { columns: { id: 'String', name: 'String', program: 'LowCardinality(String)', time_zone: 'LowCardinality(String)', currency: 'LowCardinality(String)' }, key: ['id'] },
-  stores: { columns: { partner: 'String', id: 'String', time_zone: 'LowCardinality(String)', region: 'LowCardinality(String)', latitude: 'Float64', longitude: 'Float64' }, key: ['partner', 'id'] },
+  partners: { columns: { id: text, name: text, program: name, time_zone: name, currency: name }, key: ['id'] },
+  stores: { columns: { partner: text, id: text, time_zone: name, region: name, latitude: degrees, longitude: degrees }, key: ['partner', 'id'] },
   products: {
-    columns: { partner: 'String', sku: 'String', name: 'String', category: 'LowCardinality(String)', department: 'LowCardinality(String)', brand: 'LowCardinality(String)', manufacturer: 'LowCardinality(String)', gtin: 'String' },
+    columns: { partner: text, sku: text, name: text, category: name, department: name, brand: name, manufacturer: name, gtin: text },
     key: ['partner', 'sku'],
   },
 } as const satisfies Record<string, DimensionTable>;

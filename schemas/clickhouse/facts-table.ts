@@ -24,5 +24,13 @@ export const factsTable = `CREATE TABLE IF NOT EXISTS pointstream.facts (
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1,
   min_bytes_for_wide_part = 134217728, ratio_of_defaults_for_sparse_serialization = 1.0`;
 
-/** Only where the server knows them: statistics of every column would cost each merge more than they ever give back. */
-export const optionalFactsSettings: Record<string, string> = { auto_statistics_types: "''" };
+/**
+ * Only where the server knows them. Merging a row costs nearly twice what inserting it does, and with ClickHouse's defaults a row is merged every fivefold growth of its part: so
+ * only dozens of parts at a time are (more would need more memory than the embedded server has), and no statistics of every column are kept.
+ */
+export const optionalFactsSettings: Record<string, string> = {
+  auto_statistics_types: "''",
+  min_parts_to_merge_at_once: '50',
+  max_parts_to_merge_at_once: '60',
+  merge_selector_enable_heuristic_to_lower_max_parts_to_merge_at_once: '0',
+};

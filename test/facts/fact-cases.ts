@@ -37,9 +37,11 @@ export interface FactCase {
 const MAX = Number.MAX_SAFE_INTEGER;
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 0, max });
 /** Mostly small, so that narrow types are met; now and then of any width. */
-const amount = (min: number): fc.Arbitrary<number> => fc.oneof({ weight: 8, arbitrary: upTo(200) }, { weight: 4, arbitrary: upTo(70_000) }, { weight: 1, arbitrary: fc.maxSafeInteger().filter((n) => n >= min) });
-const text = fc.oneof({ weight: 6, arbitrary: fc.string({ maxLength: 12 }) }, { weight: 2, arbitrary: fc.string({ unit: 'grapheme', maxLength: 80 }) }, { weight: 1, arbitrary: fc.constant('y'.repeat(300)) })
-  .map((drawn) => drawn.replaceAll('\t', ' '));
+const amount = (min: number): fc.Arbitrary<number> => fc.oneof(
+  { weight: 8, arbitrary: upTo(200) }, { weight: 4, arbitrary: upTo(70_000) }, { weight: 1, arbitrary: fc.maxSafeInteger().filter((n) => n >= min) });
+const text = fc.oneof(
+  { weight: 6, arbitrary: fc.string({ maxLength: 12 }) }, { weight: 2, arbitrary: fc.string({ unit: 'grapheme', maxLength: 80 }) }, { weight: 1, arbitrary: fc.constant('y'.repeat(300)) },
+).map((drawn) => drawn.replaceAll('\t', ' '));
 const line: fc.Arbitrary<LineCase> = fc.record({
   line: fc.oneof(upTo(300), fc.constant(2 ** 31 - 1)), kind: upTo(2), sku: text, category: fc.integer({ min: -1, max: names.length - 1 }), ownCategory: text, department: upTo(9),
   brand: upTo(names.length - 1), quantity: amount(0), amount: amount(-MAX), discount: amount(0),
@@ -52,7 +54,10 @@ const posting: fc.Arbitrary<PostingCase> = fc.record({
   kind: upTo(6), balance: upTo(3), counter: upTo(6), currency: upTo(2), funder: fc.integer({ min: -1, max: 49 }), points: amount(-MAX), award: fc.integer({ min: -1, max: 5 }),
   expires: upTo(2 ** 20 - 1), matures: upTo(30_000),
 });
-const texts = fc.record({ id: text, originalId: fc.oneof(fc.constant(''), text), card: text, store: text, terminal: text, cashier: text, channel: text, merchant: text, mcc: text, currency: fc.constantFrom('', 'EUR', 'USD') });
+const texts = fc.record({
+  id: text, originalId: fc.oneof(fc.constant(''), text), card: text, store: text, terminal: text, cashier: text, channel: text, merchant: text, mcc: text,
+  currency: fc.constantFrom('', 'EUR', 'USD'),
+});
 
 export function factCase(linesMax = 12): fc.Arbitrary<FactCase> {
   return fc.array(line, { maxLength: linesMax }).chain((lines) => fc.record({

@@ -6,7 +6,7 @@
  * more by it, and the log half); a column of nothing but defaults is left out (ClickHouse fills it in).
  */
 import type { ChoiceColumn, ElementColumn, FactColumn, IntegerColumn, ListColumn, MomentColumn, NameColumn, TextColumn } from '../../schemas/fact-table.js';
-import { NativeWriter, writeVarint } from './native-writer.js';
+import { writeVarint, type NativeWriter } from './native-writer.js';
 
 const CAPACITY = 1024;
 /** Shorter texts are copied byte by byte: that is faster than a call. */
@@ -228,7 +228,8 @@ export class Lists<C extends Record<string, ElementColumn>> {
   total = 0;
 
   constructor(column: { columns: C }) {
-    this.columns = Object.fromEntries(Object.entries(column.columns).map(([name, { form }]) => [name, form === 'integer' ? new Integers() : form === 'text' ? new Texts() : new Names()])) as typeof this.columns;
+    const create = ({ form }: ElementColumn): Integers | Texts | Names => (form === 'integer' ? new Integers() : form === 'text' ? new Texts() : new Names());
+    this.columns = Object.fromEntries(Object.entries(column.columns).map(([name, element]) => [name, create(element)])) as typeof this.columns;
     this.elements = Object.entries(this.columns);
   }
   clear(): void {
