@@ -92,7 +92,7 @@ async function drain(options: DrainOptions, directory: string, filled: { lines: 
   const { transactions, progress, logger } = options;
   const config: Config = { ...options.config, data: directory, port: 0, clickhousePort: 0, metricsPort: 0 };
   const counts = new Counts(), memory = new MemorySampler();
-  const cpuBegan = process.cpuUsage(), mainBegan = performance.eventLoopUtilization();
+  const cpuBegan = process.cpuUsage();
   const running = await startEngine(config, logger, createMetrics(), (results, milliseconds) => counts.commit(results.map((result) => result.counts), milliseconds));
   const { engine, log, shards, analytics } = running;
   try {
@@ -106,7 +106,7 @@ async function drain(options: DrainOptions, directory: string, filled: { lines: 
     if (analytics && !(await analytics.caughtUp(SINK_MS))) throw new Error(`ClickHouse did not get everything within ${SINK_MS / 1000} s: ${analytics.sink.failure ?? 'it is slow'}`);
     const found = await clickhouseCounts(running);
     const endMs = performance.now();
-    const main = performance.eventLoopUtilization(mainBegan), { user, system } = process.cpuUsage(cpuBegan), peak = memory.stop();
+    const main = performance.eventLoopUtilization(counts.mainBegan), { user, system } = process.cpuUsage(cpuBegan), peak = memory.stop();
     if (found && found.transactions !== counts.total.processed) throw new Error(`ClickHouse counts ${found.transactions} transactions, the log ${counts.total.processed}`);
     const seconds = (endMs - Math.min(...engine.flows.map(({ firstReadMs }) => firstReadMs ?? Infinity))) / 1000;
     const childSeconds = cpuSecondsOf(analytics?.pid), cpuSeconds = (user + system) / 1e6 + childSeconds, cores = availableParallelism();
@@ -120,7 +120,7 @@ async function drain(options: DrainOptions, directory: string, filled: { lines: 
       rulesEvaluatedPerTransaction: share(total.candidates / total.processed), awardsPerTransaction: share((found?.awards ?? total.awards) / total.processed), entries: found?.entries ?? total.postings,
       commits: counts.commitMs.length, commitMsP50: share(counts.quantile(0.5)), commitMsP99: share(counts.quantile(0.99)),
       busy: {
-        main: share(main.active / (seconds * 1000)), shards: shards.busyMs.map((busyMs) => share(busyMs / (seconds * 1000))), parsers: 0, clickhouse: share(childSeconds / seconds),
+        main: share(main.utilization), shards: shards.busyMs.map((busyMs) => share(Math.min(1, busyMs / (seconds * 1000)))), parsers: 0, clickhouse: share(childSeconds / seconds),
         machine: share(cpuSeconds / seconds / cores),
       },
       cores, processed: total.processed, duplicates: total.duplicates, rejected: total.rejected, reasons: counts.reasons, fillSeconds: share(filled.seconds),
@@ -157,12 +157,15 @@ class Counts {
   readonly commitMs: number[] = [];
   readonly total = { processed: 0, duplicates: 0, rejected: 0, waiting: 0, candidates: 0, awards: 0, postings: 0 };
   readonly reasons: Record<string, number> = {};
+  /** Taken at the first commit: what starting took is not counted. */
+  mainBegan: ReturnType<typeof performance.eventLoopUtilization> | undefined;
 
   get evaluated(): number {
     const { processed, duplicates, rejected, waiting } = this.total;
     return processed + duplicates + rejected + waiting;
   }
   commit(batches: BatchCounts[], milliseconds: number): void {
+    this.mainBegan ??= performance.eventLoopUtilization();
     this.commitMs.push(milliseconds);
     for (const counts of batches) {
       for (const name of Object.keys(this.total) as (keyof Counts['total'])[]) this.total[name] += counts[name];

@@ -68,6 +68,7 @@ async function writeTransactions(log: Log, { generator, transactions, progress }
     generator.fill(n, t);
     lines += t.lineCount;
     const partition = partitionOf(t.bytes, t.text[2 * Text.card]!, t.text[2 * Text.card + 1]!, writers.length), writer = writers[partition]!;
+    t.index = writer.count;
     writer.add(t);
     if (writer.size >= ENVELOPE_BYTES) finish(writer, partition);
     if (readyBytes < WRITE_BYTES) continue;
