@@ -4,9 +4,10 @@ import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { feed } from './feed.js';
 import { importAccounts, importProducts } from './import.js';
+import { loadtestHttp } from './loadtest-http.js';
 import { loadtestDrain } from './loadtest.js';
 import { rulesCheck, rulesPublish } from './rules.js';
 import { serve } from './serve.js';
 import { verify } from './verify.js';
 
-export const commands: CommandDefinition[] = [serve, demo, feed, importProducts, importAccounts, rulesCheck, rulesPublish, verify, loadtestDrain, doctor];
+export const commands: CommandDefinition[] = [serve, demo, feed, importProducts, importAccounts, rulesCheck, rulesPublish, verify, loadtestDrain, loadtestHttp, doctor];
