@@ -8,6 +8,8 @@ import { Command, CommanderError } from 'commander';
 import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode, type Options } from './commands/command.js';
 import { commands } from './commands/index.js';
 import { ConfigError } from './config.js';
+import { EngineError } from './engine.js';
+import { LogError } from './log/log.js';
 
 /** The package's version, from where the compiled file lies (dist/engine) or the source (engine). */
 function version(): string {
@@ -78,6 +80,10 @@ function explain(error: unknown): ExitCode {
     say(`error: ${error.message}`);
     return exitCodes.usage;
   }
+  if (error instanceof LogError || error instanceof EngineError) {
+    say(`error: ${error.message}`);
+    return exitCodes.unavailable;
+  }
   const { code, message, stack } = error as NodeJS.ErrnoException;
   // The operating system refused something: a port in use, a directory that cannot be written, a file that isn't there.
   if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) {
@@ -92,4 +98,5 @@ function explain(error: unknown): ExitCode {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
-process.exitCode = await main(process.argv.slice(2));
+// The command has ended: a connection or a child of a part that failed must not keep the process.
+process.exit(await main(process.argv.slice(2)));

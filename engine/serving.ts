@@ -23,8 +23,6 @@ export interface Serving { endpoints: Endpoints; running: RunningEngine; adminKe
 export async function startServing(config: Config, logger: Logger, verify?: VerifyEngine): Promise<Serving> {
   await mkdir(config.data, { recursive: true });
   const endpointsPath = join(config.data, 'endpoints.json');
-  // Of a run that was killed.
-  await rm(endpointsPath, { force: true });
   const key = await adminKey(config.adminKey, config.data);
   const metrics = createMetrics({ processMetrics: true });
   /** What to undo, last first. */
@@ -35,6 +33,8 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
   try {
     const running = await startEngine(config, logger, metrics);
     stops.push(() => running.stop());
+    // Of a run that was killed: now that the directory is ours, not before, nobody else answers there.
+    await rm(endpointsPath, { force: true });
     const { engine, references, log, analytics } = running;
     const metricsServer = await startMetricsServer(metrics, config.host, config.metricsPort);
     stops.push(() => metricsServer.close());

@@ -47,8 +47,9 @@ async function run(options: Options): Promise<ExitCode> {
   const { startServing } = await import('../serving.js');
   const signal = stopSignal();
   say(`starting on ${directory}`);
-  const serving = await startServing(config, logger, verifyEngine);
+  let serving: Serving | undefined;
   try {
+    serving = await startServing(config, logger, verifyEngine);
     const report = await Promise.race([play(serving, options), signal.then(interrupted)]);
     print(reportText(report));
     if (options.json !== undefined) await writeFile(String(options.json), `${JSON.stringify(report, null, 2)}\n`);
@@ -58,7 +59,7 @@ async function run(options: Options): Promise<ExitCode> {
     }
     return report.verified === false ? exitCodes.failed : exitCodes.fine;
   } finally {
-    await serving.stop();
+    await serving?.stop();
     if (own) await rm(directory, { recursive: true, force: true });
   }
 }

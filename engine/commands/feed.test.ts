@@ -1,29 +1,11 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { ADMIN_KEY, startFakeGateway, type FakeGateway } from '../../test/gateway/fake-engine.js';
+import { pointstream, type Ended } from '../../test/support/command-line.js';
 import { EngineError } from '../engine.js';
-
-const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
-
-interface Ended { code: number | null; stdout: string; stderr: string }
-
-/** The real command line, in a process of its own. */
-function pointstream(directory: string, ...argv: string[]): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const { POINTSTREAM_REQUIRE: _, ...environment } = process.env;
-    const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-    const ended: Ended = { code: null, stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk) => { ended.stdout += chunk; });
-    child.stderr.on('data', (chunk) => { ended.stderr += chunk; });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ ...ended, code }));
-  });
-}
 
 const purchase = (id: number, more: object = {}): object =>
   ({ id: String(id), kind: 'purchase', card: `c${id % 7}`, occurredAt: '2025-01-01T10:00:00Z', currency: 'EUR', total: 1000, ...more });

@@ -1,0 +1,53 @@
+/** The real command line, in processes of their own. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Endpoints } from '../../engine/serving.js';
+
+const cli = fileURLToPath(new URL('../../engine/cli.js', import.meta.url));
+const READY_MS_MAX = 60_000;
+const LOOK_MS = 20;
+
+export interface Ended { code: number | null; stdout: string; stderr: string }
+
+function start(directory: string, argv: string[], environment: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<Ended> } {
+  // Nothing of the environment of whoever runs the tests may decide.
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('POINTSTREAM_')));
+  const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: { ...clean, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  child.stdout!.on('data', (chunk) => { output.stdout += chunk; });
+  child.stderr!.on('data', (chunk) => { output.stderr += chunk; });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ ...output, code }));
+  });
+  return { child, ended };
+}
+
+/** Runs a command to its end. */
+export function pointstream(directory: string, ...argv: string[]): Promise<Ended> {
+  return start(directory, argv, {}).ended;
+}
+
+export interface Served { endpoints: Endpoints; ended: Promise<Ended>; kill(signal: NodeJS.Signals): Promise<Ended> }
+
+/** `serve` on free ports; resolves when DIR/endpoints.json is there. */
+export async function serve(directory: string, more: string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Served> {
+  const { child, ended } = start(directory, ['serve', '--data', directory, '--port', '0', '--metrics-port', '0', '--clickhouse-port', '0', ...more], environment);
+  const path = join(directory, 'endpoints.json');
+  const until = Date.now() + READY_MS_MAX;
+  for (;;) {
+    // A file of a run that was killed has another process id.
+    const endpoints = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) as Endpoints : undefined;
+    if (endpoints !== undefined && endpoints.pid === child.pid) {
+      return { endpoints, ended, kill: (signal) => { child.kill(signal); return ended; } };
+    }
+    if (child.exitCode !== null || Date.now() > until) {
+      child.kill('SIGKILL');
+      throw new Error(`serve did not become ready: ${(await ended).stderr}`);
+    }
+    await pause(LOOK_MS);
+  }
+}
