@@ -11,7 +11,7 @@ import { CellKind, cellKey, Period } from './ledger/cells.js';
 import { takeBack } from './ledger/ledger.js';
 import { recordedBase, requalify, type Remaining } from './rules/requalify.js';
 import { WaitingReturns } from './state/waiting.js';
-import { Kind, Text, type Transaction } from './transaction.js';
+import { Kind, Text, TEXT_FIELDS, type Transaction } from './transaction.js';
 import { TextArena, utf8 } from './utf8.js';
 
 const original = new Uint32Array(4);
@@ -262,7 +262,8 @@ function originalHash(t: Transaction, kind: number): void {
 function fillFromPurchase(t: Transaction, fact: FactRecord, returned: ReturnedLine[]): void {
   let count = 0, total = 0;
   texts.clear();
-  texts.putBytes(t.bytes);
+  // Its own texts first: the record they lie in may hold hundreds of other transactions.
+  for (let field = 0; field < TEXT_FIELDS; field++) if (t.text[2 * field + 1]! > 0) t.text[2 * field] = texts.putBytes(t.bytes, t.text[2 * field]!, t.text[2 * field + 1]!);
   const lines = new Map(fact.lines.map((line) => [line.line, line]));
   for (const { line, now } of returned) {
     if (now.amount === 0 && now.quantity === 0) continue;

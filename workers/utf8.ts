@@ -29,10 +29,13 @@ export class TextArena {
     this.used = start + text.length;
     return [start, text.length];
   }
-  putBytes(source: Uint8Array): void {
-    this.reserve(source.length);
-    this.bytes.set(source, this.used);
-    this.used += source.length;
+  /** Copies a text from other bytes; returns where it lies. */
+  putBytes(source: Uint8Array, from: number, length: number): number {
+    const start = this.used;
+    this.reserve(length);
+    for (let i = 0; i < length; i++) this.bytes[start + i] = source[from + i]!;
+    this.used += length;
+    return start;
   }
   /** All that was put, as a copy. */
   take(): Uint8Array<ArrayBuffer> {
