@@ -1,13 +1,13 @@
 /**
- * What writing a fact costs: `node dist/workers/facts/fact-block-bench.js [rows of a block]`. Purchases of 1–9 lines (5 on average), 3 awards, 9 shares, 3 postings. CPU time,
+ * What writing a fact costs: `node dist/loadtest/fact-block-bench.js [rows of a block]`. Purchases of 1–9 lines (5 on average), 3 awards, 9 shares, 3 postings. CPU time,
  * the best of some rounds; a reference loop says how fast the machine is at the moment. With a file name as second argument the blocks go there (Native, ready to insert).
  */
 import { writeFileSync } from 'node:fs';
-import type { ReferenceSet } from '../../schemas/reference.js';
-import { AwardSet } from '../awards.js';
-import { Balance, Counter, PostingKind, Postings } from '../ledger/postings.js';
-import { Text, Transaction } from '../transaction.js';
-import { FactBlock, FactHeader, FactKind } from './fact-block.js';
+import type { ReferenceSet } from '../schemas/reference.js';
+import { AwardSet } from '../workers/awards.js';
+import { Balance, Counter, PostingKind, Postings } from '../workers/ledger/postings.js';
+import { Text, Transaction } from '../workers/transaction.js';
+import { FactBlock, FactHeader, FactKind } from '../workers/facts/fact-block.js';
 
 const TRANSACTIONS = 20_000, ROUNDS = 30;
 const rows = Number(process.argv[2] ?? 2000), file = process.argv[3];
@@ -34,7 +34,9 @@ function purchase(number: number): Purchase {
   const t = new Transaction(), awards = new AwardSet(), postings = new Postings();
   let text = '';
   const place = (part: string): [number, number] => [(text += part).length - part.length, part.length];
-  const fields = { id: `tx-${10_000_000 + number}`, store: `store-${below(2000)}`, terminal: `t${below(20)}`, cashier: `c${below(30)}`, channel: 'pos', card: `29${10_000_000_000 + below(1_000_000)}` };
+  const fields = {
+    id: `tx-${10_000_000 + number}`, store: `store-${below(2000)}`, terminal: `t${below(20)}`, cashier: `c${below(30)}`, channel: 'pos', card: `29${10_000_000_000 + below(1_000_000)}`,
+  };
   for (const [field, value] of Object.entries(fields)) [t.text[2 * Text[field as keyof typeof Text]], t.text[2 * Text[field as keyof typeof Text] + 1]] = place(value);
   t.partnerOrdinal = below(50);
   t.programOrdinal = 0;
