@@ -24,21 +24,18 @@ interface Native {
 
 export class Library {
   private readonly native: Native;
-  private readonly main: Handle;
+  /** Open as long as the engine lives. */
+  readonly main: Connection;
 
   /** Throws when chdb is not installed here, or the directory is in use. `serverSettings` in the form `--name=value`. */
   constructor(private readonly directory: string, serverSettings: string[]) {
     const require = createRequire(import.meta.url);
     const loader = require(join(dirname(require.resolve('chdb/package.json')), 'dist/loader.js')) as { loadNative(): Native };
     this.native = loader.loadNative();
-    // The engine lives as long as one connection does.
-    this.main = this.native.CreateConnection(directory, serverSettings);
+    this.main = new Connection(this.native, this.native.CreateConnection(directory, serverSettings));
   }
   connect(): Connection {
     return new Connection(this.native, this.native.CreateConnection(this.directory));
-  }
-  close(): void {
-    this.native.CloseConnection(this.main);
   }
 }
 

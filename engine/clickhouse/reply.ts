@@ -27,7 +27,7 @@ export async function sendRows(reply: Reply, format: string, pipe: string, query
   const { asked, response, gone, version } = reply, holdBytes = asked.waitsForEnd ? HOLD_BYTES_MAX : HOLD_BYTES;
   const outcome = query.then((result) => ({ result, error: undefined }), (error: unknown) => ({ result: undefined, error: fromLibrary(error) }));
   let held: Buffer[] = [], heldBytes = 0, out: Writable | undefined;
-  for await (const chunk of readPipe(pipe, query) as AsyncIterable<Buffer>) {
+  for await (const chunk of readPipe(pipe, query)) {
     // The pipe is read to its end even so: the library would wait for a reader.
     if (gone.aborted) continue;
     held.push(chunk);

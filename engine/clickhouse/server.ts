@@ -73,16 +73,13 @@ async function open({ directory, memoryBytesMax }: Start): Promise<Library> {
 }
 
 async function createBackend(options: Start, library: Library, run: string): Promise<Backend> {
-  const connection = library.connect();
-  const one = async (sql: string): Promise<string> => Buffer.from((await connection.query(sql)).bytes).toString('utf8');
-  // The library's own default database also shows files of the working directory and of any path as tables.
-  if ((await one("SELECT engine FROM system.databases WHERE name = 'default'")).trim() !== 'Atomic') {
-    await one('DROP DATABASE IF EXISTS default');
-    await one('CREATE DATABASE default ENGINE = Atomic');
-  }
-  const version = (await one('SELECT version()')).trim();
-  const functions = new Set((await one('SELECT upper(name) FROM system.table_functions')).trim().split('\n'));
-  await connection.close();
+  const one = async (sql: string): Promise<string> => Buffer.from((await library.main.query(sql)).bytes).toString('utf8').trim();
+  // The library lays the files of the machine over its database default, as tables named by their paths. Attached anew, the database has its tables only.
+  const uuid = await one("SELECT uuid FROM system.databases WHERE name = 'default'");
+  await one('DETACH DATABASE default');
+  await one(`ATTACH DATABASE default UUID '${uuid}' ENGINE = Atomic`);
+  const version = await one('SELECT version()');
+  const functions = new Set((await one('SELECT upper(name) FROM system.table_functions')).split('\n'));
   rmSync(run, { recursive: true, force: true });
   mkdirSync(run, { recursive: true, mode: 0o700 });
   const lane = (name: keyof typeof lanes): Lane => new Lane(name, createPipes(run, name, lanes[name].slots), lanes[name].waitingMax);

@@ -1,0 +1,177 @@
+/** The protocol, by the clients that speak it: @clickhouse/client, curl, plain HTTP. */
+import { execFile } from 'node:child_process';
+import { request } from 'node:http';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { createClient } from '@clickhouse/client';
+import fc from 'fast-check';
+import t from 'tap';
+import { chdbMissing, eventually, startForTest } from './embedded-fixture.js';
+
+const seed = 20_261_123;
+const missing = chdbMissing();
+const run = promisify(execFile);
+
+if (missing !== undefined) {
+  t.comment(`skipped: ${missing}`);
+} else {
+  t.comment(`seed ${seed}`);
+  const { clickHouse: { url, engineUser, enginePassword }, engine, reader } = await startForTest(t);
+  const engineHeaders = { 'x-clickhouse-user': engineUser, 'x-clickhouse-key': enginePassword };
+  const post = async (body: string | Buffer, { parameters = {} as Record<string, string>, headers = {} as Record<string, string> } = {}): Promise<{ status: number; headers: Headers; bytes: Buffer; text: string }> => {
+    const response = await fetch(`${url}/?${new URLSearchParams(parameters)}`, { method: 'POST', body, headers });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    return { status: response.status, headers: response.headers, bytes, text: bytes.toString('utf8') };
+  };
+  const count = async (table: string): Promise<number> => Number((await post(`SELECT count() FROM ${table}`)).text);
+  await engine.command({ query: 'CREATE DATABASE pointstream' });
+  await engine.command({ query: 'CREATE TABLE pointstream.transactions (id UInt64, name String) ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 100' });
+  await engine.insert({ table: 'pointstream.transactions', values: [{ id: 1, name: 'a' }, { id: 2, name: 'b\t"\'\n;' }], format: 'JSONEachRow' });
+
+  t.test('curl', async (t) => {
+    const curl = async (...words: string[]): Promise<string> => (await run('curl', ['-sS', ...words])).stdout;
+    if (await curl('--version').then(() => false, () => true)) return t.comment('skipped: there is no curl');
+    t.equal(await curl(url, '-d', 'SELECT count() FROM pointstream.transactions'), '2\n');
+    t.equal(await curl('-G', url, '--data-urlencode', 'query=SELECT id, name FROM pointstream.transactions ORDER BY id'), "1\ta\n2\tb\\t\"\\'\\n;\n");
+    t.equal(await curl('-u', `${engineUser}:${enginePassword}`, url, '-d', 'SELECT 1'), '1\n');
+    t.equal(await curl('-H', `X-ClickHouse-User: ${engineUser}`, '-H', `X-ClickHouse-Key: ${enginePassword}`, url, '-d', 'SELECT 1 FORMAT CSV'), '1\n');
+    t.equal(await curl(`${url}/?user=${engineUser}&password=${enginePassword}&query=SELECT%202`), '2\n');
+    t.match(await curl('-u', 'default:wrong', url, '-d', 'SELECT 1', '-w', '%{http_code}'), /^Code: 516\. DB::Exception: .*AUTHENTICATION_FAILED\) \(version [\d.]+\)\n403$/);
+    t.match(await curl('-G', '-u', `${engineUser}:${enginePassword}`, url, '--data-urlencode', 'query=DROP TABLE pointstream.transactions'), /READONLY/, 'GET changes nothing');
+    t.equal(await curl(`${url}/ping`), 'Ok.\n');
+    t.equal(await curl(url), 'Ok.\n');
+    t.equal(await curl('--compressed', `${url}/?enable_http_compression=1`, '-d', 'SELECT 3'), '3\n');
+    t.equal(await curl(url, '-F', 'query=SELECT {a:String} || {b:String}', '-F', 'param_a=x', '-F', 'param_b=y'), 'xy\n');
+  });
+
+  t.test('what is written in a format is read back from it', async (t) => {
+    const formats = ['JSONEachRow', 'JSONCompactEachRow', 'JSONCompactEachRowWithNamesAndTypes', 'JSON', 'JSONColumns', 'CSV', 'CSVWithNames', 'TabSeparated', 'TSVWithNamesAndTypes', 'Values', 'Native',
+      'RowBinary', 'RowBinaryWithNamesAndTypes', 'Parquet', 'ArrowStream', 'MsgPack', 'Avro'];
+    await engine.command({ query: 'CREATE TABLE pointstream.formats (id UInt64, name String, numbers Array(Int32)) ENGINE = Memory' });
+    const rows = "SELECT number AS id, repeat(concat('é;\\'\"\\n\\0', toString(number)), 3) AS name, range(number % 4)::Array(Int32) AS numbers FROM numbers(1000)";
+    const hash = 'SELECT count(), sum(sipHash64(id, name, numbers)) FROM ';
+    const expected = (await post(`${hash}(${rows})`)).text;
+    for (const format of formats) {
+      const answer = await post(`${rows} FORMAT ${format}`);
+      t.equal(answer.headers.get('x-clickhouse-format'), format);
+      // The head in the URL, and in the body.
+      for (const inUrl of [true, false]) {
+        await engine.command({ query: 'TRUNCATE TABLE pointstream.formats' });
+        const head = `INSERT INTO pointstream.formats (id, name, numbers) FORMAT ${format}\n`;
+        const { status, text } = await post(inUrl ? answer.bytes : Buffer.concat([Buffer.from(head), answer.bytes]), { headers: engineHeaders, parameters: inUrl ? { query: head } : {} });
+        t.equal(status, 200, text);
+        t.equal((await post(`${hash} pointstream.formats`)).text, expected, `${format}, ${inUrl ? 'URL' : 'body'}`);
+      }
+    }
+  });
+
+  t.test('@clickhouse/client: queries, parameters, settings, compression', async (t) => {
+    const rows = async (query: string, parameters = {}): Promise<unknown> => (await reader.query({ query, format: 'JSONEachRow', query_params: parameters })).json();
+    t.same(await rows('SELECT id FROM pointstream.transactions WHERE name = {name:String}', { name: 'b\t"\'\n;' }), [{ id: '2' }]);
+    t.same(await rows('SELECT {n:Nullable(String)} AS n, {l:Array(String)} AS l, {d:DateTime64(3)} AS d', { n: null, l: ["'", '\\'], d: new Date(1) }),
+      [{ n: null, l: ["'", '\\'], d: '1970-01-01 00:00:00.001' }]);
+    await fc.assert(fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 40 }), async (text) => {
+      // Half a surrogate pair has no UTF-8.
+      const whole = Buffer.from(text, 'utf8').toString('utf8');
+      t.same(await rows('SELECT {text:String} AS text', { text: whole }), [{ text: whole }]);
+      const literal = `'${whole.replace(/[\\']/g, '\\$&')}'`;
+      if (!whole.includes('\0')) t.same(await rows(`SELECT ${literal} AS text`), [{ text: whole }]);
+    }), { seed, numRuns: 30 });
+    const set = await reader.query({ query: "SELECT getSetting('max_block_size') AS a, getSetting('max_threads') AS b, getSetting('max_memory_usage') < 1000000000 AS c, getSetting('readonly') AS d", format: 'JSONEachRow',
+      clickhouse_settings: { max_block_size: '7', max_threads: 1, max_memory_usage: '9000000000' } });
+    t.same(await set.json(), [{ a: '7', b: '1', c: 1, d: '1' }], 'a reader lowers its bounds, but does not raise them');
+
+    const compressing = createClient({ url, username: engineUser, password: enginePassword, compression: { request: true, response: true } });
+    t.teardown(() => compressing.close());
+    const { summary } = await compressing.insert({ table: 'pointstream.transactions', values: Readable.from([{ id: 3, name: 'c' }, { id: 4, name: 'd' }]), format: 'JSONEachRow' });
+    t.match(summary, { written_rows: '2' });
+    t.same(await (await compressing.query({ query: 'SELECT max(id) AS m FROM pointstream.transactions', format: 'JSONEachRow' })).json(), [{ m: '4' }]);
+    const gzip = await new Promise<Buffer[]>((resolve, reject) => request(`${url}/?enable_http_compression=1&query=SELECT+5`, { headers: { 'accept-encoding': 'gzip' } },
+      (response) => resolve(response.toArray() as Promise<Buffer[]>)).on('error', reject).end());
+    t.equal(gunzipSync(Buffer.concat(gzip)).toString(), '5\n');
+    t.equal((await post(gzipSync('SELECT 6'), { headers: { 'content-encoding': 'gzip' } })).text, '6\n');
+    t.match((await post('no gzip', { headers: { 'content-encoding': 'gzip' } })).text, /ZLIB_INFLATE_FAILED/);
+    t.same(await engine.ping(), { success: true });
+    t.same(await reader.ping({ select: true }), { success: true });
+    const form = createClient({ url, use_multipart_params: true });
+    t.teardown(() => form.close());
+    t.same(await (await form.query({ query: 'SELECT {a:UInt8} AS a', query_params: { a: 5 }, format: 'JSONEachRow' })).json(), [{ a: 5 }]);
+  });
+
+  t.test('headers of an answer', async (t) => {
+    const { headers } = await post('SELECT * FROM numbers(10) FORMAT JSONEachRow', { parameters: { query_id: 'chosen' } });
+    t.match(Object.fromEntries(headers), { 'x-clickhouse-query-id': 'chosen', 'x-clickhouse-format': 'JSONEachRow', 'x-clickhouse-timezone': 'UTC', 'content-type': 'application/x-ndjson; charset=UTF-8' });
+    t.match(JSON.parse(headers.get('x-clickhouse-summary')!), { read_rows: '10', read_bytes: '80' });
+    t.equal((await post('SELECT 1', { parameters: { default_format: 'JSONCompactEachRow' } })).text, '[1]\n');
+    t.equal((await post('SELECT currentDatabase()', { parameters: { database: 'pointstream' } })).text, 'pointstream\n');
+    t.equal((await post('SELECT currentDatabase()', { headers: { 'x-clickhouse-database': 'pointstream' } })).text, 'pointstream\n');
+  });
+
+  t.test('errors have the codes and statuses of a server', async (t) => {
+    const cases: [body: string, code: number, status: number][] = [
+      ['SELEC 1', 62, 400], ['SELECT 1; SELECT 2', 62, 400], ['', 62, 400], ['SELECT nothing', 47, 404], ['SELECT * FROM nowhere', 60, 404], ['SELECT 1 FORMAT Nonsense', 73, 404],
+      ['SELECT {a:UInt8}', 456, 500], ["SELECT * FROM file('x')", 497, 403], ['INSERT INTO pointstream.transactions VALUES (1, 1)', 164, 500], ["SELECT throwIf(1, 'boom')", 395, 500],
+      ['SELECT * FROM `package.json`', 60, 404],
+    ];
+    for (const [body, code, status] of cases) {
+      const answer = await post(body);
+      t.same([answer.status, Number(answer.headers.get('x-clickhouse-exception-code'))], [status, code], `${body}: ${answer.text}`);
+      t.match(answer.text, new RegExp(`^Code: ${code}\\. DB::Exception: `));
+    }
+    t.match((await post('x', { headers: engineHeaders, parameters: { query: 'INSERT INTO pointstream.transactions FORMAT Native' } })).text, /^Code: /);
+    t.match((await post('SELECT 1', { parameters: { no_such_setting: '1' } })).text, /UNKNOWN_SETTING/);
+    t.match((await post('SELECT 1', { parameters: { "a = '1', readonly": '0' } })).text, /BAD_ARGUMENTS/);
+    t.match((await post('SELECT sleepEachRow(0.1) FROM numbers(100)', { parameters: { max_execution_time: '0.2', max_block_size: '1' } })).text, /TIMEOUT_EXCEEDED/);
+    await t.rejects(reader.query({ query: 'SELECT nothing' }), { code: '47', type: 'UNKNOWN_IDENTIFIER' });
+    const late = await reader.query({ query: "SELECT number, throwIf(number = 900000, 'late') FROM numbers(1000000)", format: 'JSONEachRow' });
+    await t.rejects(late.json(), { code: '395' }, 'an error behind rows is an error for the client');
+  });
+
+  t.test('a heavy SELECT in every place of the readers keeps no insert waiting; KILL and going away end it', async (t) => {
+    const heavy = 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)', ids = ['h0', 'h1', 'h2', 'h3'];
+    const leaving = new AbortController();
+    const ended = ids.map((id, index) => reader.query({ query: heavy, query_id: id, clickhouse_settings: { max_threads: 1 }, ...(index === 3 ? { abort_signal: leaving.signal } : {}) })
+      .then(() => 'done', (error: Error) => (error as { type?: string }).type ?? 'aborted'));
+    const running = async (): Promise<number> => {
+      const answer = await engine.query({ query: "SELECT count() AS n FROM system.processes WHERE query LIKE '%1000000000000)%' AND query NOT LIKE '%processes%'", format: 'JSONEachRow' });
+      return Number((await answer.json<{ n: string }>())[0]!.n);
+    };
+    await eventually(async () => (await running()) === 4, 'four heavy queries run');
+    const native = (await fetch(url, { method: 'POST', headers: engineHeaders, body: "SELECT number AS id, toString(number) AS name FROM numbers(100, 1000) FORMAT Native" }).then((answer) => answer.arrayBuffer()));
+    const before = 4;
+    const insert = async (token: string): Promise<void> => {
+      const { stream } = await engine.exec({ query: 'INSERT INTO pointstream.transactions FORMAT Native', values: Readable.from([Buffer.from(native)]), clickhouse_settings: { insert_deduplication_token: token } });
+      await stream.resume().toArray();
+    };
+    await Promise.all([insert('a'), insert('b')]);
+    await insert('a');
+    const answer = await engine.query({ query: 'SELECT count() AS n FROM pointstream.transactions', format: 'JSONEachRow' });
+    t.same(await answer.json(), [{ n: String(before + 2000) }], 'a repeated token adds nothing');
+    t.equal(await running(), 4);
+    t.match((await post('SELECT 1', { parameters: { query_id: 'h0' } })).text, /QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING/);
+    const waiting = post('SELECT 7');
+    leaving.abort();
+    t.equal((await waiting).text, '7\n', 'the place of who went away is taken by who waited');
+    t.match((await post("KILL QUERY WHERE query_id IN ('h0', 'h1') SYNC FORMAT JSONEachRow")).text, /"kill_status":"(finished|waiting)"/);
+    await engine.command({ query: "KILL QUERY WHERE query_id = 'h2' SYNC" });
+    t.same(await Promise.all(ended), ['QUERY_WAS_CANCELLED', 'QUERY_WAS_CANCELLED', 'QUERY_WAS_CANCELLED', 'aborted']);
+    await eventually(async () => (await running()) === 0, 'no heavy query runs');
+  });
+
+  t.test('an insert whose client breaks off leaves nothing', async (t) => {
+    const rows = await count('pointstream.transactions');
+    const half = request(`${url}/?query=${encodeURIComponent('INSERT INTO pointstream.transactions FORMAT TSV')}`, { method: 'POST', headers: { ...engineHeaders, 'content-length': 10_000 } });
+    const broken = new Promise((resolve) => half.on('error', resolve).on('close', resolve));
+    half.write('7000\twhole row\n', () => half.destroy());
+    await broken;
+    await engine.command({ query: "INSERT INTO pointstream.transactions VALUES (7001, 'after')" });
+    t.equal(await count('pointstream.transactions'), rows + 1);
+    t.equal((await post('SELECT count() FROM pointstream.transactions WHERE id = 7000')).text, '0\n');
+  });
+
+  t.test('many clients at a time get their own answers', async (t) => {
+    const answers = await Promise.all(Array.from({ length: 60 }, (_, index) => post('SELECT {n:UInt32} + sum(number) FROM numbers(1000)', { parameters: { param_n: String(index) } })));
+    t.same(answers.map(({ text }) => text), answers.map((_, index) => `${index + 499_500}\n`));
+  });
+}
