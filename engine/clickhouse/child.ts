@@ -6,6 +6,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { resolve as resolvePath } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../logger.js';
@@ -79,7 +80,8 @@ class Embedded implements EmbeddedClickHouse {
       env: { ...process.env, UV_THREADPOOL_SIZE: String(WORKER_THREADS), TZ: 'UTC' },
     });
     createInterface({ input: child.stderr! }).on('line', (line) => logger.warn({ line: line.slice(0, 1000) }, 'ClickHouse says'));
-    const message: ToChild = { type: 'start', directory, port: this.port, host, memoryBytesMax, access, engineUser: this.engineUser, enginePassword: this.enginePassword };
+    // ClickHouse takes a relative path of a table as relative to its own directory.
+    const message: ToChild = { type: 'start', directory: resolvePath(directory), port: this.port, host, memoryBytesMax, access, engineUser: this.engineUser, enginePassword: this.enginePassword };
     child.send(message);
     try {
       this.port = await ready(child);
