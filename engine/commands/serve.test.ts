@@ -9,6 +9,9 @@ const purchase = (id: number): string => JSON.stringify({
   id: String(id), kind: 'purchase', partner: 'grocer', card: `c${id % 5}`, occurredAt: '2025-01-01T10:00:00Z', currency: 'EUR', total: 1000,
 });
 
+// Whole engines in processes of their own: minutes on a machine that is busy with other tests.
+t.setTimeout(240_000);
+
 t.test('serve: endpoints, the admin key, one engine a directory, kill -9, verify, graceful stop', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'serve-'));
   t.teardown(() => rm(directory, { recursive: true }));

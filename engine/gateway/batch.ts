@@ -48,7 +48,10 @@ export class Batch {
     const { engine, parser } = this.context;
     // With `append` nobody waits for a reply; request 0 says so.
     const request = this.wait === 'append' ? 0 : engine.nextRequest();
-    const parsing = parser.parse({ format: this.format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: false, partitions: engine.partitions, ...this.partner });
+    const parsing = parser.parse({
+      format: this.format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: false, partitions: engine.partitions,
+      rejectedMax: this.context.config.rejectedItemsMax + 1, ...this.partner,
+    });
     const handedOver = this.turn.then(async () => {
       const parsed = await parsing;
       if (this.failure !== undefined) throw this.failure;

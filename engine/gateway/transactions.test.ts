@@ -66,6 +66,28 @@ t.test('batches: JSON array, NDJSON and MessagePack are answered item by item', 
   t.match(await call(fake, 'POST', '/v1/transactions', { body: 'nonsense\nmore\n', type: NDJSON }), { status: 400, body: { type: '/problems/malformed' } });
 });
 
+t.test('a body of nothing but rejects is not read to its end', async (t) => {
+  const fake = await startFakeGateway({ rejectedItemsMax: 100 });
+  t.teardown(() => fake.gateway.close());
+  for (const [type, body] of [['application/json', `[${'1,'.repeat(100_000)}1]`], [NDJSON, `${lines(purchase('1'))}${'1\n'.repeat(100_000)}`]] as const) {
+    t.match(await call(fake, 'POST', '/v1/transactions', { body, type }), { status: 400, body: { detail: /more than 100 items/ } });
+  }
+  t.equal(fake.engine.rejects.length, 0);
+});
+
+t.test('a gateway that closes lets what is under way finish', async (t) => {
+  const fake = await startFakeGateway();
+  let release = (): void => undefined;
+  fake.engine.gate = new Promise((resolve) => { release = resolve; });
+  const posted = call(fake, 'POST', '/v1/transactions', { body: purchase('1') });
+  while (fake.engine.order.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const closed = fake.gateway.close();
+  release();
+  t.match(await posted, { status: 200, body: { status: 'processed' } });
+  await closed;
+  await t.rejects(call(fake, 'GET', '/livez'));
+});
+
 t.test('NDJSON goes in pieces, in order, with indexes of the whole body', async (t) => {
   const fake = await startFakeGateway({ pieceBytes: 4096 }, 'pool');
   t.teardown(() => fake.gateway.close());

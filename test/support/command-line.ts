@@ -16,6 +16,10 @@ function start(directory: string, argv: string[], environment: NodeJS.ProcessEnv
   // Nothing of the environment of whoever runs the tests may decide.
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('POINTSTREAM_')));
   const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: { ...clean, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Also when a test ends early, no child is left behind.
+  const end = (): void => void child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('close', () => process.off('exit', end));
   const output = { stdout: '', stderr: '' };
   child.stdout!.on('data', (chunk) => { output.stdout += chunk; });
   child.stderr!.on('data', (chunk) => { output.stderr += chunk; });

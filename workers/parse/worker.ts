@@ -29,6 +29,8 @@ export interface ParseTask {
   keyPartner?: string;
   /** The partner of items that name none (files). */
   partner?: string;
+  /** Parsing ends after so many rejected items: 64 MiB of `1,` would be 33 million of them. The caller refuses the body then. */
+  rejectedMax?: number;
 }
 
 export interface ParsedEnvelope { partition: number; bytes: Uint8Array; count: number }
@@ -86,7 +88,8 @@ export function parseItems(task: ParseTask): ParseResult {
   while (writers.length < partitions) writers.push(new EnvelopeWriter());
   const used: boolean[] = [];
 
-  for (; items.next(t); result.count++) {
+  const rejectedMax = task.rejectedMax ?? Infinity;
+  for (; result.rejected.length < rejectedMax && items.next(t); result.count++) {
     const index = task.firstIndex + result.count;
     if (items.problems.length > 0) {
       if (items.single && items.problems[0]!.reason === 'malformed') {

@@ -1,0 +1,45 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { pointstream } from '../../test/support/command-line.js';
+import type { DemoReport } from './demo-report.js';
+
+const chdb = ((): boolean => {
+  try {
+    return createRequire(import.meta.url).resolve('chdb') !== '';
+  } catch {
+    return false;
+  }
+})();
+
+// Whole engines in processes of their own: minutes on a machine that is busy with other tests.
+t.setTimeout(240_000);
+
+t.test('demo: generated purchases, then a file, each with its summary', { skip: chdb ? false : 'chdb is not installed' }, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'demo-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const free = ['--port', '0', '--clickhouse-port', '0', '--metrics-port', '0', '--exit', '--json', 'report.json'];
+  const generated = await pointstream(directory, 'demo', '--transactions', '3000', ...free);
+  t.equal(generated.code, 0, generated.stderr);
+  t.match(generated.stdout, /Promotions by cost[^]*Bought together[^]*Settlement by partner/);
+  const report = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8')) as DemoReport;
+  t.equal(report.accepted + report.duplicates + report.rejected + report.waiting, 3000);
+  t.equal(report.verified, true);
+  t.ok(report.rejected > 0 && Object.keys(report.reasons).length > 2, 'broken ones are refused for their reasons');
+  t.ok(report.promotions!.length >= 10);
+  t.equal(report.settlement!.reduce((sum, { pointsAwarded }) => sum + pointsAwarded, 0), report.settlement!.reduce((sum, { pointsFunded }) => sum + pointsFunded, 0), 'what is awarded is funded');
+
+  const lines = Array.from({ length: 300 }, (_, i) => JSON.stringify({
+    id: String(i), kind: 'purchase', store: '1', card: String(i % 20), occurredAt: '2017-01-01T11:53:26Z', currency: 'USD',
+    lines: [{ sku: 'a', quantity: 1, amount: 250 }, { sku: 'b', quantity: 0, amount: 0 }],
+  }));
+  await writeFile(join(directory, 'sales.ndjson'), lines.join('\n'));
+  await writeFile(join(directory, 'products.ndjson'), '{"sku":"a","name":"Bread"}\n');
+  const real = await pointstream(directory, 'demo', '--input', 'sales.ndjson', '--products', 'products.ndjson', '--partner', 'shop', ...free);
+  t.equal(real.code, 0, real.stderr);
+  const second = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8')) as DemoReport;
+  t.match(second, { accepted: 300, rejected: 0, verified: true });
+  t.match(second.settlement!.find(({ partner }) => partner === 'shop'), { transactions: 300, amount: 75_000 });
+});
