@@ -55,12 +55,16 @@ export class Reconciler {
          SELECT processed_at FROM pointstream.transactions WHERE processed_at > {from:DateTime64(3, 'UTC')} ORDER BY processed_at LIMIT ${ROWS_PER_ROUND})`, { from });
     if (!window || Number(window.rows) === 0) return 0;
     const found = await this.query<Found>(
-      `SELECT partner, id, kind, arraySlice(arrayMap(place -> place.2, arraySort(groupArray((toUnixTimestamp64Milli(processed_at), source_partition, source_offset)))), 2) AS later
+      `SELECT partner, id, kind,
+         arraySlice(arrayMap(place -> place.2, arraySort(groupArray((toUnixTimestamp64Milli(processed_at), source_partition, source_offset)))), 2) AS later
        FROM pointstream.transactions
        WHERE cityHash64(partner, id, kind) IN (
          SELECT cityHash64(partner, id, kind) FROM pointstream.transactions WHERE processed_at > {from:DateTime64(3, 'UTC')} AND processed_at <= {to:DateTime64(3, 'UTC')})
        GROUP BY partner, id, kind HAVING count() > 1`, { from, to: window.to });
-    const commands = found.flatMap(({ partner, id, kind, later }) => later.map((partition): Append => ({ topic: 'internal', partition: Number(partition), value: writeCommand({ type: 'reconcile', partner, id, kind }) })));
+    const commands = found.flatMap(({ partner, id, kind, later }) => {
+      const value = writeCommand({ type: 'reconcile', partner, id, kind });
+      return later.map((partition): Append => ({ topic: 'internal', partition: Number(partition), value }));
+    });
     if (commands.length > 0) {
       await append(commands);
       this.found += commands.length;

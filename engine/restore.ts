@@ -24,11 +24,14 @@ export async function restorePartition(log: Log, shards: Shards, partition: numb
     status = await shards.run<PartitionStatus>(partition, { type: 'replay', partition, records: records.map(({ value }) => value) });
     next = nextOffset;
   }
-  if (status.batch !== end - 1) throw new Error(`partition ${partition}: its state stands after batch ${status.batch}, the log after ${end - 1}: the checkpoint is not of this log`);
+  if (status.batch !== end - 1) {
+    throw new Error(`partition ${partition}: its state stands after batch ${status.batch}, the log after ${end - 1}: the checkpoint is not of this log`);
+  }
   const positions = last?.positions ?? inputTopics.map((): [number, number] => [0, 0]);
   for (const [place, topic] of inputTopics.entries()) {
     const committed = await log.position(topic, partition);
-    if (committed !== positions[place]![0]) throw new Error(`partition ${partition}: state has consumed ${topic} up to ${positions[place]![0]}, the log says ${committed}; refusing to start`);
+    const consumed = positions[place]![0];
+    if (committed !== consumed) throw new Error(`partition ${partition}: state has consumed ${topic} up to ${consumed}, the log says ${committed}; refusing to start`);
   }
   return { status, positions, epoch, replayedBatches: end - 1 - floor };
 }

@@ -9,7 +9,15 @@ import type { ShardTask } from '../workers/messages.js';
 
 export interface ShardsOptions { count: number; entry: URL }
 
-interface Shard { pool: Piscina; busyMs: number; lastEndMs: number; /** tasks handed over and not answered, in order: the first is at the worker */ outstanding: object[]; /** a task failed; what comes after it fails because of it */ failed: boolean }
+interface Shard {
+  pool: Piscina;
+  busyMs: number;
+  lastEndMs: number;
+  /** Tasks handed over and not answered, in order: the first is at the worker. */
+  outstanding: object[];
+  /** A task failed; what comes after it fails because of it. */
+  failed: boolean;
+}
 
 /** A task was not answered. `atWorker`: it was the one that the worker was working on; the others only waited behind it. */
 export class ShardError extends Error {

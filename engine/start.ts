@@ -35,7 +35,9 @@ export interface RunningEngine {
 }
 
 /** `committed` hears of each commit, besides the metrics. */
-export async function startEngine(config: Config, logger: Logger, metrics: Metrics, committed?: (results: BatchResult[], milliseconds: number) => void): Promise<RunningEngine> {
+export async function startEngine(
+  config: Config, logger: Logger, metrics: Metrics, committed?: (results: BatchResult[], milliseconds: number) => void,
+): Promise<RunningEngine> {
   mkdirSync(config.data, { recursive: true });
   const log = await openEmbeddedLog({ directory: config.data, ...(config.partitions > 0 ? { partitions: config.partitions } : {}) });
   const shards = new Shards({ count: Math.min(log.partitions, config.shards || availableParallelism()), entry: new URL('../workers/worker.js', import.meta.url) });
@@ -63,7 +65,8 @@ export async function startEngine(config: Config, logger: Logger, metrics: Metri
     const references = new ReferenceStore(pipeline.reference);
     if (config.clickhouse !== 'off') analytics = await startAnalytics({ config, logger, metrics, log, pipeline });
     observe.watch({ pipeline, log, shards, analytics });
-    const history = new History({ log, flows: pipeline.flows, historyDays: config.historyDays, sinkPosition: (partition) => analytics?.sink.position(partition) ?? Infinity, logger });
+    const sinkPosition = (partition: number): number => analytics?.sink.position(partition) ?? Infinity;
+    const history = new History({ log, flows: pipeline.flows, historyDays: config.historyDays, sinkPosition, logger });
     history.start();
     return {
       engine: pipeline, references, log, shards, analytics,

@@ -6,7 +6,8 @@
  *               transaction = MessagePack array by position, trailing nils left out:
  *                 [index, kind (0 purchase, 1 return), occurredAtMs, total|nil, id, partner, program|nil, store|nil, terminal|nil, cashier|nil, channel|nil,
  *                  card|nil, account|nil, currency|nil, mcc|nil, merchant|nil, originalId|nil, lines|nil, tenders|nil, coupons|nil]
- *                 line      = [sku|nil, quantity in thousandths, amount, discount, line number (0: its position), kind (0 product, 1 deposit, 2 discount), category|nil], trailing nils and zeros left out
+ *                 line      = [sku|nil, quantity in thousandths, amount, discount, line number (0: its position), kind (0 product, 1 deposit,
+ *                              2 discount), category|nil], trailing nils and zeros left out
  *                 tenders   = array of [kind, amount, redemption|nil];  coupons = array of texts
  *   0xC1 0x02   a command of the engine: one MessagePack map {type, …} (schemas/commands.ts)
  *   '{' '['     one transaction, or an array of them, as JSON of the contract (a trusted producer's record)

@@ -16,7 +16,17 @@ export interface FactRecord {
   /** Version of the reference set that was live. */
   reference: number;
   sourceTopic: string; sourcePartition: number; sourceOffset: number; sourceIndex: number;
-  lines: { line: number; kind: number; sku: string; category: string; department: string; brand: string; quantity: number; amount: number; discount: number; points: number }[];
-  awards: { rule: string; version: number; /** place in ReferenceSet.rules */ ruleIndex: number; currency: string; points: number; input: number; milestones: number; period: number; /** `line` is the line's number, not its index */ shares: { line: number; points: number }[] }[];
+  lines: {
+    line: number; kind: number; sku: string; category: string; department: string; brand: string;
+    quantity: number; amount: number; discount: number; points: number;
+  }[];
+  awards: {
+    rule: string; version: number;
+    /** Place in ReferenceSet.rules. */
+    ruleIndex: number;
+    currency: string; points: number; input: number; milestones: number; period: number;
+    /** `line` is the line's number, not its index. */
+    shares: { line: number; points: number }[];
+  }[];
   postings: { balance: string; counter: string; kind: string; currency: string; funder: string; points: number; award: number; expires: number; matures: number }[];
 }

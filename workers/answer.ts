@@ -57,7 +57,9 @@ export function answerOf(c: Context, ordinal: number): string {
 export function answerFromFact(fact: FactRecord, status: 'processed' | 'duplicate', balances: Record<string, Balance>): string {
   return JSON.stringify({
     status, partner: fact.partner, id: fact.id, kind: fact.kind, account: fact.account === '' ? null : fact.account, points: fact.points,
-    awards: fact.awards.filter(({ points }) => points !== 0).map(({ rule, version, currency, points, shares }) => ({ rule, version, currency, points, lines: fact.lines.length === 0 ? [] : shares })),
+    awards: fact.awards.filter(({ points }) => points !== 0).map(({ rule, version, currency, points, shares }) => (
+      { rule, version, currency, points, lines: fact.lines.length === 0 ? [] : shares }
+    )),
     balances,
   });
 }

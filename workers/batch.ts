@@ -24,7 +24,9 @@ const forwardWriter = new EnvelopeWriter();
 
 export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => void): Omit<BatchResult, 'status'> {
   const { state } = partition;
-  const counts: BatchCounts = { processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {}, awarded: [], reversed: [], imbalance: 0 };
+  const counts: BatchCounts = {
+    processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {}, awarded: [], reversed: [], imbalance: 0,
+  };
   const inputs: InputRange[] = [];
   const replies: Reply[] = [];
   const partial = new Map(task.partial);
@@ -103,13 +105,16 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     partition.factCache.put(task.batch, facts);
   }
   return {
-    partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions, forwards: c.forwards, rejected: c.rejected, replies, partial: [...partial], waiting: c.waiting,
+    partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions,
+    forwards: c.forwards, rejected: c.rejected, replies, partial: [...partial], waiting: c.waiting,
     missing: c.missing, activated, counts, inputBytes: 0,
   };
 }
 
 /** Transactions of the open envelope from item `first` to `end`. Returns the item before which it had to stop, or -1. */
-function processEnvelope(c: Context, skips: ReadonlySet<string>, partial: Map<string, Reply>, first: number, end: number, counts: BatchCounts, replies: Reply[]): number {
+function processEnvelope(
+  c: Context, skips: ReadonlySet<string>, partial: Map<string, Reply>, first: number, end: number, counts: BatchCounts, replies: Reply[],
+): number {
   const { transaction: t } = c;
   const { header } = reader;
   c.gateway = header?.gateway ?? '';

@@ -12,7 +12,7 @@ import { hash128 } from './hash.js';
 import { credit, settle } from './ledger/ledger.js';
 import { NEVER } from './ledger/cells.js';
 import { PostingKind } from './ledger/postings.js';
-import { reverseWhole } from './returns.js';
+import { reverseWhole } from './reverse-awards.js';
 
 /** Accounts that one tick settles at most; the next tick goes on. */
 const ACCOUNTS_PER_TICK = 300;
@@ -103,7 +103,9 @@ function importAccount(c: Context, account: ImportedAccount): { reason: 'conflic
   const today = c.today(program);
   c.postings.clear();
   c.awards.clear();
-  for (const lot of lots) if (lot.points > 0) credit(c, ordinal, lot.currency, lot.funder, lot.points, -1, lot.expires < 0 ? NEVER : lot.expires, lot.matures, today, PostingKind.import);
+  for (const { currency, funder, points, expires, matures } of lots) {
+    if (points > 0) credit(c, ordinal, currency, funder, points, -1, expires < 0 ? NEVER : expires, matures, today, PostingKind.import);
+  }
   c.applyCells(ordinal);
   settle(c, ordinal, today);
   ledgerFact(c, FactKind.import, ordinal);

@@ -1,4 +1,7 @@
-/** Facts of the latest batches of a partition, as they were written: most returns are of recent purchases. Bounded in bytes; the last few batches always stay, since the log may not have them yet. */
+/**
+ * Facts of the latest batches of a partition, as they were written: most returns are of recent purchases. Bounded in bytes; the last few batches always stay, since the
+ * log may not have them yet.
+ */
 import type { FactRecord } from '../schemas/fact.js';
 import { OpenFacts } from './facts/read-fact.js';
 

@@ -7,7 +7,10 @@ import type { InputRange } from '../schemas/results.js';
 import type { Forward } from './context.js';
 import type { WaitingNotice } from './state/waiting.js';
 
-export interface OpenTask { type: 'open'; partition: number; partitions: number; directory: string; cacheBytesMax: number; debtBytesMax: number; factCacheBytesMax: number; epoch: number }
+export interface OpenTask {
+  type: 'open'; partition: number; partitions: number; directory: string; epoch: number;
+  cacheBytesMax: number; debtBytesMax: number; factCacheBytesMax: number;
+}
 /** Results records of consecutive batches, to be applied. */
 export interface ReplayTask { type: 'replay'; partition: number; records: Uint8Array[] }
 export interface ReferenceTask { type: 'reference'; set: ReferenceSet; products: [partner: number, content: Uint8Array][] }

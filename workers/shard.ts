@@ -157,8 +157,8 @@ export class Shard {
     // A day begins at most 14 hours before its UTC midnight; the tick then looks at the program's own zone.
     const dueMs = Math.min(state.waiting.firstEndMs, state.due.firstDay === Infinity ? Infinity : state.due.firstDay * 86_400_000 - 14 * 3_600_000);
     return {
-      partition: number, batch: state.batch, floor: state.floor, reference: state.reference, clockMs: state.clockMs, debtBytes: state.debtBytes, floorClockMs: state.floorClockMs, sweeping: state.sweeping,
-      accounts: state.accounts.opened, residentAccounts: state.accounts.resident, cacheBytes: state.accounts.bytes + state.transactions.bytes,
+      partition: number, batch: state.batch, floor: state.floor, reference: state.reference, clockMs: state.clockMs,
+      debtBytes: state.debtBytes, floorClockMs: state.floorClockMs, sweeping: state.sweeping, accounts: state.accounts.opened, residentAccounts: state.accounts.resident, cacheBytes: state.accounts.bytes + state.transactions.bytes,
       transactions: state.transactions.entries, waiting: state.waiting.notices(), dueMs,
     };
   }

@@ -7,10 +7,14 @@ import { CellKind, cellA, cellB, cellKey, lotExpires, lotKey, lotMatures, NEVER 
 import { Balance, Counter, PostingKind } from './postings.js';
 
 /** Brings points to the account; what is available pays debt first. `today` decides whether the lot is mature. The caller applies the cells at the end. */
-export function credit(c: Context, ordinal: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number, today: number, kind: number = PostingKind.accrual): void {
+export function credit(
+  c: Context, ordinal: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number, today: number,
+  kind: number = PostingKind.accrual,
+): void {
   const mature = matures <= today;
   c.add(cellKey(mature ? CellKind.available : CellKind.pending, currency, funder), lotKey(expires, matures), points);
-  c.postings.add(kind, mature ? Balance.available : Balance.pending, kind === PostingKind.import ? Counter.import : Counter.issuance, currency, funder, points, award, expires, matures);
+  const balance = mature ? Balance.available : Balance.pending, counter = kind === PostingKind.import ? Counter.import : Counter.issuance;
+  c.postings.add(kind, balance, counter, currency, funder, points, award, expires, matures);
   if (!mature || c.state.accounts.get(ordinal, cellKey(CellKind.debt, currency, 0), 0) === 0) return;
   c.applyCells(ordinal);
   payDebt(c, ordinal, currency, funder, points, award, expires, matures);

@@ -7,6 +7,7 @@
  * Bounded: past `bytesMax` accounts that are clean and were not touched lately make room (their owner loads them again from disk); dirty ones always stay.
  */
 import { CellKind, cellA, cellKey, cellKind } from '../ledger/cells.js';
+import { CardIndex, hashCard } from './card-index.js';
 
 const HEADER = 6;
 const CARD = 30;
@@ -29,10 +30,7 @@ export class AccountStore {
   private offsets = new Int32Array(1024).fill(-1);
   private bits = new Uint8Array(1024);
   private free: number[][] = CAPACITIES.map(() => []);
-  /** Open addressing: hash of program and text → ordinal. */
-  private cardHash = new Uint32Array(2048);
-  private cardOrdinal = new Int32Array(2048).fill(-1);
-  private cards = 0;
+  private readonly cards = new CardIndex();
   /** Ordinals that changed since the last sweep took them, each once. */
   dirty = new Int32Array(1024);
   dirtyCount = 0;
@@ -40,7 +38,7 @@ export class AccountStore {
   constructor(private readonly bytesMax: number) {}
 
   get bytes(): number {
-    return this.slab.byteLength + this.offsets.byteLength + this.bits.byteLength + this.cardHash.byteLength * 2;
+    return this.slab.byteLength + this.offsets.byteLength + this.bits.byteLength + this.cards.bytes;
   }
   /** Place of a resident account in the slab, -1 when it is not in memory. */
   offset(ordinal: number): number {
@@ -138,12 +136,9 @@ export class AccountStore {
   /** Ordinal of the resident account of a card, -1 when none is in memory. */
   findCard(program: number, text: Uint8Array, start: number, length: number): number {
     const hash = hashCard(program, text, start, length);
-    const mask = this.cardHash.length - 1;
-    for (let slot = hash & mask; this.cardOrdinal[slot] !== -1; slot = (slot + 1) & mask) {
-      if (this.cardHash[slot] === hash) {
-        const ordinal = this.cardOrdinal[slot]!;
-        if (this.offset(ordinal) >= 0 && this.holdsCard(ordinal, program, text, start, length)) return ordinal;
-      }
+    for (let slot = this.cards.next(hash, -1); slot >= 0; slot = this.cards.next(hash, slot)) {
+      const ordinal = this.cards.ordinal(slot);
+      if (this.offset(ordinal) >= 0 && this.holdsCard(ordinal, program, text, start, length)) return ordinal;
     }
     return -1;
   }
@@ -161,7 +156,7 @@ export class AccountStore {
     this.slab[o] = count + chunks;
     this.markDirty(ordinal);
     this.bits[ordinal] = this.bits[ordinal]! | FLAG_NEW_CARDS;
-    this.indexCard(hashCard(program, text, 0, text.length), ordinal);
+    this.cards.add(hashCard(program, text, 0, text.length), ordinal);
   }
   cardsOf(ordinal: number): Uint8Array[] {
     const o = this.touch(ordinal);
@@ -212,7 +207,7 @@ export class AccountStore {
     this.slab.set(saved.subarray(2), o + HEADER);
     this.slab[o] = cells;
     const program = saved[0]!;
-    for (const text of this.cardsOf(ordinal)) this.indexCard(hashCard(program, text, 0, text.length), ordinal);
+    for (const text of this.cardsOf(ordinal)) this.cards.add(hashCard(program, text, 0, text.length), ordinal);
   }
 
   private touch(ordinal: number): number {
@@ -286,10 +281,7 @@ export class AccountStore {
     const old = this.slab;
     const keepMask = evict === 'keep' ? 0 : evict === 'untouched' ? FLAG_DIRTY | FLAG_TOUCHED : FLAG_DIRTY;
     let used = 0, resident = 0;
-    if (evict !== 'keep') {
-      this.cardOrdinal.fill(-1);
-      this.cards = 0;
-    }
+    if (evict !== 'keep') this.cards.clear();
     for (let o = 0; o < this.used; o += HEADER + old[o + 1]! * 3) {
       const ordinal = old[o + 4]!;
       if (ordinal < 0 || this.offsets[ordinal] !== o) continue;
@@ -310,7 +302,7 @@ export class AccountStore {
     if (evict !== 'keep') {
       for (let o = 0; o < used; o += HEADER + slab[o + 1]! * 3) {
         const ordinal = slab[o + 4]!;
-        for (const text of this.cardsAt(o)) this.indexCard(hashCard(slab[o + 2]!, text, 0, text.length), ordinal);
+        for (const text of this.cardsAt(o)) this.cards.add(hashCard(slab[o + 2]!, text, 0, text.length), ordinal);
       }
     }
   }
@@ -336,22 +328,6 @@ export class AccountStore {
     }
     return false;
   }
-  private indexCard(hash: number, ordinal: number): void {
-    if ((this.cards + 1) * 2 > this.cardHash.length) this.growCards();
-    const mask = this.cardHash.length - 1;
-    let slot = hash & mask;
-    for (; this.cardOrdinal[slot] !== -1; slot = (slot + 1) & mask) if (this.cardOrdinal[slot] === ordinal && this.cardHash[slot] === hash) return;
-    this.cardHash[slot] = hash;
-    this.cardOrdinal[slot] = ordinal;
-    this.cards++;
-  }
-  private growCards(): void {
-    const hashes = this.cardHash, ordinals = this.cardOrdinal;
-    this.cardHash = new Uint32Array(hashes.length * 2);
-    this.cardOrdinal = new Int32Array(hashes.length * 2).fill(-1);
-    this.cards = 0;
-    for (let i = 0; i < ordinals.length; i++) if (ordinals[i] !== -1) this.indexCard(hashes[i]!, ordinals[i]!);
-  }
 }
 
 function grownInt32(array: Int32Array, fill: number): Int32Array<ArrayBuffer> {
@@ -359,13 +335,4 @@ function grownInt32(array: Int32Array, fill: number): Int32Array<ArrayBuffer> {
   grown.set(array);
   if (fill !== 0) grown.fill(fill, array.length);
   return grown;
-}
-
-/** FNV-1a with a final mix; only spreads, equality is decided by the text. */
-function hashCard(program: number, text: Uint8Array, start: number, length: number): number {
-  let hash = 0x811c9dc5 ^ program;
-  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ text[start + i]!, 16777619);
-  hash ^= hash >>> 15;
-  hash = Math.imul(hash, 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
 }

@@ -25,8 +25,18 @@ export interface StateOptions {
 }
 interface Meta { floor: number; opened: number; reference: number; clockMs: number; runs: Run[]; waiting: [string, Uint8Array][]; dueFirst: number }
 /** One slice on its way to disk: written when `batch` is committed. */
-interface Staged { batch: number; buckets: { bucket: number; saved: Float64Array }[]; cards: { key: Buffer; ordinal: number }[]; pages: { run: number; page: number; words: Uint32Array }[]; meta?: Meta; due?: DueChunk[] }
-interface Cycle { batch: number; buckets: Uint32Array; next: number; meta: Meta; due: DueChunk[]; run: Run | undefined; words: Uint32Array | undefined; nextPage: number; staged: boolean }
+interface Staged {
+  batch: number;
+  buckets: { bucket: number; saved: Float64Array }[];
+  cards: { key: Buffer; ordinal: number }[];
+  pages: { run: number; page: number; words: Uint32Array }[];
+  meta?: Meta;
+  due?: DueChunk[];
+}
+interface Cycle {
+  batch: number; buckets: Uint32Array; next: number; meta: Meta; due: DueChunk[];
+  run: Run | undefined; words: Uint32Array | undefined; nextPage: number; staged: boolean;
+}
 
 export class PartitionState {
   readonly partition: number;
@@ -208,7 +218,9 @@ export class PartitionState {
         this.cards.putSync(key, value);
       }
       for (const { run, page, words } of slice.pages) this.runs.putSync([run, page], Buffer.from(words.buffer, words.byteOffset, words.byteLength));
-      for (const { day, sequence, ordinals } of slice.due ?? []) this.dueChunks.putSync([day, sequence], Buffer.from(ordinals.buffer, ordinals.byteOffset, ordinals.byteLength));
+      for (const { day, sequence, ordinals } of slice.due ?? []) {
+        this.dueChunks.putSync([day, sequence], Buffer.from(ordinals.buffer, ordinals.byteOffset, ordinals.byteLength));
+      }
       if (slice.meta) this.root.putSync('meta', packr.pack(slice.meta));
     });
     this.hasBuckets ||= slice.buckets.length > 0;
