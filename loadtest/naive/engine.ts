@@ -120,11 +120,9 @@ export class NaivePartition {
     for (const change of changes) account.count(change);
     return awards.map((award, place) => {
       const { funding, pendingDays, expiresAfterDays } = award.version.document;
-      const funders = funding ?? [{ funder: transaction.partner, parts: 1 }];
+      const funders = funding ?? [{ funder: transaction.partner, parts: 1 }], shares = largestRemainder(award.points, funders.map((part) => part.parts));
       const matures = awardDay + (pendingDays ?? 0), expires = expiresAfterDays === undefined ? NEVER : awardDay + expiresAfterDays;
-      const parts = largestRemainder(BigInt(award.points), funders.map((part) => BigInt(part.parts)))
-        .map((points, i) => ({ currency: award.currency, funder: reference.funder(funders[i]!.funder), matures, expires, points: Number(points) }))
-        .filter(({ points }) => points > 0);
+      const parts = funders.map(({ funder }, i) => ({ currency: award.currency, funder: reference.funder(funder), matures, expires, points: shares[i]! })).filter(({ points }) => points > 0);
       for (const part of parts) ledger.bringIn('accrual', 'issuance', matures <= today ? 'available' : 'pending', part, place);
       return { ...award, parts, reversed: 0 };
     });

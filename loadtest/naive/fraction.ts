@@ -11,12 +11,17 @@ export interface Fraction { numerator: bigint; denominator: bigint }
 export const fraction = (numerator: bigint, denominator = 1n): Fraction => ({ numerator, denominator });
 export const ONE = fraction(1n);
 
-/** A decimal of a rule document (percent: 2.5) as the exact fraction that its digits say. */
+/** A decimal of a rule document (percent: 2.5) as the exact fraction that its digits say. Remembered: rules state few. */
 export function decimal(value: number): Fraction {
-  if (Number.isSafeInteger(value)) return fraction(BigInt(value));
+  const kept = decimals.get(value);
+  if (kept) return kept;
   const [whole = '0', digits = ''] = plainDigits(value).split('.');
-  return fraction(BigInt(whole + digits), 10n ** BigInt(digits.length));
+  const exact = fraction(BigInt(whole + digits), 10n ** BigInt(digits.length));
+  if (decimals.size < DECIMALS_MAX) decimals.set(value, exact);
+  return exact;
 }
+const DECIMALS_MAX = 100_000;
+const decimals = new Map<number, Fraction>();
 
 export const add = (a: Fraction, b: Fraction): Fraction => fraction(a.numerator * b.denominator + b.numerator * a.denominator, a.denominator * b.denominator);
 export const multiply = (a: Fraction, b: Fraction): Fraction => fraction(a.numerator * b.numerator, a.denominator * b.denominator);
@@ -37,19 +42,28 @@ export function round(value: Fraction, mode: RoundingMode): bigint {
   }
 }
 
+/** floor(x × part / whole) and what is left of that division, exactly; integers that are not negative. */
+export function divide(x: number, part: number, whole: number): { floor: number; rest: number } {
+  const product = x * part;
+  if (product <= Number.MAX_SAFE_INTEGER) return { floor: Math.floor(product / whole), rest: product % whole };
+  const exact = BigInt(x) * BigInt(part);
+  return { floor: Number(exact / BigInt(whole)), rest: Number(exact % BigInt(whole)) };
+}
+
 /**
- * Largest remainder: splits a whole over weights. Each gets the floor of its quota; what is left goes, one each, to the largest remainders, the earlier first among equals.
+ * Largest remainder: splits x over weights. Each gets the floor of its quota; what is left goes, one each, to the largest remainders, the earlier first among equals.
  * All of it goes to the first when there is no weight.
  */
-export function largestRemainder(whole: bigint, weights: bigint[]): bigint[] {
-  const total = weights.reduce((sum, weight) => sum + weight, 0n);
-  if (total === 0n) return weights.map((_, i) => (i === 0 ? whole : 0n));
-  const shares = weights.map((weight) => (whole * weight) / total);
-  const remainders = weights.map((weight) => (whole * weight) % total);
-  const left = Number(whole - shares.reduce((sum, share) => sum + share, 0n));
+export function largestRemainder(x: number, weights: number[]): number[] {
+  if (weights.length === 1) return [x];
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (x === 0 || total === 0) return weights.map((_, i) => (i === 0 ? x : 0));
+  const quotas = weights.map((weight) => divide(x, weight, total));
+  const shares = quotas.map(({ floor }) => floor);
+  const left = x - shares.reduce((sum, share) => sum + share, 0);
   if (left === 0) return shares;
-  const byRemainder = weights.map((_, i) => i).sort((a, b) => (remainders[a]! === remainders[b]! ? a - b : remainders[a]! > remainders[b]! ? -1 : 1));
-  for (const i of byRemainder.slice(0, left)) shares[i]! += 1n;
+  const byRest = weights.map((_, i) => i).sort((a, b) => quotas[b]!.rest - quotas[a]!.rest || a - b);
+  for (const i of byRest.slice(0, left)) shares[i]!++;
   return shares;
 }
 

@@ -42,8 +42,8 @@ export class Account implements Counters {
   pending: Lot[] = [];
   /** Points owed, by currency. */
   readonly debts = new Map<number, number>();
-  /** By kind, rule and period; what is 0 is not there. */
-  readonly counters = new Map<string, { kind: CounterKind; rule: number; period: number; value: number }>();
+  /** By the number of kind, rule and period; what is 0 is not there. */
+  readonly counters = new Map<number, { kind: CounterKind; rule: number; period: number; value: number }>();
 
   readonly id: string;
 
@@ -52,10 +52,10 @@ export class Account implements Counters {
     this.id = `${partition}.${ordinal}`;
   }
   counter(kind: CounterKind, rule: number, period: number): number {
-    return this.counters.get(`${kind}/${rule}/${period}`)?.value ?? 0;
+    return this.counters.get(counterNumber(kind, rule, period))?.value ?? 0;
   }
   count({ kind, rule, period, change }: CounterChange): void {
-    const key = `${kind}/${rule}/${period}`, value = this.counter(kind, rule, period) + change;
+    const key = counterNumber(kind, rule, period), value = this.counter(kind, rule, period) + change;
     if (value === 0) this.counters.delete(key);
     else this.counters.set(key, { kind, rule, period, value });
     this.note(kind, 0, rule, period, change);
@@ -80,7 +80,7 @@ export class Account implements Counters {
   post(posting: Posting): void {
     const { balance, currency, points } = posting;
     if (balance === 'debt') {
-      const owed = safe(BigInt(this.debt(currency)) - BigInt(points));
+      const owed = added(this.debt(currency), -points);
       if (owed === 0) this.debts.delete(currency);
       else this.debts.set(currency, owed);
       this.note('debt', currency, 0, 0, -points);
@@ -89,12 +89,19 @@ export class Account implements Counters {
     const lots = this[balance];
     const changed: Lot = { currency, funder: posting.lotFunder ?? posting.funder, matures: posting.matures, expires: posting.expires, points };
     const lot = lots.find((other) => sameLot(other, changed));
-    if (lot) lot.points = safe(BigInt(lot.points) + BigInt(points));
+    if (lot) lot.points = added(lot.points, points);
     else lots.push(changed);
     if (lot?.points === 0) this[balance] = lots.filter((other) => other !== lot);
     this.note(balance, currency, changed.funder, changed.expires * 2 ** 20 + changed.matures, points);
   }
 }
+
+/** The sum, exactly, or Overflow. */
+const added = (a: number, b: number): number => (Number.isSafeInteger(a + b) ? a + b : safe(BigInt(a) + BigInt(b)));
+
+/** Rules are below 2^20, periods and days below 2^27. */
+const counterNumber = (kind: CounterKind, rule: number, period: number): number => (counterKinds.indexOf(kind) * 2 ** 20 + rule) * 2 ** 27 + period;
+const counterKinds: readonly CounterKind[] = ['ruleCount', 'rulePaid', 'ruleSpend', 'ruleDay'];
 
 export const sameLot = (a: LotName, b: LotName): boolean => a.currency === b.currency && a.funder === b.funder && a.matures === b.matures && a.expires === b.expires;
 

@@ -3,7 +3,7 @@
  * reversed; everything else is calculated from what was recorded.
  */
 import { localDay } from './calendar.js';
-import { largestRemainder } from './fraction.js';
+import { divide, largestRemainder } from './fraction.js';
 import type { Account, Ledger, Lot } from './ledger.js';
 import type { EnrichedLine, NaiveReference } from './reference.js';
 import { baseAmount, Receipt, requalify, safe, type CounterKind, type NaiveAward } from './rules.js';
@@ -144,8 +144,8 @@ function sharesOf(award: RecordedAward, lines: ReturnedLine[], now: number): { l
   const taken = lines.filter(({ amount }) => amount > 0);
   const earning = taken.filter(({ line }) => award.shares.some((share) => share.line === line));
   const bearing = earning.length > 0 ? earning : taken;
-  const shares = largestRemainder(BigInt(now), bearing.map(({ amount }) => BigInt(amount)));
-  return bearing.map(({ line }, i) => ({ line, points: -safe(shares[i]!) }));
+  const shares = largestRemainder(now, bearing.map(({ amount }) => amount));
+  return bearing.map(({ line }, i) => ({ line, points: -shares[i]! }));
 }
 
 function remainingReceipt(purchase: Purchase): Receipt {
@@ -161,7 +161,7 @@ function remainder(purchase: Purchase, { line, amount, quantity }: ReturnedLine)
 
 const isWhole = (purchase: Purchase): boolean => purchase.receipt.counted.every(({ line, amount }) => amount <= 0 || purchase.returned.get(line)?.amount === amount);
 const isMultiplier = (award: RecordedAward): boolean => award.version.document.award.kind === 'multiplier';
-const portion = (points: number, part: number, whole: number): number => Number((BigInt(points) * BigInt(part)) / BigInt(whole));
+const portion = (points: number, part: number, whole: number): number => divide(points, part, whole).floor;
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
 
 /** The fact of a return shows the purchase's lines that came back, enriched as they were then; amounts and quantities are positive here. */

@@ -60,14 +60,14 @@ export const totalAsLine = (total: number): EnrichedLine => ({ line: 1, kind: 'p
 interface Fired {
   version: RuleVersion;
   earning: EnrichedLine[];
-  base: bigint;
+  base: number;
   parts: Fraction[];
   input: number;
   milestones: number;
   period: number;
   /** Changes of counters, `paid` apart. */
   counts: CounterChange[];
-  points: bigint;
+  points: number;
   won: boolean;
 }
 
@@ -92,15 +92,15 @@ export function evaluate(reference: NaiveReference, receipt: Receipt, counters: 
     if (rule.won && rule.milestones > 0) changes.push({ kind: 'rulePaid', rule: rule.version.rule, period: rule.period, change: rule.milestones });
     const capDay = rule.version.document.caps?.perAccountPerDay;
     if (capDay !== undefined) {
-      const left = BigInt(capDay - counters.counter('ruleDay', rule.version.rule, day));
-      if (rule.points > left) rule.points = left > 0n ? left : 0n;
-      if (rule.points > 0n) changes.push({ kind: 'ruleDay', rule: rule.version.rule, period: day, change: safe(rule.points) });
+      const left = capDay - counters.counter('ruleDay', rule.version.rule, day);
+      rule.points = Math.min(rule.points, Math.max(0, left));
+      if (rule.points > 0) changes.push({ kind: 'ruleDay', rule: rule.version.rule, period: day, change: rule.points });
     }
   }
-  const awards = fired.filter((rule) => rule.points > 0n || counterKinds.has(rule.version.document.award.kind)).map((rule): NaiveAward => ({
+  const awards = fired.filter((rule) => rule.points > 0 || counterKinds.has(rule.version.document.award.kind)).map((rule): NaiveAward => ({
     version: rule.version,
     currency: reference.currency(partner.program, rule.version.document.award.currency),
-    points: safe(rule.points),
+    points: rule.points,
     input: rule.input,
     milestones: rule.won ? rule.milestones : 0,
     period: rule.period,
@@ -108,7 +108,6 @@ export function evaluate(reference: NaiveReference, receipt: Receipt, counters: 
   }));
   return { awards, changes, candidates: candidates.length };
 }
-
 
 /**
  * What the recorded rule gives on what remains of a purchase: the new award of `requalify`, capped per transaction, without multipliers and competition.
@@ -118,27 +117,26 @@ export function requalify(reference: NaiveReference, recorded: NaiveAward, origi
   const { document } = recorded.version;
   const match = matches(reference, recorded.version, remaining);
   if (!match) return 0;
-  let points: bigint;
+  let points: number;
   switch (document.award.kind) {
     case 'everyNth':
     case 'firstPurchase':
       return recorded.points;
     case 'spendThreshold': {
       const before = matches(reference, recorded.version, original);
-      const reached = (base: bigint): bigint => milestones(BigInt(recorded.input) + base, document);
-      const kept = BigInt(recorded.milestones) - (reached(before?.base ?? 0n) - reached(match.base));
-      points = kept > 0n ? BigInt(document.award.points) * kept : 0n;
+      const reached = (base: number): number => milestones(recorded.input + base, document);
+      const kept = recorded.milestones - (reached(before?.base ?? 0) - reached(match.base));
+      points = safe(BigInt(document.award.points) * BigInt(Math.max(0, kept)));
       break;
     }
     default:
       points = rounded(exactParts(document, match, moneyExponent(reference.moneyOf(remaining.transaction)), scaleOf(reference, recorded.currency)), ONE, document);
   }
-  const cap = document.caps?.perTransaction;
-  return safe(cap !== undefined && points > BigInt(cap) ? BigInt(cap) : points);
+  return Math.min(points, document.caps?.perTransaction ?? points);
 }
 
 /** The base amount of a rule on a receipt, 0 when it does not match. */
-export const baseAmount = (version: RuleVersion, receipt: Receipt): number => safe(matchedLines(version.document, receipt)?.base ?? 0n);
+export const baseAmount = (version: RuleVersion, receipt: Receipt): number => matchedLines(version.document, receipt)?.base ?? 0;
 
 const present = <T>(values: (T | undefined)[]): T[] => values.filter((value) => value !== undefined);
 
@@ -151,7 +149,7 @@ function ruleOrder(a: RuleVersion, b: RuleVersion): number {
 
 const validVersion = (versions: RuleVersion[], atMs: number): RuleVersion | undefined => versions.find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs);
 
-interface Match { earning: EnrichedLine[]; base: bigint }
+interface Match { earning: EnrichedLine[]; base: number }
 
 function matches(reference: NaiveReference, { document }: RuleVersion, receipt: Receipt): Match | undefined {
   const { transaction } = receipt;
@@ -187,9 +185,9 @@ function inSchedule(reference: NaiveReference, { schedule }: RuleDocument, trans
 
 function matchedLines({ lines: match }: RuleDocument, { counted, lines }: Receipt): Match | undefined {
   const matched = match ? counted.filter((line) => fitsAll(line, match, lines.length > 0)) : counted;
-  const sum = matched.reduce((total, line) => total + BigInt(line.amount), 0n);
+  const sum = matched.reduce((total, line) => total + line.amount, 0);
   const earning = matched.filter((line) => line.amount > 0 && line.quantity > 0);
-  return earning.length === 0 || sum <= 0n ? undefined : { earning, base: sum };
+  return earning.length === 0 || sum <= 0 ? undefined : { earning, base: sum };
 }
 
 function fitsAll(line: EnrichedLine, match: NonNullable<RuleDocument['lines']>, given: boolean): boolean {
@@ -210,7 +208,7 @@ function fire(reference: NaiveReference, version: RuleVersion, receipt: Receipt,
   const match = matches(reference, version, receipt);
   if (!match) return undefined;
   const { document, rule } = version;
-  const fired: Fired = { version, ...match, parts: [], input: 0, milestones: 0, period: 0, counts: [], points: 0n, won: true };
+  const fired: Fired = { version, ...match, parts: [], input: 0, milestones: 0, period: 0, counts: [], points: 0, won: true };
   switch (document.award.kind) {
     case 'everyNth':
     case 'firstPurchase': {
@@ -227,10 +225,10 @@ function fire(reference: NaiveReference, version: RuleVersion, receipt: Receipt,
       const period = document.award.period ?? 'ever';
       fired.period = PERIOD_CODES[period] * 2 ** 24 + periodNumber(period, day);
       fired.input = counters.counter('ruleSpend', rule, fired.period);
-      const reached = safe(milestones(BigInt(safe(BigInt(fired.input) + match.base)), document));
+      const reached = milestones(safe(BigInt(fired.input) + BigInt(match.base)), document);
       fired.milestones = Math.max(0, reached - counters.counter('rulePaid', rule, fired.period));
       fired.parts = [fraction(BigInt(document.award.points) * BigInt(fired.milestones))];
-      fired.counts.push({ kind: 'ruleSpend', rule, period: fired.period, change: safe(match.base) });
+      fired.counts.push({ kind: 'ruleSpend', rule, period: fired.period, change: match.base });
       return fired;
     }
     case 'multiplier':
@@ -243,10 +241,10 @@ function fire(reference: NaiveReference, version: RuleVersion, receipt: Receipt,
   }
 }
 
-function milestones(spend: bigint, { award }: RuleDocument): bigint {
+function milestones(spend: number, { award }: RuleDocument): number {
   if (award.kind !== 'spendThreshold') throw new Error(`${award.kind} has no milestones`);
-  const reached = spend / BigInt(award.amount);
-  return award.repeat || reached < 1n ? reached : 1n;
+  const reached = Math.floor(spend / award.amount);
+  return award.repeat ? reached : Math.min(1, reached);
 }
 
 const scaleOf = (reference: NaiveReference, currency: number): number => reference.set.currencies[currency]!.scale;
@@ -266,28 +264,25 @@ function exactParts(document: RuleDocument, { earning, base }: Match, exponent: 
     }
   };
   if (document.basis === 'line') return earning.map((line) => exact(BigInt(line.amount), BigInt(line.quantity)));
-  return [exact(base, earning.reduce((sum, line) => sum + BigInt(line.quantity), 0n))];
+  return [exact(BigInt(base), earning.reduce((sum, line) => sum + BigInt(line.quantity), 0n))];
 }
 
 // ── steps 5 and 6: multipliers, and rounding once ──
 
-const rounded = (parts: Fraction[], factor: Fraction, document: RuleDocument): bigint => {
-  const sum = parts.reduce((total, part) => total + round(multiply(part, factor), document.rounding ?? 'floor'), 0n);
-  safe(sum);
-  return sum;
-};
+const rounded = (parts: Fraction[], factor: Fraction, document: RuleDocument): number =>
+  safe(parts.reduce((total, part) => total + round(factor === ONE ? part : multiply(part, factor), document.rounding ?? 'floor'), 0n));
 
 function calculate(reference: NaiveReference, fired: Fired[], program: number): void {
   const currencyOf = ({ version }: Fired): number => reference.currency(program, version.document.award.currency);
+  const multipliers = fired.filter(({ version }) => version.document.award.kind === 'multiplier');
   for (const rule of fired) {
     const { document, id } = rule.version;
     if (document.award.kind === 'multiplier') continue;
     rule.points = rounded(rule.parts, ONE, document);
     let reported = rule.points;
-    for (const { multiplier, factor } of factors(fired.filter((other) => multiplies(other, id) && currencyOf(other) === currencyOf(rule)))) {
+    for (const { multiplier, factor } of factors(multipliers.filter((other) => multiplies(other, id) && currencyOf(other) === currencyOf(rule)))) {
       const upTo = rounded(rule.parts, factor, document);
-      multiplier.points += upTo - reported;
-      safe(multiplier.points);
+      multiplier.points = safe(BigInt(multiplier.points) + BigInt(upTo - reported));
       reported = upTo;
     }
   }
@@ -319,15 +314,14 @@ function factors(multipliers: Fired[]): { multiplier: Fired; factor: Fraction }[
 // ── steps 7 and 8: the cap of a transaction, and competition ──
 
 function capPerTransaction(rule: Fired): void {
-  const cap = rule.version.document.caps?.perTransaction;
-  if (cap !== undefined && rule.points > BigInt(cap)) rule.points = BigInt(cap);
+  rule.points = Math.min(rule.points, rule.version.document.caps?.perTransaction ?? rule.points);
 }
 
 function compete(fired: Fired[]): void {
   const groups = new Map<string, Fired[]>();
   for (const rule of fired) {
     const group = rule.version.document.stacking?.group;
-    if (group !== undefined && rule.points > 0n && rule.version.document.award.kind !== 'multiplier') groups.set(group, [...(groups.get(group) ?? []), rule]);
+    if (group !== undefined && rule.points > 0 && rule.version.document.award.kind !== 'multiplier') groups.set(group, [...(groups.get(group) ?? []), rule]);
   }
   for (const rules of groups.values()) {
     const { mode } = rules[0]!.version.document.stacking!;
@@ -335,7 +329,7 @@ function compete(fired: Fired[]): void {
     const winner = mode === 'first' ? rules[0]! : rules.reduce((best, next) => (next.points > best.points ? next : best));
     for (const rule of rules) {
       if (rule === winner) continue;
-      rule.points = 0n;
+      rule.points = 0;
       rule.won = false;
     }
   }
@@ -343,16 +337,15 @@ function compete(fired: Fired[]): void {
 
 /** `stacking.cap`: the smallest that the rules of a group state bounds what all of them award, in rule order. */
 function capGroups(fired: Fired[]): void {
-  const left = new Map<string, bigint>();
+  const left = new Map<string, number>();
   for (const { version: { document: { stacking } } } of fired) {
     if (stacking?.cap === undefined) continue;
-    const cap = BigInt(stacking.cap), known = left.get(stacking.group);
-    if (known === undefined || cap < known) left.set(stacking.group, cap);
+    left.set(stacking.group, Math.min(stacking.cap, left.get(stacking.group) ?? stacking.cap));
   }
   for (const rule of fired) {
     const group = rule.version.document.stacking?.group, rest = group === undefined ? undefined : left.get(group);
     if (rest === undefined) continue;
-    if (rule.points > rest) rule.points = rest;
+    rule.points = Math.min(rule.points, rest);
     left.set(group!, rest - rule.points);
   }
 }
@@ -362,8 +355,8 @@ function capGroups(fired: Fired[]): void {
 function shares(rule: Fired, fired: Fired[], { counted }: Receipt): { line: number; points: number }[] {
   const { document } = rule.version;
   const lines = document.award.kind === 'multiplier' ? multipliedLines(rule, fired, counted) : rule.earning;
-  const weights = document.basis === 'line' ? rule.parts.map((part) => round(part, document.rounding ?? 'floor')) : lines.map((line) => BigInt(line.amount));
-  return largestRemainder(rule.points, weights).map((points, i) => ({ line: lines[i]!.line, points: safe(points) }));
+  const weights = document.basis === 'line' ? rule.parts.map((part) => Number(round(part, document.rounding ?? 'floor'))) : lines.map((line) => line.amount);
+  return largestRemainder(rule.points, weights).map((points, i) => ({ line: lines[i]!.line, points }));
 }
 
 function multipliedLines(multiplier: Fired, fired: Fired[], counted: EnrichedLine[]): EnrichedLine[] {

@@ -46,12 +46,13 @@ export function expectedFact(reference: NaiveReference, fact: NaiveFact, source:
 const positiveZero = (value: number): number => value + 0;
 const hash = new Uint32Array(4);
 
+type CellName = Pick<CellChange, 'kind' | 'a' | 'b' | 'key2'>;
+
 /** A cell's two keys as one text. */
 export const cellText = (key1: number, key2: number): string => `${key1}/${key2}`;
-
-export function cellOf({ kind, a, b, key2 }: Pick<CellChange, 'kind' | 'a' | 'b' | 'key2'>): string {
-  return cellText(cellKey(CellKind[kind], a, b), typeof key2 === 'number' ? key2 : transactionKey(key2));
-}
+export const cellOf = (name: CellName): string => cellText(key1Of(name), key2Of(name));
+export const key1Of = ({ kind, a, b }: CellName): number => cellKey(CellKind[kind], a, b);
+export const key2Of = ({ key2 }: CellName): number => (typeof key2 === 'number' ? key2 : transactionKey(key2));
 
 /** The number under which a purchase's returned lines and reversed awards are kept: 53 bits of the hash of its name. */
 function transactionKey(name: string): number {
@@ -69,6 +70,30 @@ export function cellsOf(account: Account): Map<string, number> {
   for (const [currency, points] of account.debts) cells.set(cellOf({ kind: 'debt', a: currency, b: 0, key2: 0 }), points);
   for (const { kind, rule, period, value } of account.counters.values()) cells.set(cellOf({ kind, a: 0, b: rule, key2: period }), value);
   return cells;
+}
+
+/** Whether two facts are the same in every field: what firstDifference would say, many times faster. */
+export function isSameFact(a: FactRecord, b: FactRecord): boolean {
+  for (const field of factFields) if (a[field] !== b[field]) return false;
+  return isSameList(a.lines, b.lines, lineFields) && isSameList(a.postings, b.postings, postingFields) && isSameList(a.awards, b.awards, awardFields)
+    && a.awards.every(({ shares }, i) => isSameList(shares, b.awards[i]!.shares, shareFields));
+}
+const factFields = [
+  'kind', 'status', 'partner', 'id', 'program', 'account', 'card', 'store', 'terminal', 'cashier', 'channel', 'currency', 'merchant', 'mcc', 'originalId', 'occurredAtMs', 'processedAtMs', 'total',
+  'points', 'ruleSet', 'reference', 'sourceTopic', 'sourcePartition', 'sourceOffset', 'sourceIndex',
+] as const satisfies (keyof FactRecord)[];
+const lineFields = ['line', 'kind', 'sku', 'category', 'department', 'brand', 'quantity', 'amount', 'discount', 'points'] as const satisfies (keyof FactRecord['lines'][number])[];
+const awardFields = ['rule', 'version', 'ruleIndex', 'currency', 'points', 'input', 'milestones', 'period'] as const satisfies (keyof FactRecord['awards'][number])[];
+const postingFields = ['balance', 'counter', 'kind', 'currency', 'funder', 'points', 'award', 'expires', 'matures'] as const satisfies (keyof FactRecord['postings'][number])[];
+const shareFields = ['line', 'points'] as const;
+
+function isSameList<T>(a: T[], b: T[], fields: readonly (keyof T)[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    const left = a[i]!, right = b[i]!;
+    for (const field of fields) if (left[field] !== right[field]) return false;
+  }
+  return true;
 }
 
 /** The first place in which two plain values differ. */

@@ -38,7 +38,7 @@ export class LogHistory implements History {
 
   find(transaction: NaiveTransaction): 'same' | 'other' | undefined {
     const at = this.places.get(keyOf(transaction));
-    return at === undefined ? undefined : this.hashes[at] === hashOf(JSON.stringify(transaction)) ? 'same' : 'other';
+    return at === undefined ? undefined : this.hashes[at] === contentHash(transaction) ? 'same' : 'other';
   }
   has(key: string): boolean {
     return this.places.has(key);
@@ -61,7 +61,7 @@ export class LogHistory implements History {
       return;
     }
     const { batch, row } = this.place();
-    this.add(key, hashOf(JSON.stringify(transaction)), batch, row);
+    this.add(key, contentHash(transaction), batch, row);
   }
 
   private add(key: string, hash: number, batch: number, row: number): void {
@@ -80,15 +80,46 @@ export class LogHistory implements History {
   }
 }
 
-/** 52 bits, two lanes of FNV-1a. */
-function hashOf(text: string): number {
-  let low = 0x811c9dc5, high = 0xcbf29ce4;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    low = Math.imul(low ^ code, 0x01000193);
-    high = Math.imul(high ^ code ^ (low >>> 13), 0x01000193);
+/** 52 bits over all that was posted. */
+function contentHash(transaction: NaiveTransaction): number {
+  const { id, kind, partner, program, store, terminal, cashier, channel, card, account, occurredAtMs, currency, total, lines, tenders, coupons, mcc, merchant, originalId } = transaction;
+  const hash = new ContentHash();
+  for (const text of [id, kind, partner, program, store, terminal, cashier, channel, card, account, currency, mcc, merchant, originalId]) hash.text(text);
+  hash.number(occurredAtMs);
+  hash.number(total ?? -1);
+  for (const line of lines) {
+    hash.number(line.line);
+    hash.number(line.quantity);
+    hash.number(line.amount);
+    hash.number(line.discount);
+    hash.text(line.kind);
+    hash.text(line.sku);
+    hash.text(line.category);
   }
-  return (high >>> 12) * 2 ** 32 + (low >>> 0);
+  if (tenders.length > 0 || coupons.length > 0) hash.text(JSON.stringify([tenders, coupons]));
+  return hash.value;
+}
+
+/** Two lanes of FNV-1a over code units and numbers. */
+class ContentHash {
+  private low = 0x811c9dc5;
+  private high = 0xcbf29ce4;
+
+  text(text: string): void {
+    for (let i = 0; i < text.length; i++) this.add(text.charCodeAt(i));
+    this.add(0x10000 + text.length);
+  }
+  number(value: number): void {
+    this.add(value | 0);
+    this.add(Math.floor(value / 2 ** 32) | 0);
+  }
+  get value(): number {
+    return (this.high >>> 12) * 2 ** 32 + (this.low >>> 0);
+  }
+  private add(value: number): void {
+    this.low = Math.imul(this.low ^ value, 0x01000193);
+    this.high = Math.imul(this.high ^ value ^ (this.low >>> 13), 0x01000193);
+  }
 }
 
 /** The purchase as its fact recorded it, before any return. */

@@ -13,10 +13,11 @@ import { inputTopics } from '../../engine/log/log.js';
 import type { FactRecord } from '../../schemas/fact.js';
 import { readResults, type InputRange, type ResultsHeader } from '../../schemas/results.js';
 import { NaivePartition } from '../naive/engine.js';
-import type { Account } from '../naive/ledger.js';
+import type { Account, CellChange } from '../naive/ledger.js';
 import type { NaiveReference } from '../naive/reference.js';
 import { keyOf, type NaiveTransaction } from '../naive/transaction.js';
-import { cellOf, cellsOf, cellText, expectedFact, firstDifference, type Source } from './expected.js';
+import { CellSums } from './cell-sums.js';
+import { cellOf, cellsOf, cellText, expectedFact, firstDifference, isSameFact, key1Of, key2Of, type Source } from './expected.js';
 import { LogHistory } from './history.js';
 import { InputReader, type ReadRecord } from './input.js';
 import type { CheckName, Findings } from './report.js';
@@ -36,6 +37,9 @@ export interface PartitionVerifierOptions {
   /** Facts of a batch after they were compared. */
   onFacts?(batch: number, facts: FactRecord[]): void;
 }
+
+/** Where a fact came from, and the reference data that were live there. */
+interface Placed { source: Source; reference: NaiveReference }
 
 export class PartitionVerifier {
   private readonly naive: NaivePartition;
@@ -103,7 +107,7 @@ export class PartitionVerifier {
     this.batch = header.batch;
     this.found = [...readFacts(facts)];
     this.opened = this.naive.accounts.length;
-    const sources: Source[] = [], counts = { processed: 0, duplicates: 0, rejected: 0 };
+    const sources: Placed[] = [], counts = { processed: 0, duplicates: 0, rejected: 0 };
     for (const range of header.inputs) {
       this.compareRange(range);
       const records = await this.input.read(range);
@@ -153,11 +157,11 @@ export class PartitionVerifier {
     }
   }
 
-  private async evaluate(record: ReadRecord, counts: { processed: number; duplicates: number; rejected: number }, sources: Source[]): Promise<void> {
+  private async evaluate(record: ReadRecord, counts: { processed: number; duplicates: number; rejected: number }, sources: Placed[]): Promise<void> {
     const { naive } = this, { topic, offset, timestampMs, input, fromItem, toItem } = record;
     this.clockMs = Math.max(this.clockMs, timestampMs);
     const from = (index: number): void => {
-      while (sources.length < naive.facts.length) sources.push({ topic: inputTopics[topic]!, partition: naive.partition, offset, index });
+      while (sources.length < naive.facts.length) sources.push({ source: { topic: inputTopics[topic]!, partition: naive.partition, offset, index }, reference: this.reference! });
     };
     if (input.command) {
       await this.evaluateCommand(record, counts);
@@ -207,38 +211,46 @@ export class PartitionVerifier {
     return accounts;
   }
 
-  private compareFacts(sources: Source[]): void {
+  private compareFacts(sources: Placed[]): void {
     const { findings } = this.options, { naive, found } = this;
     if (naive.facts.length !== found.length) findings.differ('results', `${this.where}: number of facts`, naive.facts.length, found.length);
     naive.facts.forEach((fact, row) => {
-      const expected = expectedFact(this.reference!, fact, sources[row]!), actual = found[row];
+      const { source, reference } = sources[row]!, expected = expectedFact(reference, fact, source), actual = found[row];
       findings.compared('results');
       findings.compared('entries', expected.postings.length);
       if (!actual) return findings.differ('results', `${this.where}, row ${row}: ${named(expected)}`, 'a fact', 'nothing');
-      const difference = firstDifference(expected, actual);
+      const difference = isSameFact(expected, actual) ? undefined : firstDifference(expected, actual);
       if (difference) findings.differ(difference.path.startsWith('.postings') ? 'entries' : 'results', `${this.where}, row ${row}, ${named(expected)}: ${difference.path.slice(1)}`, difference.expected, difference.found);
     });
   }
 
   private compareEffects(bytes: Uint8Array): void {
-    const { naive } = this;
-    const found = readEffects(bytes), expected = new Map<string, number>();
+    const { naive } = this, sums = new CellSums();
     for (const change of naive.changes) {
-      const cell = cellOf(change);
-      addTo(expected, `${change.account}:${cell}`, change.change);
+      sums.add(change.account, key1Of(change), key2Of(change), change.change);
       this.touched.add(change.account);
-      if (change.kind === 'returnedAmount' || change.kind === 'returnedQuantity' || change.kind === 'reversed') {
-        let cells = this.taken.get(change.account);
-        if (!cells) this.taken.set(change.account, (cells = new Map()));
-        addTo(cells, cell, change.change);
-      }
+      if (change.kind === 'returnedAmount' || change.kind === 'returnedQuantity' || change.kind === 'reversed') this.noteTaken(change);
     }
-    this.compareMaps('effects', expected, found.cells, (name) => `${this.where}: account ${naive.partition}.${name.split(':')[0]!}, cell ${name.split(':')[1]!}`);
+    const found = readEffects(bytes);
+    this.options.findings.compared('effects', found.cells);
+    if (!sums.equals(found.sums)) this.nameCells(bytes);
     const opened = naive.accounts.slice(this.opened);
     for (const account of opened) this.touched.add(account.ordinal);
     this.compare('effects', 'accounts opened', opened.map(({ ordinal, program }) => `${ordinal} in program ${program}`), found.opened);
     this.compare('effects', 'cards', opened.flatMap(({ ordinal, cards }) => cards.map((card) => `${card} of ${ordinal}`)), found.cards);
     this.compare('effects', 'known transactions', this.knownTransactions(), found.seen);
+  }
+  /** The sums differ: now cell by cell. */
+  private nameCells(bytes: Uint8Array): void {
+    const expected = new Map<string, number>(), found = new Map<string, number>();
+    for (const change of this.naive.changes) addTo(expected, `${change.account}:${cellOf(change)}`, change.change);
+    readEffects(bytes, (account, key1, key2, change) => addTo(found, `${account}:${cellText(key1, key2)}`, change));
+    this.compareMaps('effects', expected, found, (name) => `${this.where}: account ${this.naive.partition}.${name.split(':')[0]!}, cell ${name.split(':')[1]!}`);
+  }
+  private noteTaken(change: CellChange): void {
+    let cells = this.taken.get(change.account);
+    if (!cells) this.taken.set(change.account, (cells = new Map()));
+    addTo(cells, cellOf(change), change.change);
   }
   private knownTransactions(): string[] {
     const hash = new Uint32Array(4);
@@ -298,11 +310,10 @@ const kindOf = (cell: string): number => Math.floor(Number(cell.slice(0, cell.in
 const isLot = (cell: string): boolean => kindOf(cell) <= 4;
 const cellName = (cell: string): string => cellKinds[kindOf(cell)] ?? 'unknown';
 
-interface ReadEffects { cells: Map<string, number>; opened: string[]; cards: string[]; seen: string[] }
+interface ReadEffects { sums: CellSums; cells: number; opened: string[]; cards: string[]; seen: string[] }
 
-function readEffects(bytes: Uint8Array): ReadEffects {
-  const reader = new EffectsReader(bytes), cells = new Map<string, number>();
-  const result: ReadEffects = { cells, opened: [], cards: [], seen: [] };
+function readEffects(bytes: Uint8Array, visit?: (account: number, key1: number, key2: number, change: number) => void): ReadEffects {
+  const reader = new EffectsReader(bytes), result: ReadEffects = { sums: new CellSums(), cells: 0, opened: [], cards: [], seen: [] };
   const text = (): string => Buffer.from(reader.text()).toString('utf8');
   while (reader.at < bytes.length) {
     const effect = bytes[reader.at++];
@@ -316,9 +327,10 @@ function readEffects(bytes: Uint8Array): ReadEffects {
       }
       case Effect.cells: {
         const ordinal = reader.varint();
-        for (let left = reader.varint(); left > 0; left--) {
-          const key1 = reader.key(), key2 = reader.key();
-          addTo(cells, `${ordinal}:${cellText(key1, key2)}`, reader.addition());
+        for (let left = reader.varint(); left > 0; left--, result.cells++) {
+          const key1 = reader.key(), key2 = reader.key(), change = reader.addition();
+          result.sums.add(ordinal, key1, key2, change);
+          visit?.(ordinal, key1, key2, change);
         }
         break;
       }
