@@ -106,6 +106,7 @@ export class Shard {
       c.reference = reference;
     });
     if (result.results) state.batch = task.batch;
+    if (state.floorClockMs === 0) state.floorClockMs = state.clockMs; // before the first checkpoint
     if (state.debtBytes > partition.debtBytesMax || state.accounts.overfull) state.beginSweep();
     state.sweepSlice(BUCKETS_PER_SLICE);
     return { ...result, status: this.status(task.partition) };
