@@ -1,8 +1,10 @@
 /** The process: its data survive it, its address stays, and it never outlives the engine. */
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { startEmbeddedClickHouse } from './child.js';
@@ -43,6 +45,14 @@ if (missing !== undefined) {
     const { reader } = await startForTest(t, { directory });
     t.same(await (await reader.query({ query: 'SELECT 1 AS a', format: 'JSONEachRow' })).json(), [{ a: 1 }]);
     await eventually(() => !isAlive(pid), `process ${pid} is gone`);
+  });
+
+  t.test('it waits for a directory that another still has', async (t) => {
+    const first = await startForTest(t), words = new PassThrough();
+    const second = startForTest(t, { directory: first.directory, logger: createLogger('warn', words) });
+    t.match(String((await once(words, 'data') as [Buffer])[0]), /Cannot lock file/);
+    process.kill(first.clickHouse.pid, 'SIGKILL');
+    t.same(await (await second).reader.ping(), { success: true });
   });
 
   t.test('a port that is taken is said', async (t) => {

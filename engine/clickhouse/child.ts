@@ -15,6 +15,7 @@ import { WORKER_THREADS } from './tuning.js';
 
 const STOP_MS = 5000;
 const ENGINE_USER = 'engine';
+const LINE_CHARACTERS_MAX = 1000;
 
 export interface EmbeddedOptions {
   /** For its tables alone. */
@@ -79,7 +80,13 @@ class Embedded implements EmbeddedClickHouse {
       // Each running query keeps a thread of libuv's pool busy. Times without a zone are UTC, as everywhere in the engine.
       env: { ...process.env, UV_THREADPOOL_SIZE: String(WORKER_THREADS), TZ: 'UTC' },
     });
-    createInterface({ input: child.stderr! }).on('line', (line) => logger.warn({ line: line.slice(0, 1000) }, 'ClickHouse says'));
+    // The library's last words, which are more than its errors say.
+    let said = '';
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      if (line !== said) logger.warn({ line: line.slice(0, LINE_CHARACTERS_MAX) }, 'ClickHouse says');
+      said = line;
+    });
+    child.on('error', (error) => logger.error({ error: String(error) }, 'the process of the embedded ClickHouse'));
     // ClickHouse takes a relative path of a table as relative to its own directory.
     const message: ToChild = { type: 'start', directory: resolvePath(directory), port: this.port, host, memoryBytesMax, access, engineUser: this.engineUser, enginePassword: this.enginePassword };
     child.send(message);
@@ -87,7 +94,7 @@ class Embedded implements EmbeddedClickHouse {
       this.port = await ready(child);
     } catch (error) {
       child.kill('SIGKILL');
-      throw error;
+      throw new Error(`the embedded ClickHouse does not start: ${(error as Error).message}${said === '' ? '' : ` (${said.slice(0, LINE_CHARACTERS_MAX)})`}`);
     }
     this.child = child;
     child.on('exit', (code, signal) => {
@@ -114,11 +121,11 @@ class Embedded implements EmbeddedClickHouse {
 
 function ready(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    const exited = (code: number | null, signal: string | null): void => reject(new Error(`the embedded ClickHouse ended while it started: ${signal ?? `exit code ${code}`}`));
+    const exited = (code: number | null, signal: string | null): void => reject(new Error(signal ?? `exit code ${code}`));
     child.once('exit', exited).once('error', reject).once('message', (message: FromChild) => {
       child.off('exit', exited);
       if (message.type === 'ready') resolve(message.port);
-      else reject(new Error(`the embedded ClickHouse does not start: ${message.detail}`));
+      else reject(new Error(message.detail));
     });
   });
 }

@@ -22,7 +22,7 @@ import { lanes, serverSettings, sessionSettings, spoolLimits } from './tuning.js
 
 /** How long a former owner of the directory may take to die. */
 const OPEN_MS_MAX = 20_000;
-const OPEN_RETRY_MS = 100;
+const OPEN_RETRY_MS = 250;
 /** Files in memory, on Linux. */
 const MEMORY_DIRECTORY = '/dev/shm';
 /** Longest URL: statements may stand in it. */
@@ -66,7 +66,8 @@ async function open({ directory, memoryBytesMax }: Start): Promise<Library> {
     try {
       return new Library(data, serverSettings(memoryBytesMax));
     } catch (error) {
-      if (Date.now() > giveUp || !/lock|in use|another/i.test(String(error))) throw error;
+      // The library says why on stderr only (child.ts has it); nearly always the directory is locked.
+      if (Date.now() > giveUp || !/Failed to create connection/.test(String(error))) throw error;
       await pause(OPEN_RETRY_MS);
     }
   }

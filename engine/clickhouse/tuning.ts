@@ -10,9 +10,10 @@ export const lanes = {
 /** Threads for queries, each of which keeps one busy, and for files. */
 export const WORKER_THREADS = Object.values(lanes).reduce((sum, { slots }) => sum + slots, 4);
 
+/** `memoryBytesMax`: of the process, anonymous. Some is for this program itself and for what the library doesn't count. */
 export function serverSettings(memoryBytesMax: number): string[] {
   return Object.entries({
-    max_server_memory_usage: memoryBytesMax,
+    max_server_memory_usage: Math.floor(memoryBytesMax * 0.8),
     mark_cache_size: 16 * 2 ** 20,
     index_mark_cache_size: 2 ** 20,
     uncompressed_cache_size: 0,
@@ -32,15 +33,16 @@ export function sessionSettings(memoryBytesMax: number, cores: number): { engine
     // As a server does, unlike the library's own defaults.
     ['implicit_select', '0'],
     ['allow_introspection_functions', '0'],
+    // What doesn't fit goes to disk.
+    ['max_bytes_before_external_group_by', String(Math.floor(memoryBytesMax * 0.12))],
+    ['max_bytes_before_external_sort', String(Math.floor(memoryBytesMax * 0.12))],
   ];
   return {
     engine: all,
     readers: [...all,
-      ['max_memory_usage', String(Math.floor(memoryBytesMax * 0.4))],
+      ['max_memory_usage', String(Math.floor(memoryBytesMax * 0.35))],
       ['max_execution_time', '120'],
       ['max_threads', String(Math.max(1, Math.min(4, cores)))],
-      ['max_bytes_before_external_group_by', String(Math.floor(memoryBytesMax * 0.15))],
-      ['max_bytes_before_external_sort', String(Math.floor(memoryBytesMax * 0.15))],
     ],
   };
 }
