@@ -1,0 +1,160 @@
+/**
+ * A real engine for end-to-end tests: `pointstream serve` as a process of its own with the real embedded ClickHouse, asked as a partner's program and an analyst would, over HTTP.
+ *
+ * Promises: directories of its own, free ports, nothing left behind. Never looks inside the engine.
+ */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { pointstream, serve, type Ended, type Served } from '../support/command-line.js';
+
+export const NDJSON = 'application/x-ndjson';
+export const ADMIN_KEY = 'end-to-end-admin-key-0000';
+const WAIT_MS_MAX = 60_000;
+const LOOK_MS = 25;
+
+/** Why a file that needs the embedded ClickHouse is skipped here, or false. */
+export const chdbMissing = ((): string | false => {
+  try {
+    createRequire(import.meta.url).resolve('chdb');
+    return false;
+  } catch {
+    return 'chdb: not installed here';
+  }
+})();
+
+export interface Tap { teardown(end: () => Promise<void> | void): void }
+export interface Answer { status: number; type: string; headers: Headers; body: Record<string, unknown> }
+export interface Asked { body?: unknown; type?: string | null; key?: string | null; headers?: Record<string, string> }
+export interface Problem { pointer: string; reason: string; detail: string; hint?: string }
+export interface Start { flags?: string[]; directory?: string }
+
+export function ownDirectory(t: Tap): string {
+  const directory = mkdtempSync(join(tmpdir(), 'pointstream-end-to-end-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+  return directory;
+}
+
+export class TestEngine {
+  private constructor(readonly directory: string, private readonly flags: string[], private served: Served) {}
+
+  static async start(t: Tap, { flags = [], directory = ownDirectory(t) }: Start = {}): Promise<TestEngine> {
+    const engine = new TestEngine(directory, flags, await launch(directory, flags));
+    t.teardown(async () => {
+      await engine.kill();
+    });
+    return engine;
+  }
+  get http(): string {
+    return this.served.endpoints.http;
+  }
+  get clickhouse(): string {
+    return this.served.endpoints.clickhouse!;
+  }
+  get metrics(): string {
+    return this.served.endpoints.metrics;
+  }
+  get pid(): number {
+    return this.served.endpoints.pid;
+  }
+  get ended(): Promise<Ended> {
+    return this.served.ended;
+  }
+
+  /** kill -9; `all` also its children (ClickHouse), else these have to notice by themselves. */
+  async kill(which: 'engine' | 'all' = 'all'): Promise<Ended> {
+    const children = which === 'all' ? childrenOf(this.pid) : [];
+    const ended = this.served.kill('SIGKILL');
+    for (const child of children) killProcess(child);
+    return ended;
+  }
+  stop(): Promise<Ended> {
+    return this.served.kill('SIGTERM');
+  }
+  /** Starts it again and kills it before it may be ready. */
+  async killWhileStarting(afterMs: number): Promise<void> {
+    const before = new Set(childrenOf(process.pid));
+    const ended = this.run('serve', '--data', this.directory, '--port', '0', '--metrics-port', '0', '--clickhouse-port', '0', ...this.flags);
+    await pause(afterMs);
+    for (const child of childrenOf(process.pid)) if (!before.has(child)) killProcess(child);
+    await ended;
+  }
+  async start(): Promise<void> {
+    this.served = await launch(this.directory, this.flags);
+  }
+
+  /** One request; with the admin key and as JSON unless said otherwise. */
+  async call(method: string, path: string, { body, type = 'application/json', key = ADMIN_KEY, headers = {} }: Asked = {}): Promise<Answer> {
+    const bytes = body === undefined ? undefined : typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const response = await fetch(this.http + path, {
+      method, headers: { ...(key === null ? {} : { authorization: `Bearer ${key}` }), ...(bytes === undefined || type === null ? {} : { 'content-type': type }), ...headers },
+      ...(bytes === undefined ? {} : { body: bytes }),
+    });
+    const text = await response.text();
+    return { status: response.status, type: response.headers.get('content-type') ?? '', headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
+  }
+  /** A request that prepares the test and has to succeed. */
+  async put(path: string, body: unknown, type = 'application/json'): Promise<Record<string, unknown>> {
+    const answer = await this.call('PUT', path, { body, type });
+    if (answer.status >= 300) throw new Error(`PUT ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+  post(transactions: object[], asked: Asked = {}): Promise<Answer> {
+    return this.call('POST', '/v1/transactions', { body: ndjson(transactions), type: NDJSON, ...asked });
+  }
+  run(...argv: string[]): Promise<Ended> {
+    return pointstream(this.directory, ...argv);
+  }
+
+  async query<Row>(sql: string): Promise<Row[]> {
+    const response = await fetch(`${this.clickhouse}/?default_format=JSONEachRow&output_format_json_quote_64bit_integers=0`, { method: 'POST', body: sql });
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(text);
+    return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Row);
+  }
+  /** Waits until a number that ClickHouse answers is the expected one; the last answer when it never is. */
+  async settled(sql: string, expected: number): Promise<number> {
+    const look = async (): Promise<number> => Number(Object.values((await this.query<Record<string, unknown>>(sql))[0]!)[0]);
+    return eventually(look, (found) => found >= expected);
+  }
+  ready(): Promise<Answer> {
+    return this.call('GET', '/readyz', { key: null });
+  }
+}
+
+function launch(directory: string, flags: string[]): Promise<Served> {
+  return serve(directory, flags, { POINTSTREAM_ADMIN_KEY: ADMIN_KEY });
+}
+
+/** Looks again until it is as it should be; what it was last when that takes too long. Looking that fails counts as not yet. */
+export async function eventually<T>(look: () => Promise<T>, good: (found: T) => boolean): Promise<T> {
+  for (const until = Date.now() + WAIT_MS_MAX; ;) {
+    try {
+      const found = await look();
+      if (good(found) || Date.now() > until) return found;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+    await pause(LOOK_MS);
+  }
+}
+
+export const ndjson = (items: object[]): string => items.map((item) => `${JSON.stringify(item)}\n`).join('');
+
+/** Processes that the process started. */
+export function childrenOf(pid: number): number[] {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return [];
+  return readdirSync(tasks).flatMap((task) => readFileSync(`${tasks}/${task}/children`, 'utf8').split(' ').filter((text) => text !== '').map(Number));
+}
+
+export function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
