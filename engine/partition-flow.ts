@@ -92,6 +92,7 @@ export class PartitionFlow {
     for (const topic of inputTopics) this.unread.add(topic);
     this.paused = false;
     this.settleWaiters();
+    for (const waiter of this.commitWaiters.splice(0)) waiter.reject(new Error('what was read has been thrown away'));
     this.nudge();
   }
   appended(topic: InputTopic): void {

@@ -7,6 +7,7 @@
 import { answerFromFact } from '../workers/answer.js';
 import { readFact } from '../workers/facts/read-fact.js';
 import { parseAccount } from '../workers/decide.js';
+import type { ExplanationView } from '../workers/explanation.js';
 import { partitionOf } from '../workers/hash.js';
 import type { AccountCellsView, BatchResult, OpenTask } from '../workers/messages.js';
 import { writeCommand } from '../schemas/commands.js';
@@ -14,6 +15,7 @@ import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
 import type { ReferenceSet } from '../schemas/reference.js';
 import { readResults } from '../schemas/results.js';
+import { systemClock, type Clock } from './clock.js';
 import { Committer } from './committer.js';
 import { EngineError, type AccountView, type Engine, type Envelope, type ReadyCheck } from './engine.js';
 import type { Logger } from './logger.js';
@@ -22,7 +24,7 @@ import { PartitionFlow } from './partition-flow.js';
 import { loadReferences, saveReference, type Published } from './reference-storage.js';
 import { Requests } from './requests.js';
 import { restorePartition } from './restore.js';
-import type { Shards } from './shards.js';
+import { ShardError, type Shards } from './shards.js';
 import { WaitingReturnsLocator } from './waiting-returns.js';
 
 /** How LMDB and the system say that nothing more can be written. */
@@ -49,6 +51,7 @@ export interface PipelineOptions {
   sinkCaughtUp(timeoutMs: number): Promise<boolean>;
   /** After each commit: for the sink and the counters. */
   onCommitted(results: BatchResult[], milliseconds: number): void;
+  clock?: Clock;
 }
 
 export class Pipeline implements Engine {
@@ -63,7 +66,8 @@ export class Pipeline implements Engine {
   private readonly restoring = new Set<number>();
   private failure: string | undefined;
   private stopping = false;
-  private ticker: NodeJS.Timeout | undefined;
+  private readonly clock: Clock;
+  private endTicking: (() => void) | undefined;
   private endListening: (() => void) | undefined;
   /** Bytes submitted here that are not committed yet. */
   private waitingBytes = 0;
@@ -71,8 +75,9 @@ export class Pipeline implements Engine {
   shardFailures = 0;
 
   constructor(private readonly options: PipelineOptions) {
+    this.clock = options.clock ?? systemClock;
     this.committer = new Committer(options.log, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
-    this.located = new WaitingReturnsLocator({ find: (partner, id) => this.locate(partner, id, 'purchase'), append: (records) => this.append(records), logger: options.logger });
+    this.located = new WaitingReturnsLocator({ find: (partner, id) => this.locate(partner, id, 'purchase'), append: (records) => this.append(records), nowMs: () => this.clock.nowMs(), logger: options.logger });
     this.lastTickMs = Array.from({ length: options.log.partitions }, () => 0);
   }
 
@@ -94,12 +99,13 @@ export class Pipeline implements Engine {
       this.flows.push(flow);
       for (const notice of state.status.waiting) this.located.add(partition, notice);
     }
+    await this.catchUp(restored.map(({ status }) => status.reference));
     for (const flow of this.flows) flow.start();
-    this.ticker = setInterval(() => this.tick(), TICK_MS);
+    this.endTicking = this.clock.every(TICK_MS, () => this.tick());
   }
   async stop(): Promise<void> {
     this.stopping = true;
-    clearInterval(this.ticker);
+    this.endTicking?.();
     this.endListening?.();
     await Promise.all(this.flows.map((flow) => flow.stop()));
     await this.committer.idle();
@@ -122,11 +128,11 @@ export class Pipeline implements Engine {
     this.available();
     if (lane === 'commands' && this.waitingBytes > this.options.lagBytesMax) throw new EngineError('busy', 'more purchases wait than the bound allows', 1);
     const replies = wait === 'commit' ? this.requests.expect(request, envelopes.length) : Promise.resolve([]);
+    handled(replies);
     try {
       await this.append(envelopes.map(({ partition, bytes }) => ({ topic: lane, partition, value: bytes })));
     } catch (error) {
       this.requests.fail(request, error as Error);
-      await replies.catch(() => undefined);
       throw error;
     }
     return Promise.all((await replies).map((reply) => this.complete(reply, envelopes)));
@@ -152,13 +158,20 @@ export class Pipeline implements Engine {
     }
     return undefined;
   }
+  async explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined> {
+    const found = await this.findTransaction(partner, id, 'purchase');
+    return found && this.read(found.partition, () => this.options.shards.run<ExplanationView>(found.partition, { type: 'explain', ...found }));
+  }
   async activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void> {
     this.available();
     await saveReference(this.options.log, { set, products });
     this.published.push({ set, products });
-    for (let shard = 0; shard < this.options.shards.count; shard++) await this.options.shards.runOn(shard, { type: 'reference', set, products: [...products] });
+    for (let shard = 0; shard < this.options.shards.count; shard++) {
+      await this.ask(shard, () => this.options.shards.runOn(shard, { type: 'reference', set, products: [...products] }));
+    }
     const partitions = Array.from({ length: this.partitions }, (_, partition) => partition);
     const passed = new Promise<void>((resolve, reject) => this.activations.push({ version: set.version, partitions: new Set(partitions), resolve, reject }));
+    handled(passed);
     await this.append(partitions.map((partition) => ({ topic: 'internal', partition, value: writeCommand({ type: 'activate', version: set.version }) })));
     await passed;
   }
@@ -203,12 +216,19 @@ export class Pipeline implements Engine {
   }
   private async read<T>(partition: number, ask: () => Promise<T>): Promise<T> {
     this.available();
-    try {
+    return this.ask(this.options.shards.shardOf(partition), async () => {
       const answer = await ask();
       await this.flows[partition]!.whenCommitted();
       return answer;
+    });
+  }
+  /** A shard that does not answer is restored, whoever asked it: an idle one would stay dead until its next batch. */
+  private async ask<T>(shard: number, question: () => Promise<T>): Promise<T> {
+    try {
+      return await question();
     } catch (error) {
-      throw new EngineError('unavailable', `partition ${partition} is being restored: ${(error as Error).message}`, 1);
+      if (error instanceof ShardError) void this.shardFailed(shard, error);
+      throw new EngineError('unavailable', `shard ${shard} is being restored: ${(error as Error).message}`, 1);
     }
   }
   /** Where a transaction has been decided: every partition that knows it. */
@@ -227,9 +247,9 @@ export class Pipeline implements Engine {
     }
     if (envelopes.length === 1 && envelopes[0]!.count === 1 && reply.items[0]?.status === 'waiting') {
       const final = this.requests.expect(reply.request, 1);
+      handled(final);
       if (await this.located.lookForRequest(reply.request)) return this.complete((await final)[0]!, envelopes);
       this.requests.fail(reply.request, new Error('no purchase'));
-      await final.catch(() => undefined);
     }
     return reply;
   }
@@ -265,7 +285,7 @@ export class Pipeline implements Engine {
     }
   }
   private tick(): void {
-    const nowMs = Date.now();
+    const nowMs = this.clock.nowMs();
     const due: Append[] = [];
     for (const [partition, flow] of this.flows.entries()) {
       if (flow.status.dueMs > nowMs || nowMs - this.lastTickMs[partition]! < IDLE_TICK_MS) continue;
@@ -314,6 +334,12 @@ export class Pipeline implements Engine {
   private async teach(shard: number): Promise<void> {
     for (const { set, products } of this.published) await this.options.shards.runOn(shard, { type: 'reference', set, products: [...products] });
   }
+  /** A publication that was saved, and whose activation did not get into the log before the engine died, is activated now: repeating its PUT would change nothing. */
+  private async catchUp(versions: number[]): Promise<void> {
+    const newest = this.reference.version;
+    const behind = versions.flatMap((version, partition) => (version < newest ? [partition] : []));
+    if (behind.length > 0) await this.append(behind.map((partition) => ({ topic: 'internal', partition, value: writeCommand({ type: 'activate', version: newest }) })));
+  }
   /** Writes everything that is dirty, so that the next start has nothing to replay. */
   private async checkpoint(flow: PartitionFlow, partition: number): Promise<void> {
     const { shards } = this.options;
@@ -322,4 +348,9 @@ export class Pipeline implements Engine {
       if (!status.sweeping) return;
     }
   }
+}
+
+/** It may be rejected while something else is awaited, before anybody waits for it: that alone is no reason for node to end the process. */
+function handled(promise: Promise<unknown>): void {
+  promise.catch(() => undefined);
 }

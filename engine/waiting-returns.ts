@@ -13,6 +13,7 @@ const ROUND_MAX = 500;
 export interface LocatorOptions {
   find(partner: string, id: string): Promise<{ partition: number }[]>;
   append(records: Append[]): Promise<void>;
+  nowMs(): number;
   logger: Logger;
 }
 interface Entry extends WaitingNotice { home: number }
@@ -49,7 +50,7 @@ export class WaitingReturnsLocator {
     if (this.looking || this.entries.size === 0) return;
     this.looking = true;
     try {
-      const nowMs = Date.now();
+      const nowMs = this.options.nowMs();
       for (const [name, entry] of [...this.entries].slice(0, ROUND_MAX)) {
         if (!(await this.look(entry.home, entry.key)) && this.entries.delete(name) && entry.untilMs > nowMs) this.entries.set(name, entry); // to the end of the queue
       }

@@ -42,9 +42,8 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   };
   const records = [...unpackFrame(task.frame)];
   for (let number = 0; number < records.length; number++) {
-    const record = records[number]!;
-    state.clockMs = Math.max(state.clockMs, record.timestampMs);
-    c.nowMs = state.clockMs;
+    const record = records[number]!, clockBeforeMs = state.clockMs;
+    c.nowMs = state.clockMs = Math.max(clockBeforeMs, record.timestampMs);
     c.topic = record.topic;
     c.offset = record.offset;
     c.index = 0;
@@ -59,6 +58,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
       }
       const result = decideCommand(c, bytes);
       if (result.outcome.status === 'missing') {
+        state.clockMs = clockBeforeMs;
         lookAhead(c, records, number, 0);
         break;
       }
@@ -84,6 +84,8 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     const stopped = processEnvelope(c, partition.skips, partial, first, first + (task.itemsMax ?? Infinity), counts, replies);
     if (stopped >= 0) {
       if (stopped > first) done(record, stopped);
+      // A record of which nothing was taken has not been seen yet: what is read next may be older.
+      else state.clockMs = clockBeforeMs;
       if (c.missing.length > 0) lookAhead(c, records, number, stopped);
       break;
     }

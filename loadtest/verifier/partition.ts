@@ -47,6 +47,8 @@ export class PartitionVerifier {
   private readonly input: InputReader;
   private readonly recent = new Map<number, FactRecord[]>();
   private readonly skipped = new Set<string>();
+  /** Whose postings the reconciliations of the batch took back, by row. */
+  private readonly reconciled = new Map<number, { partner: string; id: string }>();
   /** What returns took, as cells of accounts: the naive accounts don't hold it. */
   private readonly taken = new Map<number, Map<string, number>>();
   private readonly touched = new Set<number>();
@@ -123,6 +125,7 @@ export class PartitionVerifier {
     this.recent.delete(this.batch - RECENT_BATCHES);
     this.history.endBatch();
     this.naive.facts.length = 0;
+    this.reconciled.clear();
     this.naive.changes.length = 0;
   }
 
@@ -194,8 +197,12 @@ export class PartitionVerifier {
         naive.stopWaiting(partner, id);
         return;
       }
-      case 'reconcile':
-        return naive.reconcile(command.partner, command.id, this.clockMs);
+      case 'reconcile': {
+        naive.reconcile(command.partner, command.id, this.clockMs);
+        const row = naive.facts.length - 1;
+        if (naive.facts[row]?.kind === 'reconciliation') this.reconciled.set(row, command);
+        return;
+      }
       case 'skip':
         this.skipped.add(`${command.topic}:${command.offset}:${command.index}`);
     }
@@ -255,8 +262,9 @@ export class PartitionVerifier {
   private knownTransactions(): string[] {
     const hash = new Uint32Array(4);
     return this.naive.facts.flatMap(({ kind, transaction }, row) => {
-      if (!transaction) return [];
-      transactionHashOf(transaction.partner, transaction.id, kind, hash);
+      const named = transaction ?? this.reconciled.get(row);
+      if (!named) return [];
+      transactionHashOf(named.partner, named.id, kind, hash);
       return [`${hash.join('-')} row ${row}`];
     });
   }

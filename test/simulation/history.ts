@@ -19,6 +19,9 @@ export interface PlayerOptions {
   post?(documents: TransactionDocument[]): void;
 }
 
+/** What a history is played on: a bench, or a recorder for the simulation. */
+export type Stage = Pick<Bench, 'nowMs' | 'partitions' | 'publish' | 'append' | 'command' | 'locate' | 'account' | 'homeOf'> & { post(documents: TransactionDocument[]): void };
+
 export class Player {
   /** What was posted, in order; purchases have ids p0, p1 …, so that a return may name one to come. */
   readonly posted: TransactionDocument[] = [];
@@ -26,7 +29,7 @@ export class Player {
   private pending: TransactionDocument[] = [];
   private returns = 0;
 
-  constructor(private readonly bench: Bench, private readonly world: World, private readonly options: PlayerOptions) {}
+  constructor(private readonly bench: Stage, private readonly world: World, private readonly options: PlayerOptions) {}
 
   play({ acts }: Pick<History, 'acts'>): void {
     this.prepare();

@@ -1,0 +1,45 @@
+/** What has to hold of a log and a state directory, whoever died when. */
+import { inputTopics } from '../../engine/log/log.js';
+import { readResults } from '../../schemas/results.js';
+import { readFacts } from '../../workers/facts/read-fact.js';
+import type { AccountCellsView, PartitionStatus } from '../../workers/messages.js';
+import { Shard } from '../../workers/shard.js';
+import type { StoredLog } from './stored-log.js';
+
+/** Batches count up without a gap, the committed positions are the last batch's, epochs never fall, nobody's transaction is a fact twice. */
+export function checkStored(stored: StoredLog, partition: number): void {
+  const known = new Set<string>(), results = stored.records('results', partition);
+  let epoch = 0;
+  results.forEach(({ offset, value }) => {
+    const { header, facts } = readResults(value);
+    if (header.batch !== offset) throw new Error(`results/${partition}: batch ${header.batch} stands at ${offset}`);
+    if (header.epoch < epoch) throw new Error(`results/${partition}: epoch ${header.epoch} of batch ${offset} comes after ${epoch}`);
+    epoch = header.epoch;
+    for (const { kind, partner, id } of readFacts(facts)) {
+      if (kind !== 'purchase' && kind !== 'return') continue;
+      const key = `${partner} ${kind} ${id}`;
+      if (known.has(key)) throw new Error(`results/${partition}: ${key} is a fact twice, again in batch ${offset}`);
+      known.add(key);
+    }
+  });
+  const positions = results.length === 0 ? inputTopics.map(() => [0, 0]) : readResults(results.at(-1)!.value).header.positions;
+  inputTopics.forEach((topic, place) => {
+    const position = stored.position(topic, partition);
+    if (position !== positions[place]![0]) throw new Error(`${topic}/${partition}: the log says ${position}, the last results ${positions[place]![0]}`);
+  });
+}
+
+/** Restores the partition from what is on disk and in the log, as the next start will; returns its accounts. */
+export function checkRestored(stored: StoredLog, partition: number, directory: string): AccountCellsView[] {
+  const shard = new Shard(), results = stored.records('results', partition);
+  const { batch: floor } = shard.run({
+    type: 'open', partition, partitions: stored.partitions, directory, epoch: 1, cacheBytesMax: 1 << 20, debtBytesMax: 1 << 30, factCacheBytesMax: 0,
+  }) as PartitionStatus;
+  try {
+    const { batch } = shard.run({ type: 'replay', partition, records: results.slice(floor + 1).map(({ value }) => value) }) as PartitionStatus;
+    if (batch !== results.length - 1) throw new Error(`partition ${partition} comes back after batch ${batch}, its log has ${results.length}`);
+    return shard.run({ type: 'cells', partition, from: 0, count: Infinity }) as AccountCellsView[];
+  } finally {
+    shard.run({ type: 'close', partition });
+  }
+}
