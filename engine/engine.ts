@@ -4,6 +4,7 @@
 import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
 import type { ReferenceSet } from '../schemas/reference.js';
+import type { ExplanationView } from '../workers/explanation.js';
 
 /** Bytes of one envelope for one partition, as the parser made them; `count` transactions. */
 export interface Envelope { partition: number; bytes: Uint8Array; count: number }
@@ -42,6 +43,8 @@ export interface Engine {
   readCard(program: string, card: string): Promise<AccountView | undefined>;
   /** The stored fact of a transaction, wherever it lives, with the partition that holds it. */
   findTransaction(partner: string, id: string, kind: 'purchase' | 'return'): Promise<{ partition: number; fact: FactRecord } | undefined>;
+  /** Why a purchase got the points it got. */
+  explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined>;
   /** Makes a new reference set live in every partition; resolves when all have passed the place. `products`: contents that are new, by partner ordinal (NDJSON bytes). */
   activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void>;
   /** Waits (bounded) until the sink has delivered everything that is committed now: for reads from ClickHouse that must see their writer's own writes. */

@@ -36,9 +36,11 @@ export interface BatchTask {
 export interface SweepTask { type: 'sweep'; partition: number; committed: number; begin: boolean }
 export interface FindTask { type: 'find'; partition: number; partner: string; id: string; kind: 'purchase' | 'return' }
 export interface AccountTask { type: 'account'; partition: number; ordinal?: number; program?: string; card?: string }
+/** Why the purchase of this fact got what it got (explanation.ts). */
+export interface ExplainTask { type: 'explain'; partition: number; fact: FactRecord }
 export interface CellsTask { type: 'cells'; partition: number; from: number; count: number }
 export interface CloseTask { type: 'close'; partition: number }
-export type ShardTask = OpenTask | ReplayTask | ReferenceTask | BatchTask | SweepTask | FindTask | AccountTask | CellsTask | CloseTask;
+export type ShardTask = OpenTask | ReplayTask | ReferenceTask | BatchTask | SweepTask | FindTask | AccountTask | ExplainTask | CellsTask | CloseTask;
 
 export interface PartitionStatus {
   partition: number;

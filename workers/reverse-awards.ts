@@ -8,7 +8,8 @@ import { split } from './decide.js';
 import { CellKind, cellKey, Period } from './ledger/cells.js';
 import { takeBack } from './ledger/ledger.js';
 import { boughtLines, noteReturned, purchaseKey, remainderOf, type ReturnedLine } from './returned-lines.js';
-import { recordedBase, requalify, type Remaining } from './rules/requalify.js';
+import type { Remaining } from './rules/recorded.js';
+import { recordedBase, requalify } from './rules/requalify.js';
 
 type Award = FactRecord['awards'][number];
 type Posting = FactRecord['postings'][number];

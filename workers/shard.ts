@@ -5,13 +5,16 @@ import { viewOf } from './answer.js';
 import { apply } from './apply.js';
 import { processBatch } from './batch.js';
 import { Context } from './context.js';
+import { parseAccount } from './decide.js';
 import { EffectsReader } from './effects.js';
+import { explanationOf, type ExplanationView } from './explanation.js';
 import { FactCache } from './fact-cache.js';
 import { transactionHashOf } from './commands.js';
 import type { AccountCellsView, BatchResult, BatchTask, PartitionStatus, ShardTask } from './messages.js';
 import { Reference } from './reference.js';
 import { utf8 } from './utf8.js';
 import { PartitionState } from './state/partition-state.js';
+import type { FactRecord } from '../schemas/fact.js';
 import { readResults } from '../schemas/results.js';
 
 /** Dirty buckets that a sweep writes between two batches: about 2 ms of work. */
@@ -49,6 +52,8 @@ export class Shard {
         return this.find(task);
       case 'account':
         return this.account(task);
+      case 'explain':
+        return this.explain(task.partition, task.fact);
       case 'cells':
         return this.cells(task.partition, task.from, task.count);
       case 'close':
@@ -141,6 +146,13 @@ export class Shard {
     c.state = state;
     c.reference = reference;
     return viewOf(c, ordinal);
+  }
+  private explain(number: number, fact: FactRecord): ExplanationView {
+    const { state } = this.partition(number), account = parseAccount(fact.account), c = this.context;
+    if (account) state.ensure(account.ordinal);
+    c.state = state;
+    c.ordinal = account ? account.ordinal : -1;
+    return explanationOf(fact, this.references.get(fact.reference) ?? this.newest!, account ? c : null);
   }
   private cells(number: number, from: number, count: number): AccountCellsView[] {
     const { state } = this.partition(number);

@@ -28,6 +28,18 @@ export const answerSchemas: Record<string, Schema> = {
     status: { type: 'string', enum: ['processed', 'duplicate', 'waiting'] }, partner: text, id: text, kind: { type: 'string', enum: ['purchase', 'return'] },
     account: orNull(text), points, awards: list(award), balances: { type: 'object', additionalProperties: balance },
   }, ['status']),
+  Explanation: object({
+    partner: text, id: text, account: orNull(text), occurredAt: dateTime, ruleSet: integer,
+    rules: { type: 'string', enum: ['then', 'now'], description: 'whose rules notAwarded looks at: those that decided, or those of now when the engine has let go of them' },
+    awards: list(object({
+      rule: text, version: integer, currency: text, points, base: { type: 'integer', description: 'minor units that the lines of the rule came to' },
+      counter: object({ before: integer, milestones: integer }), lines: list(object({ line: integer, points })),
+    }, ['rule', 'version', 'currency', 'points', 'base', 'lines'])),
+    notAwarded: list(object({
+      rule: text, version: integer, why: text,
+      countersNow: { description: 'not as they were when the purchase was decided', ...object({ counted: integer, paid: integer, givenThatDay: points }) },
+    }, ['rule', 'version', 'why'])),
+  }),
   BatchAnswer: object({
     accepted: integer, duplicates: integer, rejected: integer,
     items: list(object({
@@ -126,6 +138,10 @@ export const operations = {
     summary: 'Look a transaction up', tags: ['transactions'], security, params: path('partner', 'id'),
     querystring: query({ kind: { type: 'string', enum: ['purchase', 'return'], default: 'purchase' } }),
     response: responses({ 200: json(ref('TransactionAnswer')) }, 'not-found'),
+  },
+  explainTransaction: {
+    summary: 'Why a purchase got its points, and why other rules gave none', tags: ['transactions'], security, params: path('partner', 'id'),
+    response: responses({ 200: json(ref('Explanation')) }, 'not-found'),
   },
   getAccount: { summary: 'Balances of an account', tags: ['accounts'], security, params: path('account'), response: responses({ 200: json(ref('Account')) }, 'not-found') },
   getCard: {

@@ -28,6 +28,16 @@ export function readRoutes(app: FastifyInstance, context: GatewayContext): void 
     return reply.type('application/json').send(answerFromFact(found.fact, 'processed', balancesOf(view)));
   });
 
+  app.get<{ Params: { partner: string; id: string } }>(
+    '/v1/transactions/:partner/:id/explanation', { config: { scope: 'read' }, schema: operations.explainTransaction }, async (request) => {
+      readQuery(request, {});
+      const { partner, id } = request.params;
+      mayUsePartner(request.caller, partner);
+      const explanation = await engine.explainPurchase(partner, id);
+      if (explanation === undefined) throw new Problem('not-found', `partner ${partner} has no purchase ${id}`);
+      return explanation;
+    });
+
   app.get<{ Params: { account: string } }>('/v1/accounts/:account', { config: { scope: 'read' }, schema: operations.getAccount }, async (request) => {
     readQuery(request, {});
     return visible(await engine.readAccount(request.params.account), request.caller, context, `account ${request.params.account}`);

@@ -24,6 +24,8 @@ t.test('one transaction is answered with its award, a repeat with duplicate, oth
   t.same([...new Set(fake.engine.lanes)], ['interactive']);
   t.match(await call(fake, 'GET', '/v1/transactions/p/1'), { status: 200, body: { status: 'processed', id: '1', points: 10, balances: { points: { available: 10 } } } });
   t.match(await call(fake, 'GET', '/v1/transactions/p/1?kind=return'), { status: 404 });
+  t.match(await call(fake, 'GET', '/v1/transactions/p/1/explanation'), { status: 200, body: { id: '1', rules: 'then' } });
+  t.match(await call(fake, 'GET', '/v1/transactions/p/9/explanation'), { status: 404 });
 });
 
 t.test('a wrong transaction is refused with the place of each error', async (t) => {
@@ -119,6 +121,7 @@ t.test("a partner's key posts for its partner only", async (t) => {
   t.match(await call(fake, 'POST', '/v1/transactions', { body: [purchase('1')], key }), { status: 200, body: { rejected: 1, items: [{ reason: 'other-partner' }] } });
   t.match(await call(fake, 'POST', '/v1/transactions', { body: { ...purchase('1'), partner: 'q' }, key }), { status: 200 });
   t.match(await call(fake, 'GET', '/v1/transactions/q/1', { key }), { status: 403, body: { type: '/problems/forbidden' } });
+  t.match(await call(fake, 'GET', '/v1/transactions/q/1/explanation', { key }), { status: 403, body: { type: '/problems/forbidden' } });
   t.match(await call(fake, 'POST', '/v1/transactions', { body: purchase('1'), key: 'wrong-key' }), { status: 401 });
   t.match(await call(fake, 'POST', '/v1/transactions', { body: purchase('1'), key: null }), { status: 401 });
   t.equal(fake.engine.rejects.length, 0, 'nothing of it is kept');

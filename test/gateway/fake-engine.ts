@@ -19,6 +19,7 @@ import type { FactRecord } from '../../schemas/fact.js';
 import type { Reason, Rejected } from '../../schemas/reasons.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import { EnvelopeReader } from '../../workers/envelope.js';
+import type { ExplanationView } from '../../workers/explanation.js';
 import { parseItems } from '../../workers/parse/worker.js';
 import { Text, Transaction } from '../../workers/transaction.js';
 
@@ -65,6 +66,10 @@ export class FakeEngine implements Engine {
   async findTransaction(partner: string, id: string, kind: 'purchase' | 'return'): Promise<{ partition: number; fact: FactRecord } | undefined> {
     const found = this.seen.get(`${partner} ${id} ${kind}`);
     return found === undefined ? undefined : { partition: 0, fact: found.fact };
+  }
+  async explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined> {
+    const found = this.seen.get(`${partner} ${id} purchase`);
+    return found && { partner, id, account: found.fact.account, occurredAt: new Date(found.fact.occurredAtMs).toISOString(), ruleSet: 0, rules: 'then', awards: [], notAwarded: [] };
   }
   activated: ReferenceSet[] = [];
   async activate(set: ReferenceSet): Promise<void> {

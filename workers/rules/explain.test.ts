@@ -16,6 +16,7 @@ const shop = new Shop([
 
 const t1 = shop.transaction({ lines: [{ sku: 'a', quantity: 1, amount: 1000 }, { sku: 'gift', quantity: 1, amount: 0 }] });
 const found = explain(shop.reference.rules, t1, null, shop.reference);
+t.same(found.find(({ rule }) => rule === 'third')!.counters, { counted: 0, paid: 0, givenThatDay: 0 });
 const why = Object.fromEntries(found.map(({ rule, version, fired, points, why }) => [`${rule} ${version}`, `${fired} ${points} ${why}`]));
 t.match(why, {
   'fires 1': /^true 5 fired/, 'later 1': /^false 0 .*validFrom/, 'store 1': /store/, 'channel 1': /channel/, 'night 1': /schedule/,

@@ -3,13 +3,23 @@
  * never on the hot path.
  */
 import { AwardSet } from '../awards.js';
-import type { AccountCells } from '../ledger/cells.js';
+import { CellKind, cellKey, type AccountCells } from '../ledger/cells.js';
 import type { Reference } from '../reference.js';
 import type { Transaction } from '../transaction.js';
 import type { CompiledRules } from './compile.js';
 import { evaluate, whyNot, WhyNot } from './evaluate.js';
+import type { Fired } from './workspace.js';
 
-export interface Explanation { rule: string; version: number; fired: boolean; /** Smallest units of its currency. */ points: number; why: string }
+export interface Explanation {
+  rule: string;
+  version: number;
+  fired: boolean;
+  /** Smallest units of its currency. */
+  points: number;
+  why: string;
+  /** Of a rule that counts or has a cap of a day: what `cells` say before the purchase. */
+  counters?: { counted: number; paid: number; givenThatDay: number };
+}
 
 const reasons: Record<number, string> = {
   [WhyNot.notValid]: 'the purchase is outside validFrom and validTo',
@@ -23,14 +33,17 @@ const reasons: Record<number, string> = {
   [WhyNot.conditionOverflow]: 'an integer of the condition passes 2^53-1',
 };
 
-/** In rule order, then the rules of other partners. `cells` as they were when the purchase was decided. */
+/** In rule order, then the rules of other partners. Points and counters by `cells`: what the purchase would be given with them. */
 export function explain(rules: CompiledRules, t: Transaction, cells: AccountCells | null, reference: Reference): Explanation[] {
   const out = new AwardSet(), { set } = reference, { frame, workspace } = rules, plan = rules.plan(t.partnerOrdinal);
   evaluate(rules, t, cells, reference, out);
   const fired = new Map(workspace.fired.slice(0, workspace.firedCount).map((rule) => [rule.candidate, rule]));
   const concerned = plan.candidates.map((candidate): Explanation => {
     const { document: { id, version }, index } = candidate.rule, found = fired.get(candidate);
-    const explained = (points: number, why: string): Explanation => ({ rule: id, version, fired: found !== undefined, points, why });
+    const counters = found && (candidate.rule.countUnits || candidate.rule.capPerDay !== Infinity) ? countersOf(found, t, cells, reference) : undefined;
+    const explained = (points: number, why: string): Explanation => (
+      { rule: id, version, fired: found !== undefined, points, why, ...(counters && { counters }) }
+    );
     if (found === undefined) return explained(0, reasons[whyNot(candidate, frame, workspace.stamp)]!);
     if (out.overflow) return explained(0, 'a result passes 2^53-1: the purchase is refused');
     const award = out.rule.subarray(0, out.count).indexOf(index), points = award < 0 ? 0 : out.points[award]!;
@@ -42,4 +55,12 @@ export function explain(rules: CompiledRules, t: Transaction, cells: AccountCell
   const others = ofProgram.filter(({ document: { scope } }) => scope?.partners?.includes(partner) === false)
     .map(({ document: { id, version } }): Explanation => ({ rule: id, version, fired: false, points: 0, why: 'the partner is not in the scope' }));
   return [...concerned, ...others];
+}
+
+function countersOf({ rule: { rule, countUnits }, count }: Fired, t: Transaction, cells: AccountCells | null, reference: Reference): Explanation['counters'] {
+  const cell = (kind: number, period: number): number => cells?.get(cellKey(kind, 0, rule), period) ?? 0;
+  return {
+    counted: countUnits ? count.input : 0, paid: countUnits ? cell(CellKind.rulePaid, count.period) : 0,
+    givenThatDay: cell(CellKind.ruleDay, reference.programDay(t.programOrdinal, t.occurredAtMs)),
+  };
 }

@@ -47,7 +47,7 @@ export class Workspace {
   /** For unions of lines: the stamp of the award that a line was last seen in. */
   readonly lineSeen = new Float64Array(LINES_MAX);
   lineStamp = 0;
-  /** For recorded purchases (requalify.ts). */
+  /** For recorded purchases (recorded.ts). */
   readonly recorded = new Transaction();
 
   begin(): void {
