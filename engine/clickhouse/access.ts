@@ -30,7 +30,8 @@ const reachingOut = words('FILE CATBOOSTEVALUATE INPUT DISK');
 /** Engines of tables and databases that keep everything in the data directory. */
 const engines = /^((replacing|summing|aggregating|collapsing|versionedcollapsing|graphite|coalescing)?mergetree|memory|log|tinylog|stripelog|null|set|join|atomic)$/i;
 /** Settings that bound a reader. It may lower the numbers among them (answer.ts). */
-const bounding = /^(readonly|allow_ddl|allow_introspection_functions|log_comment|dialect|implicit_select|max_memory_usage.*|max_execution_time|max_threads|max_bytes_before_external_.*|format_schema.*|os_thread.*)$/i;
+const bounding = new RegExp(`^(${['readonly', 'allow_ddl', 'allow_introspection_functions', 'log_comment', 'dialect', 'implicit_select', 'max_memory_usage.*', 'max_execution_time',
+  'max_threads', 'max_bytes_before_external_.*', 'format_schema.*', 'os_thread.*'].join('|')})$`, 'i');
 
 export class AccessControl {
   private readonly secret: Buffer;

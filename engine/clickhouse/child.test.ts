@@ -35,6 +35,11 @@ if (missing !== undefined) {
     t.same(await rows(), [{ a: 1 }]);
     await clickHouse.restart();
     t.same(await rows(), [{ a: 1 }], 'after an orderly restart');
+    const heavy = engine.query({ query: 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)' }).catch(() => 'broken off');
+    await eventually(async () => /1000000000000/.test(await (await engine.query({ query: "SELECT query FROM system.processes WHERE query LIKE '%sum(sip%'" })).text()), 'the heavy query runs');
+    await clickHouse.restart();
+    t.equal(await heavy, 'broken off');
+    t.same(await rows(), [{ a: 1 }], 'after a restart that broke off a query');
   });
 
   t.test('it ends with an engine that is killed, and its directory can be taken over at once', async (t) => {

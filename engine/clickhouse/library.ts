@@ -29,9 +29,7 @@ export class Library {
 
   /** Throws when chdb is not installed here, or the directory is in use. `serverSettings` in the form `--name=value`. */
   constructor(private readonly directory: string, serverSettings: string[]) {
-    const require = createRequire(import.meta.url);
-    const loader = require(join(dirname(require.resolve('chdb/package.json')), 'dist/loader.js')) as { loadNative(): Native };
-    this.native = loader.loadNative();
+    this.native = loadNative();
     this.main = new Connection(this.native, this.native.CreateConnection(directory, serverSettings));
   }
   connect(): Connection {
@@ -53,5 +51,14 @@ export class Connection {
   async close(): Promise<void> {
     await this.running;
     this.native.CloseConnection(this.handle);
+  }
+}
+
+function loadNative(): Native {
+  const require = createRequire(import.meta.url);
+  try {
+    return (require(join(dirname(require.resolve('chdb/package.json')), 'dist/loader.js')) as { loadNative(): Native }).loadNative();
+  } catch (error) {
+    throw new Error(`chdb cannot be loaded (npm install chdb, or set clickhouse to "server" or "off"): ${(error as Error).message.split('\n')[0]}`);
   }
 }

@@ -27,9 +27,10 @@ export interface ClickHouseRequest {
 }
 
 /** Parameters of the URL that are neither settings nor of interest here. */
-const ignored = new Set(['query', 'user', 'password', 'database', 'default_format', 'query_id', 'session_id', 'session_timeout', 'session_check', 'close_session', 'wait_end_of_query', 'buffer_size',
-  'enable_http_compression', 'http_zlib_compression_level', 'stacktrace', 'quota_key', 'client_protocol_version', 'role', 'framing', 'send_progress_in_http_headers', 'http_wait_end_of_query',
-  'http_headers_progress_interval_ms', 'http_response_buffer_size', 'add_http_cors_header', 'cancel_http_readonly_queries_on_client_close', 'async_insert', 'wait_for_async_insert']);
+const ignored = new Set(['query', 'user', 'password', 'database', 'default_format', 'query_id', 'session_id', 'session_timeout', 'session_check', 'close_session',
+  'wait_end_of_query', 'http_wait_end_of_query', 'buffer_size', 'http_response_buffer_size', 'enable_http_compression', 'http_zlib_compression_level', 'compress', 'decompress',
+  'stacktrace', 'quota_key', 'client_protocol_version', 'role', 'framing', 'send_progress_in_http_headers', 'http_headers_progress_interval_ms', 'add_http_cors_header',
+  'cancel_http_readonly_queries_on_client_close', 'async_insert', 'wait_for_async_insert']);
 const SESSION_SECONDS_MAX = 3600;
 
 export function readRequest(request: IncomingMessage): ClickHouseRequest {
@@ -38,7 +39,9 @@ export function readRequest(request: IncomingMessage): ClickHouseRequest {
     const value = request.headers[name];
     return (Array.isArray(value) ? value[0] : value) ?? '';
   };
-  if (search.get('compress') === '1' || search.get('decompress') === '1') throw exception('NOT_IMPLEMENTED', 'compress and decompress are not supported here: use Accept-Encoding and Content-Encoding');
+  if (search.get('compress') === '1' || search.get('decompress') === '1') {
+    throw exception('NOT_IMPLEMENTED', 'compress and decompress are not offered here: use Accept-Encoding with enable_http_compression=1, and Content-Encoding');
+  }
   const { user, password } = credentials(header, search);
   const sessionId = search.get('session_id') ?? '';
   return {
@@ -51,7 +54,7 @@ export function readRequest(request: IncomingMessage): ClickHouseRequest {
     parameters: [...search].filter(([name]) => name.startsWith('param_')).map(([name, value]) => [name.slice('param_'.length), value]),
     readonly: request.method === 'GET' || request.method === 'HEAD',
     waitsForEnd: search.get('wait_end_of_query') === '1',
-    encodings: search.get('enable_http_compression') === '1' ? header('accept-encoding').split(',').map((encoding) => encoding.split(';')[0]!.trim().toLowerCase()) : [],
+    encodings: search.get('enable_http_compression') === '1' ? header('accept-encoding').toLowerCase().split(',').map((encoding) => encoding.split(';')[0]!.trim()) : [],
     session: sessionId === '' ? undefined : { id: sessionId, timeoutMs: sessionTimeoutMs(search.get('session_timeout')), mustExist: search.get('session_check') === '1' },
   };
 }
@@ -68,6 +71,8 @@ function credentials(header: (name: string) => string, search: URLSearchParams):
 
 function sessionTimeoutMs(text: string | null): number {
   const seconds = text === null ? 60 : Number(text);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > SESSION_SECONDS_MAX) throw exception('BAD_ARGUMENTS', `Session timeout '${text}' is invalid: a whole number of seconds up to ${SESSION_SECONDS_MAX}`);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > SESSION_SECONDS_MAX) {
+    throw exception('BAD_ARGUMENTS', `Session timeout '${text}' is invalid: a whole number of seconds up to ${SESSION_SECONDS_MAX}`);
+  }
   return seconds * 1000;
 }

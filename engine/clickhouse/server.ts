@@ -46,7 +46,8 @@ async function start(options: Start): Promise<void> {
     stop = () => {
       server.close();
       server.closeAllConnections();
-      // What runs is ended with the process: an insert is either whole or not there.
+      // An orderly exit would wait for queries that run; an insert among them is either whole or not there.
+      if (backend.running.size > 0) process.kill(process.pid, 'SIGKILL');
       process.exit(0);
     };
     say({ type: 'ready', port: (server.address() as AddressInfo).port });
@@ -99,8 +100,11 @@ async function listen({ host, port }: Start, backend: Backend): Promise<Server> 
     const path = request.url?.split('?')[0];
     if (path === '/ping' || path === '/replicas_status' || (path === '/' && request.method === 'GET' && !request.url?.includes('?'))) {
       response.writeHead(200, { 'content-type': 'text/html; charset=UTF-8' }).end('Ok.\n');
-    } else if (path === '/' || path === '/query') void answer(backend, request, response);
-    else response.writeHead(404, { 'content-type': 'text/plain; charset=UTF-8' }).end(`There is no handle ${path}\n\nUse / or /ping for health checks.\nSend queries from your program with POST method or GET /?query=...\n`);
+    } else if (path === '/' || path === '/query') {
+      void answer(backend, request, response);
+    } else {
+      response.writeHead(404, { 'content-type': 'text/plain; charset=UTF-8' }).end(`There is no handle ${path}\n\nSend queries with POST / or GET /?query=…; /ping says whether it lives.\n`);
+    }
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
   return server;
