@@ -4,34 +4,28 @@
  *
  * The main thread moves buffers and never looks inside a transaction.
  */
-import { answerFromFact } from '../workers/answer.js';
-import { readFact } from '../workers/facts/read-fact.js';
-import { parseAccount } from '../workers/decide.js';
 import type { ExplanationView } from '../workers/explanation.js';
-import { partitionOf } from '../workers/hash.js';
-import type { AccountCellsView, BatchResult, OpenTask } from '../workers/messages.js';
-import { writeCommand } from '../schemas/commands.js';
+import type { AccountCellsView, BatchResult, OpenTask, ShardTask } from '../workers/messages.js';
 import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
 import type { ReferenceSet } from '../schemas/reference.js';
-import { readResults } from '../schemas/results.js';
+import { Activations } from './activations.js';
 import { systemClock, type Clock } from './clock.js';
 import { Committer } from './committer.js';
 import { EngineError, type AccountView, type Engine, type Envelope, type ReadyCheck } from './engine.js';
 import type { Logger } from './logger.js';
 import { LogError, type Append, type Log } from './log/log.js';
 import { PartitionFlow } from './partition-flow.js';
-import { loadReferences, saveReference, type Published } from './reference-storage.js';
+import { Reads, type TransactionKind } from './reads.js';
 import { Requests } from './requests.js';
-import { restorePartition } from './restore.js';
+import { checkpointPartition, restorePartition } from './restore.js';
 import { ShardError, type Shards } from './shards.js';
+import { Ticks } from './ticks.js';
 import { WaitingReturnsLocator } from './waiting-returns.js';
 
 /** How LMDB and the system say that nothing more can be written. */
 const DISK_TROUBLE = /no space left|ENOSPC|input\/output error|\bEIO\b|MDB_MAP_FULL|read-only file system/i;
 const TICK_MS = 1000;
-/** A tick that found nothing due (its day has begun in no zone of a program yet) is not repeated sooner. */
-const IDLE_TICK_MS = 60_000;
 
 export interface PipelineOptions {
   log: Log;
@@ -59,10 +53,9 @@ export class Pipeline implements Engine {
   readonly flows: PartitionFlow[] = [];
   private readonly committer: Committer;
   private readonly located: WaitingReturnsLocator;
-  private readonly activations: { version: number; partitions: Set<number>; resolve(): void; reject(error: Error): void }[] = [];
-  /** Reference sets that partitions may stand at or come to, oldest first. */
-  private published: Published[] = [];
-  private readonly lastTickMs: number[];
+  private readonly activations: Activations;
+  private readonly reads: Reads;
+  private readonly ticks: Ticks;
   private readonly restoring = new Set<number>();
   private failure: string | undefined;
   private stopping = false;
@@ -77,14 +70,19 @@ export class Pipeline implements Engine {
   constructor(private readonly options: PipelineOptions) {
     this.clock = options.clock ?? systemClock;
     this.committer = new Committer(options.log, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
-    this.located = new WaitingReturnsLocator({ find: (partner, id) => this.locate(partner, id, 'purchase'), append: (records) => this.append(records), nowMs: () => this.clock.nowMs(), logger: options.logger });
-    this.lastTickMs = Array.from({ length: options.log.partitions }, () => 0);
+    this.activations = new Activations(options.log, (records) => this.append(records));
+    this.reads = new Reads(options.log, (partition, task) => this.read(partition, task));
+    this.located = new WaitingReturnsLocator({
+      find: (partner, id) => this.reads.places(partner, id, 'purchase'), append: (records) => this.append(records), nowMs: () => this.clock.nowMs(), logger: options.logger,
+    });
+    this.ticks = new Ticks((records) => this.append(records), options.logger);
   }
 
   async start(): Promise<void> {
     const { log } = this.options;
     const restored = await Promise.all(Array.from({ length: log.partitions }, (_, partition) => this.restore(partition)));
-    this.published = await loadReferences(log, Math.min(...restored.map(({ status }) => status.reference)));
+    const versions = restored.map(({ status }) => status.reference);
+    await this.activations.load(versions);
     for (let shard = 0; shard < this.options.shards.count; shard++) await this.teach(shard);
     this.endListening = log.onAppend((topic, partition) => this.flows[partition]?.appended(topic));
     for (const [partition, state] of restored.entries()) {
@@ -99,7 +97,7 @@ export class Pipeline implements Engine {
       this.flows.push(flow);
       for (const notice of state.status.waiting) this.located.add(partition, notice);
     }
-    await this.catchUp(restored.map(({ status }) => status.reference));
+    await this.activations.catchUp(versions);
     for (const flow of this.flows) flow.start();
     this.endTicking = this.clock.every(TICK_MS, () => this.tick());
   }
@@ -110,7 +108,7 @@ export class Pipeline implements Engine {
     await Promise.all(this.flows.map((flow) => flow.stop()));
     await this.committer.idle();
     this.requests.failAll('the engine stops');
-    if (this.failure === undefined) await Promise.all(this.flows.map((flow, partition) => this.checkpoint(flow, partition)));
+    if (this.failure === undefined) await Promise.all(this.flows.map(({ committed }, partition) => checkpointPartition(this.options.shards, partition, committed)));
     await this.options.shards.close();
   }
 
@@ -140,40 +138,23 @@ export class Pipeline implements Engine {
   async reject(items: Uint8Array[]): Promise<void> {
     await this.append(items.map((value, i) => ({ topic: 'dead-letters', partition: i % this.partitions, value })));
   }
-  async readAccount(account: string): Promise<AccountView | undefined> {
-    const id = parseAccount(account);
-    if (!id || id.partition >= this.partitions) return undefined;
-    return this.read(id.partition, () => this.options.shards.run<AccountView | undefined>(id.partition, { type: 'account', partition: id.partition, ordinal: id.ordinal }));
+  readAccount(account: string): Promise<AccountView | undefined> {
+    return this.reads.account(account);
   }
-  async readCard(program: string, card: string): Promise<AccountView | undefined> {
-    const bytes = Buffer.from(card, 'utf8');
-    const partition = partitionOf(bytes, 0, bytes.length, this.partitions);
-    return this.read(partition, () => this.options.shards.run<AccountView | undefined>(partition, { type: 'account', partition, program, card }));
+  readCard(program: string, card: string): Promise<AccountView | undefined> {
+    return this.reads.card(program, card);
   }
-  async findTransaction(partner: string, id: string, kind: 'purchase' | 'return'): Promise<{ partition: number; fact: FactRecord } | undefined> {
-    for (const { partition, batch, row } of await this.locate(partner, id, kind)) {
-      const [record] = (await this.options.log.read('results', partition, batch, 1)).records;
-      const results = record && readResults(record.value);
-      if (results?.header.batch === batch) return { partition, fact: readFact(results.facts, row) };
-    }
-    return undefined;
+  findTransaction(partner: string, id: string, kind: TransactionKind): Promise<{ partition: number; fact: FactRecord } | undefined> {
+    return this.reads.transaction(partner, id, kind);
   }
-  async explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined> {
-    const found = await this.findTransaction(partner, id, 'purchase');
-    return found && this.read(found.partition, () => this.options.shards.run<ExplanationView>(found.partition, { type: 'explain', ...found }));
+  explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined> {
+    return this.reads.explanation(partner, id);
   }
   async activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void> {
     this.available();
-    await saveReference(this.options.log, { set, products });
-    this.published.push({ set, products });
-    for (let shard = 0; shard < this.options.shards.count; shard++) {
-      await this.ask(shard, () => this.options.shards.runOn(shard, { type: 'reference', set, products: [...products] }));
-    }
-    const partitions = Array.from({ length: this.partitions }, (_, partition) => partition);
-    const passed = new Promise<void>((resolve, reject) => this.activations.push({ version: set.version, partitions: new Set(partitions), resolve, reject }));
-    handled(passed);
-    await this.append(partitions.map((partition) => ({ topic: 'internal', partition, value: writeCommand({ type: 'activate', version: set.version }) })));
-    await passed;
+    await this.activations.activate({ set, products }, async (lesson) => {
+      for (let shard = 0; shard < this.options.shards.count; shard++) await this.ask(shard, () => this.options.shards.runOn(shard, lesson));
+    });
   }
   sinkCaughtUp(timeoutMs: number): Promise<boolean> {
     return this.options.sinkCaughtUp(timeoutMs);
@@ -183,20 +164,21 @@ export class Pipeline implements Engine {
   }
   /** The newest reference set; what it was when the engine started, for whoever goes on from it. */
   get reference(): ReferenceSet {
-    return this.published.at(-1)!.set;
+    return this.activations.newest;
   }
   checks(): ReadyCheck[] {
+    const restoring = [...this.restoring].join(', ');
     return [
       { name: 'log', ok: this.failure === undefined, ...(this.failure === undefined ? {} : { detail: this.failure }) },
-      { name: 'partitions', ok: this.restoring.size === 0 && this.flows.length === this.partitions, ...(this.restoring.size === 0 ? {} : { detail: `being restored: ${[...this.restoring].join(', ')}` }) },
+      { name: 'partitions', ok: restoring === '' && this.flows.length === this.partitions, ...(restoring === '' ? {} : { detail: `being restored: ${restoring}` }) },
       { name: 'stopping', ok: !this.stopping },
       ...this.options.otherChecks(),
     ];
   }
 
   // ── for the verifier and the engine's own duties ──
-  async cells(partition: number, from: number, count: number): Promise<AccountCellsView[]> {
-    return this.read(partition, () => this.options.shards.run<AccountCellsView[]>(partition, { type: 'cells', partition, from, count }));
+  cells(partition: number, from: number, count: number): Promise<AccountCellsView[]> {
+    return this.reads.cells(partition, from, count);
   }
   async append(records: Append[]): Promise<void> {
     const bytes = records.reduce((sum, { topic, value }) => sum + (topic === 'commands' ? value.byteLength : 0), 0);
@@ -214,10 +196,10 @@ export class Pipeline implements Engine {
     if (this.failure !== undefined) throw new EngineError('unavailable', this.failure, 30);
     if (this.stopping) throw new EngineError('unavailable', 'the engine stops', 5);
   }
-  private async read<T>(partition: number, ask: () => Promise<T>): Promise<T> {
+  private async read<T>(partition: number, task: ShardTask): Promise<T> {
     this.available();
     return this.ask(this.options.shards.shardOf(partition), async () => {
-      const answer = await ask();
+      const answer = await this.options.shards.run<T>(partition, task);
       await this.flows[partition]!.whenCommitted();
       return answer;
     });
@@ -231,18 +213,10 @@ export class Pipeline implements Engine {
       throw new EngineError('unavailable', `shard ${shard} is being restored: ${(error as Error).message}`, 1);
     }
   }
-  /** Where a transaction has been decided: every partition that knows it. */
-  private async locate(partner: string, id: string, kind: 'purchase' | 'return'): Promise<{ partition: number; batch: number; row: number }[]> {
-    const found = await Promise.all(this.flows.map(async (_, partition) => {
-      const place = await this.read(partition, () => this.options.shards.run<{ batch: number; row: number } | undefined>(partition, { type: 'find', partition, partner, id, kind }));
-      return place ? [{ partition, ...place }] : [];
-    }));
-    return found.flat();
-  }
   /** A single post that was a duplicate is answered as the first time; one that waits is answered from where its purchase lies, if it lies anywhere. */
   private async complete(reply: Reply, envelopes: Envelope[]): Promise<Reply> {
     if (reply.again) {
-      const answer = await this.answerAgain(reply.again.partner, reply.again.id, reply.again.kind, 'duplicate');
+      const answer = await this.reads.answerAgain(reply.again.partner, reply.again.id, reply.again.kind);
       return answer === undefined ? reply : { ...reply, answer };
     }
     if (envelopes.length === 1 && envelopes[0]!.count === 1 && reply.items[0]?.status === 'waiting') {
@@ -253,46 +227,23 @@ export class Pipeline implements Engine {
     }
     return reply;
   }
-  /** The answer to a duplicate: what the first was answered, with the balances of now. */
-  private async answerAgain(partner: string, id: string, kind: 'purchase' | 'return', status: 'processed' | 'duplicate'): Promise<string | undefined> {
-    const found = await this.findTransaction(partner, id, kind);
-    if (!found) return undefined;
-    const account = found.fact.account === '' ? undefined : await this.readAccount(found.fact.account);
-    const balances = Object.fromEntries(Object.entries(account?.balances ?? {}).map(([currency, { available, pending, held, debt }]) => [currency, { available, pending, held, debt }]));
-    return answerFromFact(found.fact, status, balances);
-  }
 
   private committed(results: BatchResult[], milliseconds: number): void {
     for (const result of results) {
-      if (result.counts.imbalance !== 0) this.options.logger.error({ partition: result.partition, batch: result.batch, points: result.counts.imbalance }, 'the ledger is out of balance: balances and postings of a batch differ');
-      this.flows[result.partition]!.onCommitted(result.batch);
-      for (const notice of result.waiting) this.located.add(result.partition, notice);
+      const { partition, batch, counts: { imbalance } } = result;
+      if (imbalance !== 0) this.options.logger.error({ partition, batch, points: imbalance }, 'the ledger is out of balance: balances and postings of a batch differ');
+      this.flows[partition]!.onCommitted(batch);
+      for (const notice of result.waiting) this.located.add(partition, notice);
     }
     for (const result of results) {
       for (const reply of result.replies) if (reply.gateway === this.gateway) this.requests.deliver(reply);
-      if (result.activated !== undefined) this.activated(result.partition, result.activated);
+      if (result.activated !== undefined) this.activations.passed(result.partition, result.activated);
       this.waitingBytes = Math.max(0, this.waitingBytes - result.inputBytes);
     }
     this.options.onCommitted(results, milliseconds);
   }
-  private activated(partition: number, version: number): void {
-    for (const activation of [...this.activations]) {
-      if (activation.version > version) continue;
-      activation.partitions.delete(partition);
-      if (activation.partitions.size > 0) continue;
-      this.activations.splice(this.activations.indexOf(activation), 1);
-      activation.resolve();
-    }
-  }
   private tick(): void {
-    const nowMs = this.clock.nowMs();
-    const due: Append[] = [];
-    for (const [partition, flow] of this.flows.entries()) {
-      if (flow.status.dueMs > nowMs || nowMs - this.lastTickMs[partition]! < IDLE_TICK_MS) continue;
-      this.lastTickMs[partition] = nowMs;
-      due.push({ topic: 'internal', partition, value: writeCommand({ type: 'tick' }) });
-    }
-    if (due.length > 0) this.append(due).catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'a tick could not be written'));
+    this.ticks.tick(this.clock.nowMs(), this.flows.map(({ status }) => status.dueMs));
     void this.located.lookForAll();
   }
 
@@ -302,7 +253,7 @@ export class Pipeline implements Engine {
     this.failure = error instanceof LogError && error.code === 'full' ? `the disk is full: ${error.message}` : `the log failed: ${error.message}`;
     this.options.logger.fatal({ error: error.stack }, 'the engine stops accepting: %s', this.failure);
     this.requests.failAll(this.failure);
-    for (const { reject } of this.activations.splice(0)) reject(new EngineError('unavailable', this.failure, 30));
+    this.activations.failAll(new EngineError('unavailable', this.failure, 30));
   }
   private async shardFailed(shard: number, error: Error): Promise<void> {
     const partitions = this.flows.flatMap((_, partition) => (this.options.shards.shardOf(partition) === shard ? [partition] : []));
@@ -332,21 +283,7 @@ export class Pipeline implements Engine {
   }
   /** Gives a shard the reference sets it may come across. */
   private async teach(shard: number): Promise<void> {
-    for (const { set, products } of this.published) await this.options.shards.runOn(shard, { type: 'reference', set, products: [...products] });
-  }
-  /** A publication that was saved, and whose activation did not get into the log before the engine died, is activated now: repeating its PUT would change nothing. */
-  private async catchUp(versions: number[]): Promise<void> {
-    const newest = this.reference.version;
-    const behind = versions.flatMap((version, partition) => (version < newest ? [partition] : []));
-    if (behind.length > 0) await this.append(behind.map((partition) => ({ topic: 'internal', partition, value: writeCommand({ type: 'activate', version: newest }) })));
-  }
-  /** Writes everything that is dirty, so that the next start has nothing to replay. */
-  private async checkpoint(flow: PartitionFlow, partition: number): Promise<void> {
-    const { shards } = this.options;
-    for (let begin = true; ; begin = false) {
-      const status = await shards.run<PartitionFlow['status']>(partition, { type: 'sweep', partition, committed: flow.committed, begin });
-      if (!status.sweeping) return;
-    }
+    for (const lesson of this.activations.lessons) await this.options.shards.runOn(shard, lesson);
   }
 }
 

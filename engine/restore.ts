@@ -1,6 +1,6 @@
 /**
  * Restore: a partition's state is its checkpoint plus the effects after it. Nothing is evaluated again, nothing published again. Afterwards the state's input
- * positions must equal the committed ones, or the partition refuses to start.
+ * positions must equal the committed ones, or the partition refuses to start. And its counterpart, the checkpoint of a stop.
  */
 import { inputTopics, type Log } from './log/log.js';
 import type { Shards } from './shards.js';
@@ -34,4 +34,12 @@ export async function restorePartition(log: Log, shards: Shards, partition: numb
     if (committed !== consumed) throw new Error(`partition ${partition}: state has consumed ${topic} up to ${consumed}, the log says ${committed}; refusing to start`);
   }
   return { status, positions, epoch, replayedBatches: end - 1 - floor };
+}
+
+/** Writes everything that is dirty, so that the next start has nothing to replay. `committed`: the last batch that is. */
+export async function checkpointPartition(shards: Shards, partition: number, committed: number): Promise<void> {
+  for (let begin = true; ; begin = false) {
+    const status = await shards.run<PartitionStatus>(partition, { type: 'sweep', partition, committed, begin });
+    if (!status.sweeping) return;
+  }
 }

@@ -1,0 +1,68 @@
+/**
+ * What can be looked up in the running engine: accounts, cards, transactions and why they got their points. Answered by the shard that holds them, after the commit of
+ * everything that was queued before; never an uncommitted balance.
+ */
+import { answerFromFact } from '../workers/answer.js';
+import { parseAccount } from '../workers/decide.js';
+import type { ExplanationView } from '../workers/explanation.js';
+import { readFact } from '../workers/facts/read-fact.js';
+import { partitionOf } from '../workers/hash.js';
+import type { AccountCellsView, ShardTask } from '../workers/messages.js';
+import type { FactRecord } from '../schemas/fact.js';
+import { readResults } from '../schemas/results.js';
+import type { AccountView } from './engine.js';
+import type { Log } from './log/log.js';
+
+export type TransactionKind = 'purchase' | 'return';
+/** Asks the shard of a partition. */
+export type Ask = <T>(partition: number, task: ShardTask) => Promise<T>;
+interface Place { batch: number; row: number }
+
+export class Reads {
+  constructor(private readonly log: Log, private readonly ask: Ask) {}
+
+  async account(account: string): Promise<AccountView | undefined> {
+    const id = parseAccount(account);
+    if (!id || id.partition >= this.log.partitions) return undefined;
+    return this.ask(id.partition, { type: 'account', partition: id.partition, ordinal: id.ordinal });
+  }
+  card(program: string, card: string): Promise<AccountView | undefined> {
+    const bytes = Buffer.from(card, 'utf8');
+    const partition = partitionOf(bytes, 0, bytes.length, this.log.partitions);
+    return this.ask(partition, { type: 'account', partition, program, card });
+  }
+  /** Accounts of a partition as their cells, for the verifier. */
+  cells(partition: number, from: number, count: number): Promise<AccountCellsView[]> {
+    return this.ask(partition, { type: 'cells', partition, from, count });
+  }
+  /** Where a transaction has been decided: every partition that knows it. */
+  async places(partner: string, id: string, kind: TransactionKind): Promise<({ partition: number } & Place)[]> {
+    const found = await Promise.all(Array.from({ length: this.log.partitions }, async (_, partition) => {
+      const place = await this.ask<Place | undefined>(partition, { type: 'find', partition, partner, id, kind });
+      return place ? [{ partition, ...place }] : [];
+    }));
+    return found.flat();
+  }
+  async transaction(partner: string, id: string, kind: TransactionKind): Promise<{ partition: number; fact: FactRecord } | undefined> {
+    for (const { partition, batch, row } of await this.places(partner, id, kind)) {
+      const [record] = (await this.log.read('results', partition, batch, 1)).records;
+      const results = record && readResults(record.value);
+      if (results?.header.batch === batch) return { partition, fact: readFact(results.facts, row) };
+    }
+    return undefined;
+  }
+  async explanation(partner: string, id: string): Promise<ExplanationView | undefined> {
+    const found = await this.transaction(partner, id, 'purchase');
+    return found && this.ask(found.partition, { type: 'explain', ...found });
+  }
+  /** The answer to a duplicate: what the first was answered, with the balances of now. */
+  async answerAgain(partner: string, id: string, kind: TransactionKind): Promise<string | undefined> {
+    const found = await this.transaction(partner, id, kind);
+    if (!found) return undefined;
+    const account = found.fact.account === '' ? undefined : await this.account(found.fact.account);
+    const balances = Object.fromEntries(Object.entries(account?.balances ?? {}).map(([currency, { available, pending, held, debt }]) => (
+      [currency, { available, pending, held, debt }]
+    )));
+    return answerFromFact(found.fact, 'duplicate', balances);
+  }
+}
