@@ -1,18 +1,20 @@
 /**
  * The accounts of one partition that are in memory: integer cells (ledger/cells.ts) in one slab of doubles, found by ordinal or by card, without an object per account.
  *
- *   account at o:  [o] cells used  [o+1] cells that fit  [o+2] program  [o+3] flags  [o+4] ordinal  [o+5] –   then cells of 3: key1, key2, value
+ *   account at o:  [o] cells used  [o+1] cells that fit  [o+2] program  [o+3] flags  [o+4] ordinal  [o+5] day of the first lot that is due, -1: not known
+ *                  then cells of 3 (key1, key2, value), sorted, so that an account with thousands of lots costs little more than one with ten
  *   card text:     a run of cells of kind CARD whose key2 and value hold 16 raw bytes of text each (never read as numbers)
  *
  * Bounded: past `bytesMax` accounts that are clean and were not touched lately make room (their owner loads them again from disk); dirty ones always stay.
  */
-import { CellKind, cellA, cellKey, cellKind } from '../ledger/cells.js';
+import { CellKind, cellA, cellKey, cellKind, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
 import { CardIndex, hashCard } from './card-index.js';
 
 const HEADER = 6;
 const CARD = 30;
 const CHUNK_BYTES = 16;
 export const CARD_BYTES_MAX = 128;
+const UNKNOWN = -1;
 const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4;
 const CAPACITIES = [8, 16, 28, 48, 80, 128, 192, 288, 432, 648, 972, 1458, 2187];
 const capacityClass = (cells: number): number => {
@@ -63,9 +65,8 @@ export class AccountStore {
 
   get(ordinal: number, key1: number, key2: number): number {
     const { slab } = this;
-    const o = this.touch(ordinal);
-    for (let at = o + HEADER, end = at + slab[o]! * 3; at < end; at += 3) if (slab[at] === key1 && slab[at + 1] === key2) return slab[at + 2]!;
-    return 0;
+    const at = this.find(this.touch(ordinal), key1, key2);
+    return slab[at] === key1 && slab[at + 1] === key2 ? slab[at + 2]! : 0;
   }
 
   /** Adds to a cell; returns true when the cell is new. A cell that becomes 0 is removed. */
@@ -73,29 +74,46 @@ export class AccountStore {
     if (addition === 0) return false;
     let o = this.touch(ordinal);
     this.markDirty(ordinal);
-    const count = this.slab[o]!;
-    const end = o + HEADER + count * 3;
-    for (let at = o + HEADER; at < end; at += 3) {
-      if (this.slab[at] === key1 && this.slab[at + 1] === key2) {
-        const value = this.slab[at + 2]! + addition;
-        if (value !== 0) this.slab[at + 2] = value;
-        else {
-          this.raw.copyWithin(at * 8, (end - 3) * 8, end * 8);
-          this.slab[o] = count - 1;
-        }
+    let at = this.find(o, key1, key2);
+    const count = this.slab[o]!, end = o + HEADER + count * 3;
+    if (at < end && this.slab[at] === key1 && this.slab[at + 1] === key2) {
+      const value = this.slab[at + 2]! + addition;
+      if (value !== 0) {
+        this.slab[at + 2] = value;
         return false;
       }
+      this.slab.copyWithin(at, at + 3, end);
+      this.slab[o] = count - 1;
+      if (dueDay(key1, key2) <= this.slab[o + 5]!) this.slab[o + 5] = UNKNOWN;
+      return false;
     }
-    if (count === this.slab[o + 1]) o = this.grow(ordinal, count + 1);
-    const at = o + HEADER + count * 3;
+    if (count === this.slab[o + 1]) {
+      at -= o;
+      o = this.grow(ordinal, count + 1);
+      at += o;
+    }
+    this.slab.copyWithin(at + 3, at, o + HEADER + count * 3);
     this.slab[at] = key1;
     this.slab[at + 1] = key2;
     this.slab[at + 2] = addition;
     this.slab[o] = count + 1;
+    if (this.slab[o + 5] !== UNKNOWN) this.slab[o + 5] = Math.min(this.slab[o + 5]!, dueDay(key1, key2));
     return true;
   }
+  /** Where a cell is, or would be inserted: cells are sorted by key1, key2, with the texts of cards (the greatest kind) behind them. */
+  private find(o: number, key1: number, key2: number): number {
+    const { slab } = this;
+    const first = o + HEADER;
+    let low = 0, high = slab[o]!;
+    while (low < high) {
+      const middle = (low + high) >>> 1, at = first + middle * 3, found = slab[at]!;
+      if (found < key1 || (found === key1 && slab[at + 1]! < key2)) low = middle + 1;
+      else high = middle;
+    }
+    return first + low * 3;
+  }
 
-  /** Cells of an account in the order of the store (not sorted), card texts left out: visit(key1, key2, value). */
+  /** Cells of an account, sorted by key1 and key2, card texts left out: visit(key1, key2, value). */
   forEach(ordinal: number, visit: (key1: number, key2: number, value: number) => void): void {
     const o = this.touch(ordinal);
     for (let at = o + HEADER, end = at + this.slab[o]! * 3; at < end; at += 3) {
@@ -108,9 +126,9 @@ export class AccountStore {
     const o = this.touch(ordinal);
     const low = cellKey(kind, 0, 0), high = cellKey(kind + 1, 0, 0);
     let found = 0;
-    for (let at = o + HEADER, end = at + slab[o]! * 3; at < end; at += 3) {
+    for (let at = this.find(o, low, 0), end = o + HEADER + slab[o]! * 3; at < end; at += 3) {
       const key1 = slab[at]!;
-      if (key1 < low || key1 >= high) continue;
+      if (key1 >= high) break;
       out[found++] = key1;
       out[found++] = slab[at + 1]!;
       out[found++] = slab[at + 2]!;
@@ -122,14 +140,15 @@ export class AccountStore {
   hasDue(ordinal: number, day: number): boolean {
     const { slab } = this;
     const o = this.touch(ordinal);
-    const lots = cellKey(CellKind.available, 0, 0), pending = cellKey(CellKind.pending, 0, 0), after = cellKey(CellKind.pending + 1, 0, 0);
-    for (let at = o + HEADER, end = at + slab[o]! * 3; at < end; at += 3) {
-      const key1 = slab[at]!;
-      if (key1 < lots || key1 >= after) continue;
-      const key2 = slab[at + 1]!;
-      if (key1 < pending ? key2 < (day + 1) * 1048576 : key2 % 1048576 <= day) return true;
+    if (slab[o + 5] === UNKNOWN) {
+      let first = NEVER;
+      const after = cellKey(CellKind.pending + 1, 0, 0);
+      for (let at = this.find(o, cellKey(CellKind.available, 0, 0), 0), end = o + HEADER + slab[o]! * 3; at < end && slab[at]! < after; at += 3) {
+        first = Math.min(first, dueDay(slab[at]!, slab[at + 1]!));
+      }
+      slab[o + 5] = first;
     }
-    return false;
+    return slab[o + 5]! <= day;
   }
 
   // ── cards ──
@@ -161,8 +180,7 @@ export class AccountStore {
   cardsOf(ordinal: number): Uint8Array[] {
     const o = this.touch(ordinal);
     const found: Uint8Array[] = [];
-    for (let at = o + HEADER, end = at + this.slab[o]! * 3; at < end; at += 3) {
-      if (cellKind(this.slab[at]!) !== CARD) continue;
+    for (let at = this.find(o, cellKey(CARD, 0, 0), 0), end = o + HEADER + this.slab[o]! * 3; at < end; at += 3) {
       const length = cellA(this.slab[at]!);
       const text = new Uint8Array(length);
       for (let done = 0; done < length; done += CHUNK_BYTES) {
@@ -234,6 +252,7 @@ export class AccountStore {
     this.slab[o + 2] = program;
     this.slab[o + 3] = flags;
     this.slab[o + 4] = ordinal;
+    this.slab[o + 5] = UNKNOWN;
     this.offsets[ordinal] = o;
     this.bits[ordinal] = FLAG_TOUCHED;
     this.resident++;
@@ -273,7 +292,7 @@ export class AccountStore {
     if (this.used > wanted) this.rebuild(Math.max(bound, this.used + doubles), 'clean');
     // What is dirty can't go: past the bound until the checkpoint that `overfull` asks for has written it; then back to the bound.
     if (this.used > wanted) this.rebuild(Math.max(bound, this.used * 1.5 + doubles), 'keep');
-    else if (this.slab.length > bound) this.rebuild(bound, 'keep');
+    else if (this.slab.length > bound) this.rebuild(Math.max(bound, this.used + doubles), 'keep');
   }
   /** Copies what stays into a new slab. Out go: nobody; clean accounts that were not touched since the last sweep; or every clean account. */
   private rebuild(doubles: number, evict: 'keep' | 'untouched' | 'clean'): void {
@@ -317,7 +336,7 @@ export class AccountStore {
     const o = this.offsets[ordinal]!;
     if (this.slab[o + 2] !== program) return false;
     const key = cellKey(CARD, length, 0);
-    for (let at = o + HEADER, end = at + this.slab[o]! * 3; at < end; at += 3) {
+    for (let at = this.find(o, cellKey(CARD, 0, 0), 0), end = o + HEADER + this.slab[o]! * 3; at < end; at += 3) {
       if (this.slab[at] !== key) continue;
       let same = true;
       for (let i = 0; i < length && same; i++) {
@@ -335,4 +354,10 @@ function grownInt32(array: Int32Array, fill: number): Int32Array<ArrayBuffer> {
   grown.set(array);
   if (fill !== 0) grown.fill(fill, array.length);
   return grown;
+}
+
+/** When a lot matures (pending) or expires (available); NEVER for other cells. */
+function dueDay(key1: number, key2: number): number {
+  const kind = cellKind(key1);
+  return kind === CellKind.available ? lotExpires(key2) : kind === CellKind.pending ? lotMatures(key2) : NEVER;
 }
