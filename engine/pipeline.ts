@@ -108,7 +108,11 @@ export class Pipeline implements Engine {
     await Promise.all(this.flows.map((flow) => flow.stop()));
     await this.committer.idle();
     this.requests.failAll('the engine stops');
-    if (this.failure === undefined) await Promise.all(this.flows.map(({ committed }, partition) => checkpointPartition(this.options.shards, partition, committed)));
+    if (this.failure === undefined) {
+      await Promise.all(this.flows.map(({ committed }, partition) => checkpointPartition(this.options.shards, partition, committed))).catch((error: unknown) => {
+        this.options.logger.warn({ error: String(error) }, 'stopped without a last checkpoint: the next start has more to replay');
+      });
+    }
     await this.options.shards.close();
   }
 

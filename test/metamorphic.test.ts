@@ -157,7 +157,7 @@ t.test('ten times more accounts than the cache holds', (t) => {
     bench.close();
     return { cells, resident: statuses.reduce((sum, status) => sum + status.residentAccounts, 0), opened: statuses.reduce((sum, status) => sum + status.accounts, 0) };
   };
-  const roomy = run({ cacheBytesMax: 1 << 27 }, false), narrow = run({ cacheBytesMax: 1, debtBytesMax: 20_000, factCacheBytesMax: 0 }, true);
+  const roomy = run({ cacheBytesMax: 1 << 27 }, false), narrow = run({ cacheBytesMax: 1 << 17, debtBytesMax: 20_000, factCacheBytesMax: 0 }, true);
   t.comment(`${roomy.opened} accounts, ${narrow.resident} of them in memory`);
   t.equal(roomy.resident, roomy.opened);
   t.ok(narrow.opened > 8 * narrow.resident, 'most are on disk');

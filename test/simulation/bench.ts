@@ -142,8 +142,10 @@ export class Bench {
     this.ready = [];
     this.start();
   }
+  /** Leaves nothing behind. */
   close(): void {
     for (let partition = 0; partition < this.log.partitions; partition++) this.run(partition, { type: 'close', partition });
+    rmSync(this.options.directory, { recursive: true, force: true });
   }
 
   // ── what is there ──

@@ -73,12 +73,12 @@ export class FakeLog implements Log {
     const offsets = await this.writes.later(() => {
       if (this.refusal) throw this.refusal;
       if (step.outputs.some(({ value }, i) => given[i]!.compare(value) !== 0)) throw new Error('a value changed between its call and its write');
-      const fails = this.random.below(1000) < this.faults.failPerMille;
-      if (fails) this.refusal = new LogError('failed', 'the simulated disk failed');
-      if (fails && this.random.below(2) === 0) throw this.refusal!;
+      const failure = this.random.below(1000) < this.faults.failPerMille ? new LogError('failed', 'the simulated disk failed') : undefined;
+      this.refusal = failure;
+      if (failure && this.random.below(2) === 0) throw failure;
       if (twice) this.take(step);
       const taken = this.take(step);
-      if (fails) throw this.refusal!;
+      if (failure) throw failure;
       return taken;
     });
     return this.answers.later(() => offsets);

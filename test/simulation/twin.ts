@@ -107,7 +107,10 @@ export class Twin {
         const before = naive.facts.length;
         naive.reconcile(command.partner, command.id, this.clockMs);
         if (naive.facts.slice(before).some(({ kind }) => kind === 'reconciliation')) this.letters.push([command.partner, command.id, command.kind, 'duplicate-elsewhere']);
+        break;
       }
+      // Transactions, which come below; and what a simulation never writes.
+      case 'forwarded': case 'return-execute': case 'skip': case undefined:
     }
     from(0);
     if (!items) return;
