@@ -2,7 +2,7 @@
  * decide: the story of one transaction. Reject first, then rules, then postings and effects; every refusal is an early return with a reason and changes nothing.
  * docs/calculation.md is the normative text; returns continue in returns.ts.
  */
-import type { Reason } from '../schemas/reasons.js';
+import { reasons, type Reason } from '../schemas/reasons.js';
 import type { Context } from './context.js';
 import { contentHash, transactionHash } from './envelope.js';
 import { credit, settle } from './ledger/ledger.js';
@@ -29,12 +29,11 @@ export const processed: Outcome = { status: 'processed' };
 export const duplicate: Outcome = { status: 'duplicate' };
 export const missing: Outcome = { status: 'missing' };
 const elsewhere: Outcome = { status: 'elsewhere' };
-const refusals = new Map<Reason, Outcome>();
-export function refuse(reason: Reason): Outcome {
-  let outcome = refusals.get(reason);
-  if (!outcome) refusals.set(reason, (outcome = { status: 'rejected', reason }));
-  return outcome;
-}
+const refusals = new Map(Object.entries(reasons).map(([reason, about]): [string, Outcome] => {
+  const pointer = 'pointer' in about ? { pointer: about.pointer } : {};
+  return [reason, { status: 'rejected', reason: reason as Reason, detail: about.text, ...pointer }];
+}));
+export const refuse = (reason: Reason): Outcome => refusals.get(reason)!;
 
 export function decide(c: Context): Outcome {
   const { transaction: t, reference, state } = c;

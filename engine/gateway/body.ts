@@ -15,7 +15,7 @@ const LINE_END = 10;
 
 export interface BodyBounds { bodyBytesMax: number; bodyIdleMsMax: number }
 
-const tooLarge = (bytesMax: number): Problem => new Problem('body-too-large', `a body may have at most ${bytesMax} bytes`, { headers: { connection: 'close' } });
+const tooLarge = (bytesMax: number): Problem => new Problem('body-too-large', `a body may have at most ${bytesMax} bytes`);
 
 /** Chunks as they arrive, decompressed. `onBytes` is told of each chunk's size before it is yielded and may throw. */
 export async function* readChunks(request: IncomingMessage, bounds: BodyBounds, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
@@ -27,10 +27,22 @@ export async function* readChunks(request: IncomingMessage, bounds: BodyBounds, 
     const next = await withinMs(bounds.bodyIdleMsMax, readNext(iterator, request));
     if (next.done === true) return;
     total += next.value.length;
-    if (total > bounds.bodyBytesMax) throw tooLarge(bounds.bodyBytesMax);
-    onBytes?.(next.value.length);
+    try {
+      if (total > bounds.bodyBytesMax) throw tooLarge(bounds.bodyBytesMax);
+      onBytes?.(next.value.length);
+    } catch (error) {
+      await discardRest(iterator, request);
+      throw error;
+    }
     yield next.value;
   }
+}
+
+/** Lets the sender finish, at most until bodyTimeoutMs, so that it reads the answer: closing the connection while it still sends would reset it, answer and all. */
+async function discardRest(iterator: AsyncIterator<Buffer>, request: IncomingMessage): Promise<void> {
+  await iterator.return?.();
+  request.unpipe();
+  request.resume();
 }
 
 /** The whole body in memory of its own. */
