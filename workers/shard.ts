@@ -25,8 +25,6 @@ export interface Partition {
   epoch: number;
   factCache: FactCache;
   debtBytesMax: number;
-  /** Transactions that killed the worker and are set aside: `topic:offset:item`. */
-  skips: Set<string>;
 }
 
 export class Shard {
@@ -67,7 +65,7 @@ export class Shard {
     this.partitions.get(task.partition)?.state.close();
     this.context.partitions = task.partitions;
     const state = new PartitionState({ partition: task.partition, directory: task.directory, cacheBytesMax: task.cacheBytesMax });
-    this.partitions.set(task.partition, { state, epoch: task.epoch, factCache: new FactCache(task.factCacheBytesMax), debtBytesMax: task.debtBytesMax, skips: new Set() });
+    this.partitions.set(task.partition, { state, epoch: task.epoch, factCache: new FactCache(task.factCacheBytesMax), debtBytesMax: task.debtBytesMax });
     return this.status(task.partition);
   }
   private replay(number: number, records: Uint8Array[]): PartitionStatus {
@@ -171,7 +169,8 @@ export class Shard {
     const dueMs = Math.min(state.waiting.firstEndMs, state.due.firstDay === Infinity ? Infinity : state.due.firstDay * 86_400_000 - 14 * 3_600_000);
     return {
       partition: number, batch: state.batch, floor: state.floor, reference: state.reference, clockMs: state.clockMs,
-      debtBytes: state.debtBytes, floorClockMs: state.floorClockMs, sweeping: state.sweeping, accounts: state.accounts.opened, residentAccounts: state.accounts.resident, cacheBytes: state.accounts.bytes + state.transactions.bytes,
+      debtBytes: state.debtBytes, floorClockMs: state.floorClockMs, sweeping: state.sweeping,
+      accounts: state.accounts.opened, residentAccounts: state.accounts.resident, cacheBytes: state.accounts.bytes + state.transactions.bytes,
       transactions: state.transactions.entries, waiting: state.waiting.notices(), dueMs,
     };
   }
