@@ -16,7 +16,7 @@ const CHUNK_BYTES = 16;
 export const CARD_BYTES_MAX = 128;
 const UNKNOWN = -1;
 const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4;
-const CAPACITIES = [8, 16, 28, 48, 80, 128, 192, 288, 432, 648, 972, 1458, 2187];
+const CAPACITIES = [8, 16, 28, 48, 80, 128, 192, 288, 432, 648, 972, 1458, 2916, 5832, 11_664, 23_328, 46_656];
 const capacityClass = (cells: number): number => {
   for (let i = 0; i < CAPACITIES.length; i++) if (CAPACITIES[i]! >= cells) return i;
   return -1;

@@ -8,6 +8,8 @@
  */
 const WORDS = 8;
 export const PAGE_ENTRIES = 256;
+/** Room to begin with after each checkpoint: 128 KiB. */
+const RECENT_SLOTS = 4096;
 
 export interface RunPages {
   /** Words of one page of a run, 256 entries. */
@@ -50,7 +52,7 @@ class Table {
 }
 
 export class TransactionIndex {
-  private recent = new Table(PAGE_ENTRIES);
+  private recent = new Table(RECENT_SLOTS);
   private frozen: Table | undefined;
   private filter = new Uint32Array(1 << 14);
   private filtered = 0;
@@ -100,7 +102,7 @@ export class TransactionIndex {
     if (this.frozen) throw new Error('a checkpoint of transactions is under way');
     if (this.recent.count === 0) return undefined;
     this.frozen = this.recent;
-    this.recent = new Table(PAGE_ENTRIES);
+    this.recent = new Table(RECENT_SLOTS);
     return { slots: this.frozen.slots, entries: this.frozen.count, words: this.frozen.words };
   }
   /** The frozen table is on disk as this run. */
