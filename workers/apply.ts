@@ -56,6 +56,9 @@ export function apply(state: PartitionState, reader: EffectsReader, end: number,
       case Effect.reference:
         state.reference = reader.varint();
         break;
+      case Effect.skip:
+        state.skips.add(Buffer.from(reader.text()).toString('utf8'));
+        break;
       default:
         throw new Error(`effects of partition ${state.partition}, batch ${batch}: unknown operation ${effect} at ${reader.at - 1}`);
     }

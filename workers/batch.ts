@@ -16,6 +16,7 @@ import { Kind, Text } from './transaction.js';
 import { partitionOf } from './hash.js';
 import type { BatchCounts, BatchResult, BatchTask } from './messages.js';
 import type { Partition } from './shard.js';
+import { utf8 } from './utf8.js';
 
 /** Facts asked for at once. */
 const MISSING_MAX = 256;
@@ -39,6 +40,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     if (range && range.topic === record.topic) [range.next, range.nextItem] = [next, nextItem];
     else inputs.push({ topic: record.topic, from, fromItem, next, nextItem });
     positions[record.topic] = [next, nextItem];
+    if (nextItem === 0 && state.skips.size > 0) for (const place of state.skips) if (place.startsWith(`${record.topic}:${record.offset}:`)) state.skips.delete(place);
   };
   const records = [...unpackFrame(task.frame)];
   for (let number = 0; number < records.length; number++) {
@@ -51,7 +53,8 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     const first = record.offset === position ? item : 0;
     let bytes = record.value;
     if (reader.open(bytes) === 'command') {
-      if (partition.skips.has(`${c.topic}:${c.offset}:0`)) {
+      // Of a command that carries transactions one of these is set aside.
+      if (state.skips.has(`${c.topic}:${c.offset}:0`) && !carriesEnvelope(bytes)) {
         c.reject('', '', 'command', 'poison');
         done(record, 0);
         continue;
@@ -69,7 +72,10 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
         c.applyEffects();
         activated = result.activate;
       }
-      if (result.skip) partition.skips.add(`${result.skip.topic}:${result.skip.offset}:${result.skip.index}`);
+      if (result.skip) {
+        c.effects.skip(utf8(`${result.skip.topic}:${result.skip.offset}:${result.skip.index}`));
+        c.applyEffects();
+      }
       if (result.reply) {
         replies.push({ ...result.reply, duplicates: 0, rejected: result.reply.items.length });
         counts.rejected += result.reply.items.length;
@@ -81,7 +87,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
       bytes = result.envelope;
       reader.open(bytes);
     }
-    const stopped = processEnvelope(c, partition.skips, partial, first, first + (task.itemsMax ?? Infinity), counts, replies);
+    const stopped = processEnvelope(c, state.skips, partial, first, first + (task.itemsMax ?? Infinity), counts, replies);
     if (stopped >= 0) {
       if (stopped > first) done(record, stopped);
       // A record of which nothing was taken has not been seen yet: what is read next may be older.
@@ -111,6 +117,10 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     forwards: c.forwards, rejected: c.rejected, replies, partial: [...partial], waiting: c.waiting,
     missing: c.missing, activated, counts, inputBytes: 0,
   };
+}
+
+function carriesEnvelope(bytes: Uint8Array): boolean {
+  return 'envelope' in readCommand(bytes);
 }
 
 /** Transactions of the open envelope from item `first` to `end`. Returns the item before which it had to stop, or -1. */

@@ -9,10 +9,11 @@
  *   unwait       key
  *   reference    version                                 a reference set became live
  *   flags        ordinal, flags                          account flags (blocked …) are set
+ *   skip         text                                    a transaction that kills its worker is set aside: topic:offset:item
  *
  * Integers are LEB128 varints over the full safe range, additions are zigzag.
  */
-export const Effect = { open: 1, card: 2, cells: 3, seen: 4, wait: 5, unwait: 6, reference: 7, flags: 8 } as const;
+export const Effect = { open: 1, card: 2, cells: 3, seen: 4, wait: 5, unwait: 6, reference: 7, flags: 8, skip: 9 } as const;
 
 const TWO_20 = 2 ** 20;
 
@@ -91,6 +92,12 @@ export class EffectsWriter {
     this.bytes[this.length++] = Effect.flags;
     this.varint(ordinal);
     this.varint(flags);
+  }
+
+  skip(place: Uint8Array): void {
+    this.reserve(32 + place.length);
+    this.bytes[this.length++] = Effect.skip;
+    this.text(place, 0, place.length);
   }
 
   private text(source: Uint8Array, start: number, length: number): void {

@@ -5,8 +5,18 @@
 import { ShardError, type Shards } from '../../engine/shards.js';
 import type { Random } from '../../loadtest/random.js';
 import type { ShardTask } from '../../workers/messages.js';
+import { Reference } from '../../workers/reference.js';
 import { Shard } from '../../workers/shard.js';
+import { Text, type Transaction } from '../../workers/transaction.js';
 import { Lane, type Scheduler } from './scheduler.js';
+
+/** A transaction of this store kills its worker. */
+export const POISON = 'poison';
+const { resolveLines } = Reference.prototype;
+Reference.prototype.resolveLines = function (this: Reference, t: Transaction): void {
+  if (t.string(Text.store) === POISON) throw new Error('poison');
+  resolveLines.call(this, t);
+};
 
 /** `answers`: what a thread says arrives in the order in which it was said. */
 interface Worker { shard: Shard; tasks: Lane; answers: Lane; open: Set<number>; deaths: number }

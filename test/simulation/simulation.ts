@@ -22,7 +22,7 @@ import { readResults } from '../../schemas/results.js';
 import { parseItems } from '../../workers/parse/worker.js';
 import { Answers } from './answers.js';
 import { FakeLog } from './fake-log.js';
-import { FakeShards } from './fake-shards.js';
+import { FakeShards, POISON } from './fake-shards.js';
 import { history } from './history-arbitrary.js';
 import { Player, startMs } from './history.js';
 import { Recorder, type Step } from './recorder.js';
@@ -74,6 +74,7 @@ export class Simulation {
     const [given] = fc.sample(history(80), { seed, numRuns: 1 }), recorder = new Recorder(this.partitions, startMs);
     new Player(recorder, given!.world, { work: () => undefined }).play(given!);
     this.queue = recorder.steps;
+    if (random.below(4) === 0) this.poison();
     const references = referencesOf(this.readable);
     this.verifiers = Array.from({ length: this.partitions }, (_, partition) => new PartitionVerifier({ log: this.readable, partition, reference: references, findings: this.findings }));
   }
@@ -143,6 +144,14 @@ export class Simulation {
     // A machine that starts again may have its clock behind.
     if (this.random.below(3) === 0) this.clockMs -= this.random.below(3_600_000);
     await this.check();
+  }
+
+  /** One of the transactions will kill every worker that looks at it. */
+  private poison(): void {
+    const posts = this.queue.flatMap((step) => (step.do === 'post' ? [step.documents] : [])), documents = posts[this.random.below(posts.length)];
+    if (!documents) return;
+    const place = this.random.below(documents.length);
+    documents[place] = { ...documents[place]!, store: POISON };
   }
 
   // ── clients ──

@@ -23,7 +23,7 @@ export interface StateOptions {
   directory: string;
   cacheBytesMax: number;
 }
-interface Meta { floor: number; opened: number; reference: number; clockMs: number; runs: Run[]; waiting: [string, Uint8Array][]; dueFirst: number }
+interface Meta { floor: number; opened: number; reference: number; clockMs: number; runs: Run[]; waiting: [string, Uint8Array][]; dueFirst: number; skips?: string[] }
 /** One slice on its way to disk: written when `batch` is committed. */
 interface Staged {
   batch: number;
@@ -44,6 +44,8 @@ export class PartitionState {
   readonly transactions: TransactionIndex;
   readonly due: DueIndex;
   readonly waiting: WaitingReturns;
+  /** Transactions that killed the worker and are set aside until they are passed: `topic:offset:item`. */
+  readonly skips: Set<string>;
   /** Version of the reference set that is live here; 0: none yet. */
   reference = 0;
   /** The partition's clock, ms: append time of the last record seen, never backwards. */
@@ -82,6 +84,7 @@ export class PartitionState {
     this.accounts = new AccountStore(options.cacheBytesMax);
     this.transactions = new TransactionIndex({ page: (run, page) => this.readPage(run, page) }, meta?.runs ?? []);
     this.waiting = WaitingReturns.from(meta?.waiting ?? []);
+    this.skips = new Set(meta?.skips);
     this.due = new DueIndex(this.readDue(meta?.dueFirst ?? 0));
     this.hasBuckets = this.buckets.getStats !== undefined && (this.buckets.getStats() as { entryCount: number }).entryCount > 0;
     if (meta) {
@@ -171,7 +174,7 @@ export class PartitionState {
       batch: this.batch, buckets: buckets.subarray(0, count), next: 0, run, words: frozen?.words, nextPage: 0, staged: false, due: this.due.unsaved(),
       meta: {
         floor: this.batch, opened: accounts.opened, reference: this.reference, clockMs: this.clockMs, waiting: this.waiting.list(),
-        runs: run ? [...this.transactions.runs, run] : [...this.transactions.runs], dueFirst: this.due.firstDay === Infinity ? 0 : this.due.firstDay,
+        runs: run ? [...this.transactions.runs, run] : [...this.transactions.runs], dueFirst: this.due.firstDay === Infinity ? 0 : this.due.firstDay, skips: [...this.skips],
       },
     };
     this.debtAtCycle = this.debtBytes;
