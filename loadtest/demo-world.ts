@@ -1,5 +1,6 @@
 /**
- * The demo's coalition: five partners, what they sell, twelve promotions, and what goes wrong with a few of their purchases. The same for the same seed.
+ * The demo's coalition: five partners, what they sell, twelve promotions, and what goes wrong with a few of their purchases. The same for the same
+ * seed.
  */
 import type { PartnerDocument, ProductDocument, RuleDocument } from '../schemas/reference.js';
 import type { GeneratedDocument } from './generator.js';
@@ -17,27 +18,86 @@ const assortments: { id: string; name: string; departments: Record<string, Recor
     Chilled: { Dairy: [['Milk', 119], ['Butter', 229], ['Yoghurt', 89]], 'Cheese counter': [['Gouda', 1190], ['Feta', 990]] },
     Pantry: { Bakery: [['Bread', 279], ['Rolls', 199]], Coffee: [['Ground coffee', 599], ['Coffee beans', 1299]], Sweets: [['Chocolate', 149], ['Biscuits', 189]] },
   } },
-  { id: 'petrolo', name: 'Petrolo', departments: { Forecourt: { Fuel: [['Unleaded 95', 174], ['Diesel', 166]], 'Car wash': [['Car wash', 999]] }, Shop: { Snacks: [['Sandwich', 449], ['Cola', 219]], Oil: [['Motor oil', 1899]] } } },
-  { id: 'pharma-plus', name: 'Pharma Plus', departments: { Health: { Vitamins: [['Vitamin C', 799], ['Magnesium', 999]], 'First aid': [['Plasters', 349]] }, Beauty: { Skin: [['Hand cream', 499], ['Sun cream', 1299]], Hair: [['Shampoo', 399]] } } },
-  { id: 'homeworks', name: 'Homeworks', departments: { Tools: { 'Hand tools': [['Hammer', 1499], ['Screwdriver', 899]], Screws: [['Screws', 699]] }, Garden: { Plants: [['Basil', 299], ['Rose', 1199]], Soil: [['Potting soil', 599]] } } },
-  { id: 'cafe-corner', name: 'Café Corner', departments: { Counter: { 'Hot drinks': [['Espresso', 220], ['Cappuccino', 340], ['Tea', 260]], Cakes: [['Cheesecake', 390], ['Croissant', 210]] } } },
+  {
+    id: 'petrolo', name: 'Petrolo',
+    departments: {
+      Forecourt: { Fuel: [['Unleaded 95', 174], ['Diesel', 166]], 'Car wash': [['Car wash', 999]] },
+      Shop: { Snacks: [['Sandwich', 449], ['Cola', 219]], Oil: [['Motor oil', 1899]] },
+    },
+  },
+  {
+    id: 'pharma-plus', name: 'Pharma Plus',
+    departments: {
+      Health: { Vitamins: [['Vitamin C', 799], ['Magnesium', 999]], 'First aid': [['Plasters', 349]] },
+      Beauty: { Skin: [['Hand cream', 499], ['Sun cream', 1299]], Hair: [['Shampoo', 399]] },
+    },
+  },
+  {
+    id: 'homeworks', name: 'Homeworks',
+    departments: {
+      Tools: { 'Hand tools': [['Hammer', 1499], ['Screwdriver', 899]], Screws: [['Screws', 699]] },
+      Garden: { Plants: [['Basil', 299], ['Rose', 1199]], Soil: [['Potting soil', 599]] },
+    },
+  },
+  {
+    id: 'cafe-corner', name: 'Café Corner',
+    departments: { Counter: { 'Hot drinks': [['Espresso', 220], ['Cappuccino', 340], ['Tea', 260]], Cakes: [['Cheesecake', 390], ['Croissant', 210]] } },
+  },
 ];
 const varieties = ['Classic', 'Organic', 'Family', 'Mini', 'Premium', 'Light', 'House', 'Fair'];
 const brands = ['Alpenhof', 'Northwind', 'Casa Verde', 'Lumen', 'Own label'];
 
 const promotions: RuleDocument[] = [
-  { id: 'base', version: 1, promotion: 'A point for every euro', phase: -1, award: { kind: 'perAmount', points: 1, amount: 100 }, expiresAfterDays: 730 },
-  { id: 'welcome', version: 1, promotion: 'Welcome to the coalition', award: { kind: 'firstPurchase', points: 250 }, funding: [{ funder: 'coalition', parts: 1 }], pendingDays: 14 },
-  { id: 'fresh-week', version: 1, promotion: 'Fresh weeks', scope: { partners: ['green-basket'] }, lines: { departments: ['Fresh', 'PRODUCE', 'MEAT'] }, basis: 'line', rounding: 'half-up', award: { kind: 'percent', percent: 50 }, caps: { perTransaction: 60 } },
-  { id: 'house-brands', version: 1, promotion: 'House brands', lines: { brands: ['Alpenhof', 'Private'], exclude: { categories: ['Fuel', 'Screws'] } }, award: { kind: 'perUnit', points: 5 }, funding: [{ funder: 'alpenhof', parts: 2 }, { funder: 'green-basket', parts: 1 }], expiresAfterDays: 180 },
-  { id: 'fuel-litres', version: 1, promotion: 'Points at the pump', scope: { partners: ['petrolo'] }, lines: { categories: ['Fuel'] }, award: { kind: 'perUnit', points: 2 } },
-  { id: 'weekend', version: 1, promotion: 'Double weekend', schedule: { weekdays: ['sat', 'sun'] }, award: { kind: 'multiplier', factor: 2, of: ['base'], combine: 'sum' } },
-  { id: 'app', version: 1, promotion: 'App only', scope: { channels: ['app'] }, award: { kind: 'multiplier', factor: 1.5, of: ['base'], combine: 'multiply' } },
-  { id: 'big-basket', version: 1, promotion: 'Big basket', condition: 'transaction.total >= 5000', award: { kind: 'fixed', points: 40 }, stacking: { group: 'basket', mode: 'best' }, onReturn: 'requalify' },
-  { id: 'colourful-basket', version: 1, promotion: 'Colourful basket', condition: 'transaction.categories >= 4', award: { kind: 'fixed', points: 30 }, stacking: { group: 'basket', mode: 'best' }, onReturn: 'requalify' },
-  { id: 'tenth-coffee', version: 1, promotion: 'Every tenth coffee', scope: { partners: ['cafe-corner'] }, lines: { categories: ['Hot drinks'] }, award: { kind: 'everyNth', n: 10, points: 120 }, onReturn: 'keep' },
-  { id: 'monthly-hundred', version: 1, promotion: 'A hundred a month', award: { kind: 'spendThreshold', amount: 10_000, points: 100, period: 'month', repeat: true }, funding: [{ funder: 'coalition', parts: 1 }] },
-  { id: 'happy-hour', version: 1, promotion: 'Happy hour', scope: { partners: ['cafe-corner', 'pharma-plus'] }, schedule: { from: '15:00', to: '17:00' }, award: { kind: 'fixed', points: 10 }, caps: { perAccountPerDay: 20 } },
+  {
+    id: 'base', version: 1, promotion: 'A point for every euro', phase: -1, award: { kind: 'perAmount', points: 1, amount: 100 },
+    expiresAfterDays: 730,
+  },
+  {
+    id: 'welcome', version: 1, promotion: 'Welcome to the coalition', award: { kind: 'firstPurchase', points: 250 },
+    funding: [{ funder: 'coalition', parts: 1 }], pendingDays: 14,
+  },
+  {
+    id: 'fresh-week', version: 1, promotion: 'Fresh weeks', scope: { partners: ['green-basket'] },
+    lines: { departments: ['Fresh', 'PRODUCE', 'MEAT'] }, basis: 'line', rounding: 'half-up', award: { kind: 'percent', percent: 50 },
+    caps: { perTransaction: 60 },
+  },
+  {
+    id: 'house-brands', version: 1, promotion: 'House brands',
+    lines: { brands: ['Alpenhof', 'Private'], exclude: { categories: ['Fuel', 'Screws'] } }, award: { kind: 'perUnit', points: 5 },
+    funding: [{ funder: 'alpenhof', parts: 2 }, { funder: 'green-basket', parts: 1 }], expiresAfterDays: 180,
+  },
+  {
+    id: 'fuel-litres', version: 1, promotion: 'Points at the pump', scope: { partners: ['petrolo'] }, lines: { categories: ['Fuel'] },
+    award: { kind: 'perUnit', points: 2 },
+  },
+  {
+    id: 'weekend', version: 1, promotion: 'Double weekend', schedule: { weekdays: ['sat', 'sun'] },
+    award: { kind: 'multiplier', factor: 2, of: ['base'], combine: 'sum' },
+  },
+  {
+    id: 'app', version: 1, promotion: 'App only', scope: { channels: ['app'] },
+    award: { kind: 'multiplier', factor: 1.5, of: ['base'], combine: 'multiply' },
+  },
+  {
+    id: 'big-basket', version: 1, promotion: 'Big basket', condition: 'transaction.total >= 5000', award: { kind: 'fixed', points: 40 },
+    stacking: { group: 'basket', mode: 'best' }, onReturn: 'requalify',
+  },
+  {
+    id: 'colourful-basket', version: 1, promotion: 'Colourful basket', condition: 'transaction.categories >= 4', award: { kind: 'fixed', points: 30 },
+    stacking: { group: 'basket', mode: 'best' }, onReturn: 'requalify',
+  },
+  {
+    id: 'tenth-coffee', version: 1, promotion: 'Every tenth coffee', scope: { partners: ['cafe-corner'] }, lines: { categories: ['Hot drinks'] },
+    award: { kind: 'everyNth', n: 10, points: 120 }, onReturn: 'keep',
+  },
+  {
+    id: 'monthly-hundred', version: 1, promotion: 'A hundred a month',
+    award: { kind: 'spendThreshold', amount: 10_000, points: 100, period: 'month', repeat: true }, funding: [{ funder: 'coalition', parts: 1 }],
+  },
+  {
+    id: 'happy-hour', version: 1, promotion: 'Happy hour', scope: { partners: ['cafe-corner', 'pharma-plus'] },
+    schedule: { from: '15:00', to: '17:00' }, award: { kind: 'fixed', points: 10 }, caps: { perAccountPerDay: 20 },
+  },
 ];
 
 interface Sold { document: ProductDocument; cents: number; weighed: boolean }
@@ -84,7 +144,10 @@ export class DemoWorld implements World {
     return this.sold[partner]!.map(({ document }) => document);
   }
 
-  /** One in a hundred comes late, six in a thousand are broken: an unknown field, a wrong amount, total or date, an unknown partner, the future, other content under a known id. */
+  /**
+   * One in a hundred comes late, six in a thousand are broken: an unknown field, a wrong amount, total or date, an unknown partner, the future, other
+   * content under a known id.
+   */
   spoil(document: GeneratedDocument, n: number): object {
     const random = new Random(this.seed + 1).at(n), chance = random.below(1000);
     if (chance >= 16) return document;

@@ -1,6 +1,7 @@
 /**
- * `loadtest drain`: fills the log with generated transactions, starts the engine on it, and times it from the first record that it reads until ClickHouse counts what the log
- * holds. Then the verifier. What the machine was busy with while it ran stands in the report, so that whoever reads it sees the bottleneck.
+ * `loadtest drain`: fills the log with generated transactions, starts the engine on it, and times it from the first record that it reads until
+ * ClickHouse counts what the log holds. Then the verifier. What the machine was busy with while it ran stands in the report, so that whoever reads it
+ * sees the bottleneck.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -79,7 +80,8 @@ export async function runDrain(options: DrainOptions): Promise<DrainReport> {
     const endMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
     const generator = new Generator({ seed, transactions, accounts, distribution, startMs: endMs - DAYS * DAY_MS, days: DAYS }, world);
     const filled = await fillLog({
-      directory, partitions: options.config.partitions || undefined, program, world, rules: loadRules(world, options.rules), generator, transactions, progress,
+      directory, partitions: options.config.partitions || undefined, program, world, rules: loadRules(world, options.rules), generator, transactions,
+      progress,
     });
     progress(`the log holds ${transactions} transactions (${(filled.bytes / 2 ** 20).toFixed(0)} MiB, ${filled.seconds.toFixed(1)} s)`);
     return await drain(options, directory, filled);
@@ -103,7 +105,9 @@ async function drain(options: DrainOptions, directory: string, filled: { lines: 
       saidMs.last = performance.now();
       progress(`${counts.evaluated} of ${transactions} transactions evaluated, ${analytics?.sink.stats.rows ?? 0} facts in ClickHouse`);
     }
-    if (analytics && !(await analytics.caughtUp(SINK_MS))) throw new Error(`ClickHouse did not get everything within ${SINK_MS / 1000} s: ${analytics.sink.failure ?? 'it is slow'}`);
+    if (analytics && !(await analytics.caughtUp(SINK_MS))) {
+      throw new Error(`ClickHouse did not get everything within ${SINK_MS / 1000} s: ${analytics.sink.failure ?? 'it is slow'}`);
+    }
     const found = await clickhouseCounts(running);
     const endMs = performance.now();
     const main = performance.eventLoopUtilization(counts.mainBegan), { user, system } = process.cpuUsage(cpuBegan), peak = memory.stop();
@@ -115,15 +119,20 @@ async function drain(options: DrainOptions, directory: string, filled: { lines: 
     if (verified && !verified.ok) progress(verifyText(verified));
     const { total } = counts, share = (value: number): number => Math.round(value * 1000) / 1000;
     return {
-      seed: options.seed, transactions, lines: filled.lines, seconds: share(seconds), transactionsPerSecond: Math.round(transactions / seconds), linesPerSecond: Math.round(filled.lines / seconds),
-      cpuSeconds: share(cpuSeconds), peakMemoryBytes: peak.ownBytes, peakFileMappedBytes: peak.fileBytes, bytesLoggedPerTransaction: share(log.bytesAppended / transactions),
-      rulesEvaluatedPerTransaction: share(total.candidates / total.processed), awardsPerTransaction: share((found?.awards ?? total.awards) / total.processed), entries: found?.entries ?? total.postings,
+      seed: options.seed, transactions, lines: filled.lines, seconds: share(seconds), transactionsPerSecond: Math.round(transactions / seconds),
+      linesPerSecond: Math.round(filled.lines / seconds),
+      cpuSeconds: share(cpuSeconds), peakMemoryBytes: peak.ownBytes, peakFileMappedBytes: peak.fileBytes,
+      bytesLoggedPerTransaction: share(log.bytesAppended / transactions),
+      rulesEvaluatedPerTransaction: share(total.candidates / total.processed),
+      awardsPerTransaction: share((found?.awards ?? total.awards) / total.processed), entries: found?.entries ?? total.postings,
       commits: counts.commitMs.length, commitMsP50: share(counts.quantile(0.5)), commitMsP99: share(counts.quantile(0.99)),
       busy: {
-        main: share(main.utilization), shards: shards.busyMs.map((busyMs) => share(Math.min(1, busyMs / (seconds * 1000)))), parsers: 0, clickhouse: share(childSeconds / seconds),
+        main: share(main.utilization), shards: shards.busyMs.map((busyMs) => share(Math.min(1, busyMs / (seconds * 1000)))), parsers: 0,
+        clickhouse: share(childSeconds / seconds),
         machine: share(cpuSeconds / seconds / cores),
       },
-      cores, processed: total.processed, duplicates: total.duplicates, rejected: total.rejected, reasons: counts.reasons, fillSeconds: share(filled.seconds),
+      cores, processed: total.processed, duplicates: total.duplicates, rejected: total.rejected, reasons: counts.reasons,
+      fillSeconds: share(filled.seconds),
       verified: verified?.ok, verifySeconds: verified && share(verified.seconds),
     };
   } finally {
@@ -194,10 +203,13 @@ export function drainText(report: DrainReport): string {
     ['commits', `${count(report.commits)}: p50 ${count(commitMsP50)} ms, p99 ${count(commitMsP99)} ms`],
     ['verified', verified === undefined ? 'left out' : `${verified ? 'everything agrees' : 'DIFFERENCES'}, ${count(verifySeconds ?? 0)} s`],
   ];
-  const parts: [string, number][] = [['main thread', busy.main], ...busy.shards.map((value, shard): [string, number] => [`shard ${shard}`, value]), ['parsers', busy.parsers], ['ClickHouse', busy.clickhouse]];
+  const parts: [string, number][] = [
+    ['main thread', busy.main], ...busy.shards.map((value, shard): [string, number] => [`shard ${shard}`, value]), ['parsers', busy.parsers], ['ClickHouse', busy.clickhouse],
+  ];
   const bars = parts.sort((a, b) => b[1] - a[1]).map(([name, value]) => `  ${name.padEnd(12)} ${`${Math.round(value * 100)} %`.padStart(6)}  ${'█'.repeat(Math.round(value * 40))}`);
   return [
-    ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`), '', `busy, of one core (the machine has ${report.cores}, ${Math.round(busy.machine * 100)} % of all busy):`, ...bars,
+    ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`), '',
+    `busy, of one core (the machine has ${report.cores}, ${Math.round(busy.machine * 100)} % of all busy):`, ...bars,
     `The bottleneck: ${busy.machine > 0.85 ? 'the cores; most of all ' : ''}${parts[0]![0]}.`,
   ].join('\n');
 }

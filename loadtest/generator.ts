@@ -1,8 +1,9 @@
 /**
- * Generated purchases, the same for the same seed: transaction n depends on the seed and n alone. As the contract's documents (for HTTP and files), or written straight
- * into a Transaction for envelopes (for the drain), without an object or a string per transaction.
+ * Generated purchases, the same for the same seed: transaction n depends on the seed and n alone. As the contract's documents (for HTTP and files),
+ * or written straight into a Transaction for envelopes (for the drain), without an object or a string per transaction.
  *
- *   1 % are duplicates of transaction n - 1009, 2 % return (whole, or a part of) purchase n - 5003; both have the card, so the order, of what they repeat or return.
+ * 1 % are duplicates of transaction n - 1009, 2 % return (whole, or a part of) purchase n - 5003; both have the card, so the order, of what they
+ * repeat or return.
  *   A product is often bought together with its neighbour, popular products and (zipf) accounts more often than others.
  */
 import { Kind, Text, TEXT_FIELDS, type Transaction } from '../workers/transaction.js';
@@ -87,7 +88,8 @@ export class Generator {
     const { world } = this;
     const draft = this.draw(n);
     const document: GeneratedDocument = {
-      id: this.id(draft.number), kind: draft.kind, partner: world.partnerIds[draft.partner]!, store: world.store(draft.partner, draft.store), channel: channels[draft.channel]!,
+      id: this.id(draft.number), kind: draft.kind, partner: world.partnerIds[draft.partner]!, store: world.store(draft.partner, draft.store),
+      channel: channels[draft.channel]!,
       card: this.card(draft.account), occurredAt: new Date(draft.occurredAtMs).toISOString(), currency: 'EUR',
     };
     if (draft.kind === 'return') document.original = { id: this.id(draft.original) };

@@ -1,6 +1,6 @@
 /**
- * The partners' side of the HTTP load test, in a thread of its own: makes all bodies first, says so, and posts them when it is told to. Each connection sends the purchases of its own
- * cards, one body after the other, so that the order of a card holds.
+ * The partners' side of the HTTP load test, in a thread of its own: makes all bodies first, says so, and posts them when it is told to. Each
+ * connection sends the purchases of its own cards, one body after the other, so that the order of a card holds.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Generator, type GeneratorOptions } from './generator.js';

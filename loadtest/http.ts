@@ -1,6 +1,6 @@
 /**
- * `loadtest http`: an engine with its doors, and partners that post NDJSON over several connections; timed from the first request until ClickHouse has every fact. Then single
- * purchases, one after the other on the idle engine, each answered with its award. Then the verifier.
+ * `loadtest http`: an engine with its doors, and partners that post NDJSON over several connections; timed from the first request until ClickHouse
+ * has every fact. Then single purchases, one after the other on the idle engine, each answered with its award. Then the verifier.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -72,25 +72,33 @@ async function measure(options: HttpOptions, serving: Serving): Promise<HttpRepo
   await publish(url, key, world, options.rules);
   progress('making the bodies');
   const sender = await startSender({ url, key, connections, world: worldOptions, generator });
-  const memory = new MemorySampler(), cpuBegan = process.cpuUsage(), childBegan = cpuSecondsOf(analytics?.pid), mainBegan = performance.eventLoopUtilization(), busyBegan = shards.busyMs;
+  const memory = new MemorySampler(), cpuBegan = process.cpuUsage(), childBegan = cpuSecondsOf(analytics?.pid);
+  const mainBegan = performance.eventLoopUtilization(), busyBegan = shards.busyMs;
   const beganMs = performance.now();
   const answer = await sender.post();
   const secondsAnswered = (performance.now() - beganMs) / 1000;
   if (analytics && !(await engine.sinkCaughtUp(SINK_MS))) throw new Error(`ClickHouse did not get everything within ${SINK_MS / 1000} s`);
   const seconds = (performance.now() - beganMs) / 1000;
-  const main = performance.eventLoopUtilization(mainBegan), { user, system } = process.cpuUsage(cpuBegan), childSeconds = cpuSecondsOf(analytics?.pid) - childBegan, peak = memory.stop();
+  const main = performance.eventLoopUtilization(mainBegan), { user, system } = process.cpuUsage(cpuBegan);
+  const childSeconds = cpuSecondsOf(analytics?.pid) - childBegan, peak = memory.stop();
   progress(`${transactions} transactions in ${seconds.toFixed(1)} s; now one at a time`);
   const singleMs = await singles(url, key, new Generator({ ...generator, startMs: Date.now() - DAY_MS, days: 1, idPrefix: 'single' }, world));
   const verified = options.verify ? await verifyRunning(serving.running, { progress }) : undefined;
   if (verified && !verified.ok) progress(verifyText(verified));
   const share = (value: number): number => Math.round(value * 1000) / 1000;
   return {
-    seed, transactions, connections, bytesPerTransaction: share(sender.bytes / transactions), secondsAnswered: share(secondsAnswered), seconds: share(seconds),
-    transactionsPerSecond: Math.round(transactions / seconds), requestMsP50: share(quantile(answer.requestMs, 0.5)), requestMsP99: share(quantile(answer.requestMs, 0.99)),
+    seed, transactions, connections, bytesPerTransaction: share(sender.bytes / transactions), secondsAnswered: share(secondsAnswered),
+    seconds: share(seconds),
+    transactionsPerSecond: Math.round(transactions / seconds), requestMsP50: share(quantile(answer.requestMs, 0.5)),
+    requestMsP99: share(quantile(answer.requestMs, 0.99)),
     accepted: answer.accepted, duplicates: answer.duplicates, rejected: answer.rejected, waiting: answer.waiting, busyAnswers: answer.busyAnswers,
     cpuSeconds: share((user + system) / 1e6 + childSeconds), peakMemoryBytes: peak.ownBytes,
-    busy: { main: share(main.utilization), shards: shards.busyMs.map((busyMs, shard) => share(Math.min(1, (busyMs - busyBegan[shard]!) / (seconds * 1000)))), clickhouse: share(childSeconds / seconds) },
-    singles: singleMs.length, singleMsP50: share(quantile(singleMs, 0.5)), singleMsP99: share(quantile(singleMs, 0.99)), cores: availableParallelism(), verified: verified?.ok,
+    busy: {
+      main: share(main.utilization), clickhouse: share(childSeconds / seconds),
+      shards: shards.busyMs.map((busyMs, shard) => share(Math.min(1, (busyMs - busyBegan[shard]!) / (seconds * 1000)))),
+    },
+    singles: singleMs.length, singleMsP50: share(quantile(singleMs, 0.5)), singleMsP99: share(quantile(singleMs, 0.99)),
+    cores: availableParallelism(), verified: verified?.ok,
   };
 }
 
@@ -151,15 +159,18 @@ function quantile(values: number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 }
 
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
 export function httpText(report: HttpReport): string {
   const count = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 1 });
   const rows: [string, string][] = [
     ['transactions', `${count(report.transactions)}: ${count(report.accepted)} accepted, ${count(report.duplicates)} repeats, ${count(report.rejected)} refused, ${count(report.waiting)} waiting`],
-    ['rate', `${count(report.transactionsPerSecond)}/s over ${report.connections} connections until everything was in ClickHouse (${count(report.seconds)} s; answered after ${count(report.secondsAnswered)} s)`],
+    ['rate', `${count(report.transactionsPerSecond)}/s over ${report.connections} connections, until everything was in ClickHouse (${
+      count(report.seconds)} s; answered after ${count(report.secondsAnswered)} s)`],
     ['requests', `p50 ${count(report.requestMsP50)} ms, p99 ${count(report.requestMsP99)} ms, ${count(report.busyAnswers)} told to come again`],
     ['CPU', `${count(report.cpuSeconds)} s with the sender's: ${count((report.cpuSeconds * 1e6) / report.transactions)} µs a transaction`],
     ['peak memory', `${count(report.peakMemoryBytes / 2 ** 20)} MiB with the sender's bodies`],
-    ['busy', `main thread ${Math.round(report.busy.main * 100)} %, shards ${report.busy.shards.map((value) => `${Math.round(value * 100)} %`).join(', ')}, ClickHouse ${Math.round(report.busy.clickhouse * 100)} % of one core`],
+    ['busy', `main thread ${percent(report.busy.main)}, shards ${report.busy.shards.map(percent).join(', ')}, ClickHouse ${percent(report.busy.clickhouse)} of one core`],
     ['single posts', `${count(report.singles)} on the idle engine: p50 ${count(report.singleMsP50)} ms, p99 ${count(report.singleMsP99)} ms`],
     ['verified', report.verified === undefined ? 'left out' : report.verified ? 'everything agrees' : 'DIFFERENCES'],
   ];

@@ -1,6 +1,6 @@
 /**
- * A small generator of pseudo-random numbers (mulberry32) that can be set to any place: the numbers of transaction n depend on the seed and n alone, so that any
- * transaction can be made again without those before it.
+ * A small generator of pseudo-random numbers (mulberry32) that can be set to any place: the numbers of transaction n depend on the seed and n alone,
+ * so that any transaction can be made again without those before it.
  */
 export class Random {
   private state = 0;

@@ -1,6 +1,7 @@
 /**
- * Rules for load tests, of every kind of award. Eight are for all partners; the others are spread over the partners so that a purchase has about ten candidates and
- * three awards whether there are fifty rules or ten thousand: each partner has four of its own for all its purchases, what is more asks for particular products.
+ * Rules for load tests, of every kind of award. Eight are for all partners; the others are spread over the partners so that a purchase has about ten
+ * candidates and three awards whether there are fifty rules or ten thousand: each partner has four of its own for all its purchases, what is more
+ * asks for particular products.
  */
 import type { RuleDocument } from '../schemas/reference.js';
 import { brandName, categoryName, type World } from './world.js';
@@ -24,14 +25,27 @@ export function loadRules(world: World, count: number): RuleDocument[] {
 
 const rulesForAll = (): RuleDocument[] => [
   { id: 'base', version: 1, promotion: 'Base points', phase: -1, award: { kind: 'perAmount', points: 1, amount: 100 }, expiresAfterDays: 730 },
-  { id: 'spend', version: 1, promotion: 'Monthly four hundred', award: { kind: 'spendThreshold', amount: 40_000, points: 400, period: 'month', repeat: true } },
-  { id: 'weekend', version: 1, promotion: 'Weekend double', schedule: { weekdays: ['sat', 'sun'] }, award: { kind: 'multiplier', factor: 2, of: ['base'], combine: 'sum' } },
+  {
+    id: 'spend', version: 1, promotion: 'Monthly four hundred',
+    award: { kind: 'spendThreshold', amount: 40_000, points: 400, period: 'month', repeat: true },
+  },
+  {
+    id: 'weekend', version: 1, promotion: 'Weekend double', schedule: { weekdays: ['sat', 'sun'] },
+    award: { kind: 'multiplier', factor: 2, of: ['base'], combine: 'sum' },
+  },
   { id: 'tenth', version: 1, promotion: 'Every tenth', award: { kind: 'everyNth', n: 10, points: 150 }, pendingDays: 14 },
   { id: 'welcome', version: 1, promotion: 'Welcome', award: { kind: 'firstPurchase', points: 500 }, pendingDays: 14, onReturn: 'keep' },
-  { id: 'evening', version: 1, promotion: 'Evening shopper', schedule: { from: '18:00', to: '21:00' }, award: { kind: 'multiplier', factor: 1.5, of: ['base'], combine: 'multiply' } },
-  { id: 'large', version: 1, promotion: 'Large basket', condition: 'transaction.total >= 15000', award: { kind: 'fixed', points: 60 }, onReturn: 'requalify' },
   {
-    id: 'fresh', version: 1, promotion: 'Fresh food', lines: { categories: [0, 1, 2, 3].map(categoryName) }, basis: 'line', rounding: 'half-up', award: { kind: 'percent', percent: 50 },
+    id: 'evening', version: 1, promotion: 'Evening shopper', schedule: { from: '18:00', to: '21:00' },
+    award: { kind: 'multiplier', factor: 1.5, of: ['base'], combine: 'multiply' },
+  },
+  {
+    id: 'large', version: 1, promotion: 'Large basket', condition: 'transaction.total >= 15000', award: { kind: 'fixed', points: 60 },
+    onReturn: 'requalify',
+  },
+  {
+    id: 'fresh', version: 1, promotion: 'Fresh food', lines: { categories: [0, 1, 2, 3].map(categoryName) }, basis: 'line', rounding: 'half-up',
+    award: { kind: 'percent', percent: 50 },
     funding: [{ funder: 'growers', parts: 2 }, { funder: 'program', parts: 1 }], caps: { perTransaction: 50 },
   },
 ];

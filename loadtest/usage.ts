@@ -1,6 +1,6 @@
 /**
- * What processes use, from /proc: memory of this process and its descendants sampled while something runs, CPU seconds of a child. On systems without /proc only this
- * process is seen, and `complete` says so.
+ * What processes use, from /proc: memory of this process and its descendants sampled while something runs, CPU seconds of a child. On systems without
+ * /proc only this process is seen, and `complete` says so.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 

@@ -1,5 +1,6 @@
 /**
- * The coalition in which generated purchases happen: partners, stores and products by number, and their documents. Everything follows from the numbers and the seed.
+ * The coalition in which generated purchases happen: partners, stores and products by number, and their documents. Everything follows from the
+ * numbers and the seed.
  */
 import type { PartnerDocument, ProductDocument } from '../schemas/reference.js';
 import { Random } from './random.js';

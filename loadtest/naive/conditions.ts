@@ -1,5 +1,6 @@
 /**
- * Conditions of rules, evaluated by @marcbachmann/cel-js itself on plain objects with the names of schemas/condition.ts. An expression that can't be evaluated is false.
+ * Conditions of rules, evaluated by @marcbachmann/cel-js itself on plain objects with the names of schemas/condition.ts. An expression that can't be
+ * evaluated is false.
  *
  * Not watched here: an integer between 2^53 and 2^63 on the way, which the compiled conditions refuse (docs/calculation.md, step 2).
  */

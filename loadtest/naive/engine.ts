@@ -1,6 +1,7 @@
 /**
- * The naive second implementation of the engine: one partition, or several, on plain objects, straight from docs/calculation.md. `pointstream verify` and the tests compare
- * the real engine with it. Written for clarity only; it shares no code with workers/, and what both get wrong in the same way is wrong in the text.
+ * The naive second implementation of the engine: one partition, or several, on plain objects, straight from docs/calculation.md. `pointstream verify`
+ * and the tests compare the real engine with it. Written for clarity only; it shares no code with workers/, and what both get wrong in the same way
+ * is wrong in the text.
  */
 import { localDay } from './calendar.js';
 import { largestRemainder } from './fraction.js';
@@ -49,7 +50,10 @@ export class NaivePartition {
   private reference: NaiveReference | undefined;
 
   /** `homeOf`: partition of a purchase by its card or account. */
-  constructor(readonly partition: number, private readonly history: History = new MemoryHistory(), private readonly homeOf: (transaction: NaiveTransaction) => number = () => partition) {}
+  constructor(
+    readonly partition: number, private readonly history: History = new MemoryHistory(),
+    private readonly homeOf: (transaction: NaiveTransaction) => number = () => partition,
+  ) {}
 
   activate(reference: NaiveReference): void {
     this.reference = reference;
@@ -122,7 +126,8 @@ export class NaivePartition {
       const { funding, pendingDays, expiresAfterDays } = award.version.document;
       const funders = funding ?? [{ funder: transaction.partner, parts: 1 }], shares = largestRemainder(award.points, funders.map((part) => part.parts));
       const matures = awardDay + (pendingDays ?? 0), expires = expiresAfterDays === undefined ? NEVER : awardDay + expiresAfterDays;
-      const parts = funders.map(({ funder }, i) => ({ currency: award.currency, funder: reference.funder(funder), matures, expires, points: shares[i]! })).filter(({ points }) => points > 0);
+      const parts = funders.map(({ funder }, i) => ({ currency: award.currency, funder: reference.funder(funder), matures, expires, points: shares[i]! }))
+        .filter(({ points }) => points > 0);
       for (const part of parts) ledger.bringIn('accrual', 'issuance', matures <= today ? 'available' : 'pending', part, place);
       return { ...award, parts, reversed: 0 };
     });
@@ -202,7 +207,8 @@ export class NaivePartition {
       if (!takesCard(reference.program(program), card)) return refuse('unknown-card');
     }
     const lots = imported.lots.map((lot) => ({
-      points: lot.points, matures: lot.matures, expires: lot.expires < 0 ? NEVER : lot.expires, currency: reference.currency(program, lot.currency), funder: reference.funder(lot.funder),
+      points: lot.points, matures: lot.matures, expires: lot.expires < 0 ? NEVER : lot.expires, currency: reference.currency(program, lot.currency),
+      funder: reference.funder(lot.funder),
     }));
     if (lots.some(({ currency, funder }) => currency < 0 || funder < 0)) return refuse('invalid');
     const account = this.open(program, imported.cards);

@@ -1,6 +1,6 @@
 /**
- * Reference data for tests, built by hand from a few documents: program `default` (UTC, currency `points`), partners with their products. Nothing is checked here; what
- * is published goes through engine/reference.ts.
+ * Reference data for tests, built by hand from a few documents: program `default` (UTC, currency `points`), partners with their products. Nothing is
+ * checked here; what is published goes through engine/reference.ts.
  */
 import type { PartnerDocument, ProductDocument, ProgramDocument, ReferenceSet, RuleDocument } from '../../schemas/reference.js';
 import { NaiveReference } from './reference.js';

@@ -51,8 +51,8 @@ export function divide(x: number, part: number, whole: number): { floor: number;
 }
 
 /**
- * Largest remainder: splits x over weights. Each gets the floor of its quota; what is left goes, one each, to the largest remainders, the earlier first among equals.
- * All of it goes to the first when there is no weight.
+ * Largest remainder: splits x over weights. Each gets the floor of its quota; what is left goes, one each, to the largest remainders, the earlier
+ * first among equals. All of it goes to the first when there is no weight.
  */
 export function largestRemainder(x: number, weights: number[]): number[] {
   if (weights.length === 1) return [x];

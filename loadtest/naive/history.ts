@@ -1,6 +1,6 @@
 /**
- * What a partition remembers of every transaction for ever: its content, to know a repeat, and of purchases what returns need. The interface has a second implementation
- * in the verifier, which keeps places in the log instead of objects.
+ * What a partition remembers of every transaction for ever: its content, to know a repeat, and of purchases what returns need. The interface has a
+ * second implementation in the verifier, which keeps places in the log instead of objects.
  */
 import type { Purchase } from './returns.js';
 import { keyOf, type NaiveTransaction } from './transaction.js';

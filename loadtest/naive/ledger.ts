@@ -23,7 +23,8 @@ export interface Posting extends LotName {
 }
 
 /**
- * A change of one integer of the state, named as workers/ledger/cells.ts names cells. `key2` of what belongs to a transaction is its name, which has no number here.
+ * A change of one integer of the state, named as workers/ledger/cells.ts names cells. `key2` of what belongs to a transaction is its name, which has
+ * no number here.
  */
 export interface CellChange {
   account: number;

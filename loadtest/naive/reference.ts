@@ -1,5 +1,6 @@
 /**
- * Reference data as the naive implementation reads it: the published documents, looked up by name. Remembers per partner which rules can concern it, nothing else.
+ * Reference data as the naive implementation reads it: the published documents, looked up by name. Remembers per partner which rules can concern it,
+ * nothing else.
  */
 import type { PartnerDocument, ProductDocument, ProgramDocument, ReferenceSet, RuleDocument } from '../../schemas/reference.js';
 import type { NaiveLine, NaiveTransaction } from './transaction.js';

@@ -1,6 +1,6 @@
 /**
- * Returns, by docs/calculation.md: what a return takes back of each award of its purchase, and which counters fall. The purchase keeps what has been returned and
- * reversed; everything else is calculated from what was recorded.
+ * Returns, by docs/calculation.md: what a return takes back of each award of its purchase, and which counters fall. The purchase keeps what has been
+ * returned and reversed; everything else is calculated from what was recorded.
  */
 import { localDay } from './calendar.js';
 import { divide, largestRemainder } from './fraction.js';
@@ -149,7 +149,8 @@ function sharesOf(award: RecordedAward, lines: ReturnedLine[], now: number): { l
 }
 
 function remainingReceipt(purchase: Purchase): Receipt {
-  const left = (lines: EnrichedLine[]): EnrichedLine[] => lines.map((line) => ({ ...line, ...remainder(purchase, line) })).filter(({ amount, quantity }) => amount !== 0 || quantity !== 0);
+  const left = (lines: EnrichedLine[]): EnrichedLine[] =>
+    lines.map((line) => ({ ...line, ...remainder(purchase, line) })).filter(({ amount, quantity }) => amount !== 0 || quantity !== 0);
   const { transaction, total, lines, counted } = purchase.receipt;
   return new Receipt(transaction, total - sum([...purchase.returned.values()].map(({ amount }) => amount)), left(lines), left(counted));
 }

@@ -1,15 +1,17 @@
 /**
- * Steps 2 to 10 of docs/calculation.md, word by word: which rules fire for a purchase, and how many points each gives on which lines.
+ * Steps 4 to 11 of docs/calculation.md, word by word: how many points the rules that fire for a purchase give on which lines. Steps 2 and 3 are in
+ * matching.ts.
  *
  * Promises: no state is changed; what the awards do to counters is returned. Never imports from workers/.
  */
-import type { LineMatch, RuleDocument } from '../../schemas/reference.js';
-import { holds, lineContext, transactionContext, type ConditionContext } from './conditions.js';
-import { clockTimeMs, localDay, localTimeMs, periodNumber, weekdayNames, weekdayOf } from './calendar.js';
+import type { RuleDocument } from '../../schemas/reference.js';
+import { localDay, periodNumber } from './calendar.js';
 import { ONE, add, decimal, fraction, greater, largestRemainder, multiply, round, type Fraction } from './fraction.js';
 import { moneyExponent } from '../../schemas/money.js';
+import { matches, validVersion, type Match, type Receipt } from './matching.js';
 import type { EnrichedLine, NaiveReference, RuleVersion } from './reference.js';
-import type { NaiveTransaction } from './transaction.js';
+
+export { baseAmount, Receipt } from './matching.js';
 
 /** Thrown when a result passes 2^53-1; the transaction is refused with it. */
 export class Overflow extends Error {}
@@ -36,25 +38,6 @@ export interface NaiveAward {
   period: number;
   shares: { line: number; points: number }[];
 }
-
-/**
- * A receipt as the rules see it: the purchase, or what returns left of it. `lines` are those that were given, `counted` those that earn: a receipt that only states
- * its total counts as one line.
- */
-export class Receipt {
-  private seen: ConditionContext | undefined;
-
-  constructor(readonly transaction: NaiveTransaction, readonly total: number, readonly lines: EnrichedLine[], readonly counted = lines.length > 0 ? lines : [totalAsLine(total)]) {}
-
-  static of(reference: NaiveReference, transaction: NaiveTransaction): Receipt {
-    return new Receipt(transaction, transaction.total ?? 0, reference.enrich(transaction));
-  }
-  /** What conditions see of it. */
-  context(reference: NaiveReference): ConditionContext {
-    return (this.seen ??= transactionContext(this.transaction, this.lines, this.total, reference.storeZone(this.transaction), reference.moneyOf(this.transaction)));
-  }
-}
-export const totalAsLine = (total: number): EnrichedLine => ({ line: 1, kind: 'product', sku: '', quantity: 1000, amount: total, discount: 0, category: '', department: '', brand: '' });
 
 /** A rule that fired: the lines it matched and its exact award, one part for the receipt or one for each earning line. */
 interface Fired {
@@ -110,8 +93,8 @@ export function evaluate(reference: NaiveReference, receipt: Receipt, counters: 
 }
 
 /**
- * What the recorded rule gives on what remains of a purchase: the new award of `requalify`, capped per transaction, without multipliers and competition.
- * Of a multiplier only its bases know; see returns.ts.
+ * What the recorded rule gives on what remains of a purchase: the new award of `requalify`, capped per transaction, without multipliers and
+ * competition. Of a multiplier only its bases know; see returns.ts.
  */
 export function requalify(reference: NaiveReference, recorded: NaiveAward, original: Receipt, remaining: Receipt): number {
   const { document } = recorded.version;
@@ -135,71 +118,11 @@ export function requalify(reference: NaiveReference, recorded: NaiveAward, origi
   return Math.min(points, document.caps?.perTransaction ?? points);
 }
 
-/** The base amount of a rule on a receipt, 0 when it does not match. */
-export const baseAmount = (version: RuleVersion, receipt: Receipt): number => matchedLines(version.document, receipt)?.base ?? 0;
-
 const present = <T>(values: (T | undefined)[]): T[] => values.filter((value) => value !== undefined);
 
 /** Bytewise by phase, priority (higher first), id. */
 function ruleOrder(a: RuleVersion, b: RuleVersion): number {
   return (a.document.phase ?? 0) - (b.document.phase ?? 0) || (b.document.priority ?? 0) - (a.document.priority ?? 0) || Buffer.compare(a.idBytes, b.idBytes);
-}
-
-// ── step 2: candidates ──
-
-const validVersion = (versions: RuleVersion[], atMs: number): RuleVersion | undefined => versions.find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs);
-
-interface Match { earning: EnrichedLine[]; base: number }
-
-function matches(reference: NaiveReference, { document }: RuleVersion, receipt: Receipt): Match | undefined {
-  const { transaction } = receipt;
-  if (!inScope(document, transaction) || !inSchedule(reference, document, transaction)) return undefined;
-  const match = matchedLines(document, receipt);
-  if (!match || document.condition === undefined) return match;
-  return holds(document.condition, receipt.context(reference)) ? match : undefined;
-}
-
-function inScope({ scope }: RuleDocument, transaction: NaiveTransaction): boolean {
-  return (!scope?.partners || scope.partners.includes(transaction.partner))
-    && (!scope?.stores || scope.stores.includes(transaction.store))
-    && (!scope?.channels || scope.channels.includes(transaction.channel));
-}
-
-function inSchedule(reference: NaiveReference, { schedule }: RuleDocument, transaction: NaiveTransaction): boolean {
-  if (!schedule) return true;
-  const named = schedule.zone ?? 'store';
-  const zone = named === 'store' ? reference.storeZone(transaction)
-    : named === 'program' ? reference.program(reference.partner(transaction.partner)!.program).timeZone
-    : named;
-  const timeMs = localTimeMs(zone, transaction.occurredAtMs);
-  const fromMs = clockTimeMs(schedule.from ?? '00:00'), toMs = clockTimeMs(schedule.to ?? '24:00');
-  const wraps = fromMs > toMs;
-  if (wraps ? timeMs < fromMs && timeMs >= toMs : timeMs < fromMs || timeMs >= toMs) return false;
-  if (!schedule.weekdays) return true;
-  const day = localDay(zone, transaction.occurredAtMs);
-  const beganOn = wraps && timeMs < toMs ? day - 1 : day;
-  return schedule.weekdays.includes(weekdayNames[weekdayOf(beganOn)]!);
-}
-
-// ── step 3: matched lines ──
-
-function matchedLines({ lines: match }: RuleDocument, { counted, lines }: Receipt): Match | undefined {
-  const matched = match ? counted.filter((line) => fitsAll(line, match, lines.length > 0)) : counted;
-  const sum = matched.reduce((total, line) => total + line.amount, 0);
-  const earning = matched.filter((line) => line.amount > 0 && line.quantity > 0);
-  return earning.length === 0 || sum <= 0 ? undefined : { earning, base: sum };
-}
-
-function fitsAll(line: EnrichedLine, match: NonNullable<RuleDocument['lines']>, given: boolean): boolean {
-  const { skus, categories, brands, departments, exclude, condition } = match;
-  if ((skus || categories || brands || departments) && !fits(line, match)) return false;
-  if (exclude && fits(line, exclude)) return false;
-  return condition === undefined || (given && holds(condition, lineContext(line)));
-}
-
-function fits(line: EnrichedLine, { skus, categories, brands, departments }: LineMatch): boolean {
-  const listed = (texts: string[] | undefined, text: string): boolean => text !== '' && texts !== undefined && texts.includes(text);
-  return listed(skus, line.sku) || listed(categories, line.category) || listed(brands, line.brand) || listed(departments, line.department);
 }
 
 // ── step 4: the exact award ──

@@ -1,6 +1,6 @@
 /**
- * The transaction as the naive implementation sees it: a plain object with every field there, empty text or 0 when absent. Made from the contract's documents;
- * the verifier makes it from the log's records.
+ * The transaction as the naive implementation sees it: a plain object with every field there, empty text or 0 when absent. Made from the contract's
+ * documents; the verifier makes it from the log's records.
  */
 export interface NaiveLine {
   /** Number of the line: as given, else its position from 1. */

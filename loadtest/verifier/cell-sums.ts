@@ -1,6 +1,6 @@
 /**
- * A fingerprint of changes of cells that does not depend on their order nor on how a change is divided: the sums, modulo 2^32, of every change times two hashes of its cell. Equal for equal
- * sums by cell; changes that differ have other fingerprints but for one in 2^62.
+ * A fingerprint of changes of cells that does not depend on their order nor on how a change is divided: the sums, modulo 2^32, of every change times
+ * two hashes of its cell. Equal for equal sums by cell; changes that differ have other fingerprints but for one in 2^62.
  */
 export class CellSums {
   private first = 0;

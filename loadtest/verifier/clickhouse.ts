@@ -1,6 +1,6 @@
 /**
- * Compares pointstream.facts with the facts of the log, row by row, up to the sink's position: ClickHouse and this file write each row as the same line of text and sum the
- * checksums of the lines of a batch; only the lines of batches that differ are fetched. Then counts and sums of the views.
+ * Compares pointstream.facts with the facts of the log, row by row, up to the sink's position: ClickHouse and this file write each row as the same
+ * line of text and sum the checksums of the lines of a batch; only the lines of batches that differ are fetched. Then counts and sums of the views.
  *
  * Memory is bounded by the batches of one partition.
  */
@@ -48,7 +48,8 @@ export class ClickHouseCheck {
     const { findings, batches } = this, differing: number[] = [];
     const seen = new Set<number>();
     for (const { batch = '', rows = '', digest = '' } of await this.rows(
-      `SELECT batch, count() AS rows, sum(toUInt64(CRC32(${lineExpression}))) AS digest FROM pointstream.facts WHERE source_partition = {partition:UInt32} GROUP BY batch`, { partition })) {
+      `SELECT batch, count() AS rows, sum(toUInt64(CRC32(${lineExpression}))) AS digest
+       FROM pointstream.facts WHERE source_partition = {partition:UInt32} GROUP BY batch`, { partition })) {
       const number = Number(batch), expected = batches.get(number);
       if (number >= end && !(expected && expected.rows === Number(rows))) continue; // being delivered
       seen.add(number);
@@ -78,7 +79,8 @@ export class ClickHouseCheck {
     const where = `partition ${partition}, batch ${batch}`;
     const found = new Map<string, { line: string; count: number }>();
     for (const { name = '', line = '' } of await this.rows(
-      `SELECT ${nameExpression} AS name, ${lineExpression} AS line FROM pointstream.facts WHERE source_partition = {partition:UInt32} AND batch = {batch:Int64}`, { partition, batch })) {
+      `SELECT ${nameExpression} AS name, ${lineExpression} AS line
+       FROM pointstream.facts WHERE source_partition = {partition:UInt32} AND batch = {batch:Int64}`, { partition, batch })) {
       found.set(name, { line, count: (found.get(name)?.count ?? 0) + 1 });
     }
     for (const fact of facts) {
@@ -101,7 +103,8 @@ export class ClickHouseCheck {
 export async function compareViews(rows: Rows, sums: ViewSums, findings: Findings): Promise<void> {
   const columns = { transactions: ['total', 'points'], lines: ['quantity', 'amount', 'points'], entries: ['points'] };
   for (const view of Object.keys(columns) as (keyof ViewSums)[]) {
-    const [row] = await rows(`SELECT ${['count()', ...columns[view].map((column) => `sum(${column})`)].map((sum, i) => `toString(${sum}) AS s${i}`).join(', ')} FROM pointstream.${view}`, {});
+    const wanted = ['count()', ...columns[view].map((column) => `sum(${column})`)].map((sum, i) => `toString(${sum}) AS s${i}`);
+    const [row] = await rows(`SELECT ${wanted.join(', ')} FROM pointstream.${view}`, {});
     findings.compared('clickhouse');
     const expected = sums[view].join(', '), found = sums[view].map((_, i) => row![`s${i}`]!).join(', ');
     if (expected !== found) findings.differ('clickhouse', `view ${view}: count, sums of ${columns[view].join(', ')}`, expected, found);
@@ -116,13 +119,17 @@ function addAll(sums: bigint[], values: number[]): void {
 
 function columnExpression(name: string, column: FactColumn): string {
   switch (column.form) {
-    case 'list': return `arrayStringConcat(arrayMap(x -> concat(${Object.keys(column.columns).map((element) => `toString(x.${element})`).join(`, '${PART_SEPARATOR}', `)}, ''), ${name}), '${LIST_SEPARATOR}')`;
+    case 'list': {
+      const parts = Object.keys(column.columns).map((element) => `toString(x.${element})`).join(`, '${PART_SEPARATOR}', `);
+      return `arrayStringConcat(arrayMap(x -> concat(${parts}, ''), ${name}), '${LIST_SEPARATOR}')`;
+    }
     case 'moment': return `toString(toUnixTimestamp64Milli(${name}))`;
     default: return `toString(${name})`;
   }
 }
 const lineExpression = `concat(${Object.entries(factTable).map(([name, column]) => columnExpression(name, column)).join(`, '${COLUMN_SEPARATOR}', `)})`;
-const nameExpression = "concat(toString(kind), ' ', partner, '/', id, ' of record ', toString(source_topic), ' ', toString(source_offset), '.', toString(source_index), if(account_number < 0, '', concat(', account ', toString(account_partition), '.', toString(account_number))))";
+const nameExpression = `concat(toString(kind), ' ', partner, '/', id, ' of record ', toString(source_topic), ' ', toString(source_offset), '.', toString(source_index),
+  if(account_number < 0, '', concat(', account ', toString(account_partition), '.', toString(account_number))))`;
 const nameOf = (fact: FactRecord): string =>
   `${fact.kind} ${fact.partner}/${fact.id} of record ${fact.sourceTopic} ${fact.sourceOffset}.${fact.sourceIndex}${fact.account === '' ? '' : `, account ${fact.account}`}`;
 
@@ -132,16 +139,21 @@ function lineOf(fact: FactRecord, batch: number): string {
   const list = <T>(values: T[], element: (value: T, place: number) => string): string => values.map(element).join(LIST_SEPARATOR);
   const [partition, ordinal] = fact.account === '' ? [fact.sourcePartition, -1] : fact.account.split('.');
   const columns: Columns = {
-    kind: fact.kind, status: fact.status, program: fact.program, partner: fact.partner, id: fact.id, original_id: fact.originalId, account_partition: partition!, account_number: ordinal!,
-    card: fact.card, store: fact.store, terminal: fact.terminal, cashier: fact.cashier, channel: fact.channel, merchant: fact.merchant, mcc: fact.mcc, currency: fact.currency,
-    occurred_at: fact.occurredAtMs, processed_at: fact.processedAtMs, total: fact.total, points: fact.points, rule_set: fact.ruleSet, reference: fact.reference,
+    kind: fact.kind, status: fact.status, program: fact.program, partner: fact.partner, id: fact.id, original_id: fact.originalId,
+    account_partition: partition!, account_number: ordinal!,
+    card: fact.card, store: fact.store, terminal: fact.terminal, cashier: fact.cashier, channel: fact.channel, merchant: fact.merchant, mcc: fact.mcc,
+    currency: fact.currency,
+    occurred_at: fact.occurredAtMs, processed_at: fact.processedAtMs, total: fact.total, points: fact.points, rule_set: fact.ruleSet,
+    reference: fact.reference,
     source_topic: fact.sourceTopic, source_partition: fact.sourcePartition, source_offset: fact.sourceOffset, source_index: fact.sourceIndex, batch,
     line_texts: list(fact.lines, ({ sku, category, department, brand }) => `${sku},${category},${department},${brand}`),
     line_values: list(fact.lines, ({ line, kind, quantity, amount, discount, points }) => `${line},${kind},${quantity},${amount},${discount},${points}`),
     awards: list(fact.awards, ({ ruleIndex, version, currency, rule, points }) => `${ruleIndex}\t${version}\t${currency}\t${rule},${points}`),
-    counters: fact.awards.flatMap(({ input, milestones, period }, award) => (input || milestones || period ? [`${award},${input},${milestones},${period}`] : [])).join(LIST_SEPARATOR),
+    counters: fact.awards.flatMap(({ input, milestones, period }, award) => (
+      input || milestones || period ? [`${award},${input},${milestones},${period}`] : [])).join(LIST_SEPARATOR),
     shares: fact.awards.flatMap(({ shares }, award) => shares.map(({ line, points }) => `${award},${line},${points}`)).join(LIST_SEPARATOR),
-    postings: list(fact.postings, ({ kind, balance, counter, currency, funder, points, award, expires, matures }) => `${kind}\t${balance}\t${counter}\t${currency}\t${funder},${points},${award},${expires},${matures}`),
+    postings: list(fact.postings, ({ kind, balance, counter, currency, funder, points, award, expires, matures }) => (
+      `${kind}\t${balance}\t${counter}\t${currency}\t${funder},${points},${award},${expires},${matures}`)),
   };
   return Object.values(columns).join(COLUMN_SEPARATOR);
 }

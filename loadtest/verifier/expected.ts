@@ -1,5 +1,6 @@
 /**
- * What the naive implementation decided, in the shapes in which the engine stores it: facts with names instead of ordinals, cells with numbers instead of names.
+ * What the naive implementation decided, in the shapes in which the engine stores it: facts with names instead of ordinals, cells with numbers
+ * instead of names.
  */
 import type { FactRecord } from '../../schemas/fact.js';
 import { CellKind, cellKey } from '../../workers/ledger/cells.js';
@@ -22,22 +23,30 @@ export function expectedFact(reference: NaiveReference, fact: NaiveFact, source:
   // Of a return of a purchase without lines no shares are recorded.
   const sharesKept = fact.kind === 'purchase' || (receipt?.lines.length ?? 0) > 0;
   return {
-    kind: fact.kind, status: 'processed', partner: transaction?.partner ?? '', id: transaction?.id ?? '', program: program < 0 ? '' : set.programs[program]!.id, account: fact.account,
-    card: transaction?.card ?? '', store: transaction?.store ?? '', terminal: transaction?.terminal ?? '', cashier: transaction?.cashier ?? '', channel: transaction?.channel ?? '',
-    currency: transaction ? transaction.currency || partner!.document.currency : '', merchant: transaction?.merchant ?? '', mcc: transaction?.mcc ?? '', originalId: transaction?.originalId ?? '',
-    occurredAtMs: transaction?.occurredAtMs ?? fact.processedAtMs, processedAtMs: fact.processedAtMs, total: positiveZero(sign * (receipt?.total ?? 0)),
+    kind: fact.kind, status: 'processed', partner: transaction?.partner ?? '', id: transaction?.id ?? '',
+    program: program < 0 ? '' : set.programs[program]!.id, account: fact.account,
+    card: transaction?.card ?? '', store: transaction?.store ?? '', terminal: transaction?.terminal ?? '', cashier: transaction?.cashier ?? '',
+    channel: transaction?.channel ?? '',
+    currency: transaction ? transaction.currency || partner!.document.currency : '', merchant: transaction?.merchant ?? '',
+    mcc: transaction?.mcc ?? '', originalId: transaction?.originalId ?? '',
+    occurredAtMs: transaction?.occurredAtMs ?? fact.processedAtMs, processedAtMs: fact.processedAtMs,
+    total: positiveZero(sign * (receipt?.total ?? 0)),
     points: fact.awards.reduce((sum, { currency, points }) => (currency === first ? sum + points : sum), 0),
-    ruleSet: transaction ? set.ruleSet : 0, reference: set.version, sourceTopic: source.topic, sourcePartition: source.partition, sourceOffset: source.offset, sourceIndex: source.index,
+    ruleSet: transaction ? set.ruleSet : 0, reference: set.version, sourceTopic: source.topic, sourcePartition: source.partition,
+    sourceOffset: source.offset, sourceIndex: source.index,
     lines: (receipt?.lines ?? []).map((line) => ({
-      line: line.line, kind: lineKindNumbers[line.kind], sku: line.sku, category: line.category, department: line.department, brand: line.brand, quantity: positiveZero(sign * line.quantity),
+      line: line.line, kind: lineKindNumbers[line.kind], sku: line.sku, category: line.category, department: line.department, brand: line.brand,
+      quantity: positiveZero(sign * line.quantity),
       amount: positiveZero(sign * line.amount), discount: positiveZero(sign * line.discount), points: linePoints.get(line.line) ?? 0,
     })),
     awards: fact.awards.map((award) => ({
-      rule: award.version.id, version: award.version.document.version, ruleIndex: award.version.index, currency: set.currencies[award.currency]!.id, points: award.points, input: award.input,
+      rule: award.version.id, version: award.version.document.version, ruleIndex: award.version.index, currency: set.currencies[award.currency]!.id,
+      points: award.points, input: award.input,
       milestones: award.milestones, period: award.period, shares: sharesKept ? award.shares : [],
     })),
     postings: fact.postings.map((posting) => ({
-      balance: posting.balance, counter: posting.counter, kind: posting.kind, currency: set.currencies[posting.currency]!.id, funder: set.funders[posting.funder] ?? '', points: posting.points,
+      balance: posting.balance, counter: posting.counter, kind: posting.kind, currency: set.currencies[posting.currency]!.id,
+      funder: set.funders[posting.funder] ?? '', points: posting.points,
       award: posting.award, expires: posting.expires, matures: posting.matures,
     })),
   };
@@ -72,6 +81,14 @@ export function cellsOf(account: Account): Map<string, number> {
   return cells;
 }
 
+const cellKinds = [
+  '', 'available', 'pending', 'debt', 'held', 'fired purchases', 'paid milestones', 'spend', 'points of a day', 'returned amount',
+  'returned quantity', 'reversed points',
+];
+const kindOf = (cell: string): number => Math.floor(Number(cell.slice(0, cell.indexOf('/'))) / 2 ** 40);
+export const isLot = (cell: string): boolean => kindOf(cell) <= 4;
+export const cellName = (cell: string): string => cellKinds[kindOf(cell)] ?? 'unknown';
+
 /** Whether two facts are the same in every field: what firstDifference would say, many times faster. */
 export function isSameFact(a: FactRecord, b: FactRecord): boolean {
   for (const field of factFields) if (a[field] !== b[field]) return false;
@@ -79,7 +96,8 @@ export function isSameFact(a: FactRecord, b: FactRecord): boolean {
     && a.awards.every(({ shares }, i) => isSameList(shares, b.awards[i]!.shares, shareFields));
 }
 const factFields = [
-  'kind', 'status', 'partner', 'id', 'program', 'account', 'card', 'store', 'terminal', 'cashier', 'channel', 'currency', 'merchant', 'mcc', 'originalId', 'occurredAtMs', 'processedAtMs', 'total',
+  'kind', 'status', 'partner', 'id', 'program', 'account', 'card', 'store', 'terminal', 'cashier', 'channel', 'currency', 'merchant', 'mcc',
+  'originalId', 'occurredAtMs', 'processedAtMs', 'total',
   'points', 'ruleSet', 'reference', 'sourceTopic', 'sourcePartition', 'sourceOffset', 'sourceIndex',
 ] as const satisfies (keyof FactRecord)[];
 const lineFields = ['line', 'kind', 'sku', 'category', 'department', 'brand', 'quantity', 'amount', 'discount', 'points'] as const satisfies (keyof FactRecord['lines'][number])[];

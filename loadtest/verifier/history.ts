@@ -1,6 +1,6 @@
 /**
- * What a partition remembers, for the verifier: of each transaction where its fact lies in the log and a hash of its content; the purchase of a return is read from its fact,
- * which was compared when its batch was. About a hundred bytes a transaction.
+ * What a partition remembers, for the verifier: of each transaction where its fact lies in the log and a hash of its content; the purchase of a
+ * return is read from its fact, which was compared when its batch was. About a hundred bytes a transaction.
  */
 import type { FactRecord } from '../../schemas/fact.js';
 import type { History } from '../naive/history.js';
@@ -22,12 +22,16 @@ export class LogHistory implements History {
   private readonly read = new Map<string, FactRecord>();
 
   /** `place`: batch and row that the next fact gets. */
-  constructor(private readonly place: () => { batch: number; row: number }, private readonly reference: () => NaiveReference, private readonly own: (row: number) => FactRecord | undefined) {}
+  constructor(
+    private readonly place: () => { batch: number; row: number }, private readonly reference: () => NaiveReference,
+    private readonly own: (row: number) => FactRecord | undefined,
+  ) {}
 
   /** Where the fact of a purchase lies that is needed and not at hand. */
   needs(key: string): { batch: number; row: number } | undefined {
     const at = this.places.get(key);
-    return at === undefined || this.returned.has(key) || this.batches[at]! < 0 || this.batches[at] === this.place().batch ? undefined : { batch: this.batches[at]!, row: this.rows[at]! };
+    if (at === undefined || this.returned.has(key) || this.batches[at]! < 0 || this.batches[at] === this.place().batch) return undefined;
+    return { batch: this.batches[at]!, row: this.rows[at]! };
   }
   bring(key: string, fact: FactRecord): void {
     this.read.set(key, fact);
@@ -82,8 +86,8 @@ export class LogHistory implements History {
 
 /** 52 bits over all that was posted. */
 function contentHash(transaction: NaiveTransaction): number {
-  const { id, kind, partner, program, store, terminal, cashier, channel, card, account, occurredAtMs, currency, total, lines, tenders, coupons, mcc, merchant, originalId } = transaction;
-  const hash = new ContentHash();
+  const { id, kind, partner, program, store, terminal, cashier, channel, card, account, currency, mcc, merchant, originalId } = transaction;
+  const { occurredAtMs, total, lines, tenders, coupons } = transaction, hash = new ContentHash();
   for (const text of [id, kind, partner, program, store, terminal, cashier, channel, card, account, currency, mcc, merchant, originalId]) hash.text(text);
   hash.number(occurredAtMs);
   hash.number(total ?? -1);
@@ -129,15 +133,18 @@ export function purchaseOf(reference: NaiveReference, fact: FactRecord): Purchas
   const lines = fact.lines.map((line) => ({ ...line, kind: lineKinds[line.kind]! }));
   const { id, partner, program, store, terminal, cashier, channel, card, account, occurredAtMs, currency, total, mcc, merchant, originalId } = fact;
   const transaction: NaiveTransaction = {
-    id, kind: 'purchase', partner, program, store, terminal, cashier, channel, card, account, occurredAtMs, currency, total, lines, tenders: [], coupons: [], mcc, merchant, originalId,
+    id, kind: 'purchase', partner, program, store, terminal, cashier, channel, card, account, occurredAtMs, currency, total, lines, tenders: [],
+    coupons: [], mcc, merchant, originalId,
   };
   return {
     transaction, receipt: new Receipt(transaction, total, lines), account, returned: new Map(),
     awards: fact.awards.map((award, place): RecordedAward => ({
-      version: reference.version(award.ruleIndex), currency: currencyOf(award.currency), points: award.points, input: award.input, milestones: award.milestones, period: award.period,
+      version: reference.version(award.ruleIndex), currency: currencyOf(award.currency), points: award.points, input: award.input,
+      milestones: award.milestones, period: award.period,
       shares: award.shares, reversed: 0,
       parts: fact.postings.filter((posting) => posting.award === place && posting.kind === 'accrual').map((posting) => ({
-        currency: currencyOf(posting.currency), funder: reference.funder(posting.funder), matures: posting.matures, expires: posting.expires, points: posting.points,
+        currency: currencyOf(posting.currency), funder: reference.funder(posting.funder), matures: posting.matures, expires: posting.expires,
+        points: posting.points,
       })),
     })),
   };

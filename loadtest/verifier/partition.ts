@@ -1,11 +1,10 @@
 /**
- * One partition, evaluated again from the start of its log in the order that its results records state, and compared batch by batch: what each batch consumed and counted,
- * its facts, its effects; at the end the live state.
+ * One partition, evaluated again from the start of its log in the order that its results records state, and compared batch by batch: what each batch
+ * consumed and counted, its facts, its effects; at the end the live state.
  *
  * Promises: memory is bounded by the accounts and about a hundred bytes for each transaction of the partition. Changes nothing.
  */
 import type { AccountCellsView } from '../../workers/messages.js';
-import { Effect, EffectsReader } from '../../workers/effects.js';
 import { partitionOf } from '../../workers/hash.js';
 import { readFact, readFacts } from '../../workers/facts/read-fact.js';
 import { transactionHashOf } from '../../workers/commands.js';
@@ -16,8 +15,10 @@ import { NaivePartition } from '../naive/engine.js';
 import type { Account, CellChange } from '../naive/ledger.js';
 import type { NaiveReference } from '../naive/reference.js';
 import { keyOf, type NaiveTransaction } from '../naive/transaction.js';
+import { compareAccount, compareMaps } from './accounts.js';
 import { CellSums } from './cell-sums.js';
-import { cellOf, cellsOf, cellText, expectedFact, firstDifference, isSameFact, key1Of, key2Of, type Source } from './expected.js';
+import { readEffects } from './effects.js';
+import { cellOf, cellText, expectedFact, firstDifference, isSameFact, key1Of, key2Of, type Source } from './expected.js';
 import { LogHistory } from './history.js';
 import { InputReader, type ReadRecord } from './input.js';
 import type { CheckName, Findings } from './report.js';
@@ -26,7 +27,6 @@ import type { ReadableLog } from './source.js';
 const RESULTS_BYTES = 8 * 2 ** 20;
 /** Batches whose facts are kept, for returns that come soon after their purchase. */
 const RECENT_BATCHES = 6;
-const FLAG_BLOCKED = 1, FLAG_REGISTERED = 2;
 
 export interface PartitionVerifierOptions {
   log: ReadableLog;
@@ -82,7 +82,8 @@ export class PartitionVerifier {
 
   /** Compares live accounts. Returns those that changed since the last time that this was called, which have to be read again. */
   compareAccounts(live: AccountCellsView[]): void {
-    for (const view of live) this.compareAccount(view);
+    const { naive, taken } = this, { findings } = this.options;
+    for (const view of live) compareAccount(findings, `account ${naive.partition}.${view.ordinal}`, naive.accounts[view.ordinal], taken.get(view.ordinal), view);
   }
   get accountCount(): number {
     return this.naive.accounts.length;
@@ -166,7 +167,8 @@ export class PartitionVerifier {
     const from = (index: number): void => {
       while (sources.length < naive.facts.length) sources.push({ source: { topic: inputTopics[topic]!, partition: naive.partition, offset, index }, reference: this.reference! });
     };
-    if (input.command) {
+    // Of a command that carries transactions one of these is set aside, of others all.
+    if (input.command && (input.items || !this.skipped.has(`${topic}:${offset}:0`))) {
       await this.evaluateCommand(record, counts);
       from(0);
     }
@@ -205,6 +207,11 @@ export class PartitionVerifier {
       }
       case 'skip':
         this.skipped.add(`${command.topic}:${command.offset}:${command.index}`);
+        return;
+      case 'forwarded':
+      case 'return-execute':
+      case undefined:
+        return; // their transactions come as items
     }
   }
   /** Accounts of the settlements that the batch found next, of this record. */
@@ -227,7 +234,9 @@ export class PartitionVerifier {
       findings.compared('entries', expected.postings.length);
       if (!actual) return findings.differ('results', `${this.where}, row ${row}: ${named(expected)}`, 'a fact', 'nothing');
       const difference = isSameFact(expected, actual) ? undefined : firstDifference(expected, actual);
-      if (difference) findings.differ(difference.path.startsWith('.postings') ? 'entries' : 'results', `${this.where}, row ${row}, ${named(expected)}: ${difference.path.slice(1)}`, difference.expected, difference.found);
+      if (!difference) return;
+      const check = difference.path.startsWith('.postings') ? 'entries' : 'results';
+      findings.differ(check, `${this.where}, row ${row}, ${named(expected)}: ${difference.path.slice(1)}`, difference.expected, difference.found);
     });
   }
 
@@ -252,7 +261,7 @@ export class PartitionVerifier {
     const expected = new Map<string, number>(), found = new Map<string, number>();
     for (const change of this.naive.changes) addTo(expected, `${change.account}:${cellOf(change)}`, change.change);
     readEffects(bytes, (account, key1, key2, change) => addTo(found, `${account}:${cellText(key1, key2)}`, change));
-    this.compareMaps('effects', expected, found, (name) => `${this.where}: account ${this.naive.partition}.${name.split(':')[0]!}, cell ${name.split(':')[1]!}`);
+    compareMaps(this.options.findings, 'effects', expected, found, (name) => `${this.where}: account ${this.naive.partition}.${name.split(':')[0]!}, cell ${name.split(':')[1]!}`);
   }
   private noteTaken(change: CellChange): void {
     let cells = this.taken.get(change.account);
@@ -267,32 +276,6 @@ export class PartitionVerifier {
       transactionHashOf(named.partner, named.id, kind, hash);
       return [`${hash.join('-')} row ${row}`];
     });
-  }
-  private compareMaps(check: CheckName, expected: Map<string, number>, found: Map<string, number>, where: (name: string) => string): void {
-    const { findings } = this.options;
-    findings.compared(check, expected.size);
-    for (const [name, value] of expected) if (found.get(name) !== value) findings.differ(check, where(name), value, found.get(name) ?? 'nothing');
-    for (const [name, value] of found) if (!expected.has(name)) findings.differ(check, where(name), 'nothing', value);
-  }
-
-  private compareAccount({ ordinal, program, flags, cells }: AccountCellsView): void {
-    const { findings } = this.options, account = this.naive.accounts[ordinal], id = `account ${this.naive.partition}.${ordinal}`;
-    if (!account) return findings.differ('accounts', id, 'no account', 'an account');
-    const expected = cellsOf(account);
-    for (const [cell, value] of this.taken.get(ordinal) ?? []) expected.set(cell, value);
-    const split = (all: Iterable<[string, number]>): { lots: Map<string, number>; others: Map<string, number> } => {
-      const lots = new Map<string, number>(), others = new Map<string, number>();
-      for (const [cell, value] of all) (isLot(cell) ? lots : others).set(cell, value);
-      return { lots, others };
-    };
-    const wanted = split(expected), live = split(cells.map(([key1, key2, value]) => [cellText(key1, key2), value] as [string, number]));
-    const where = (cell: string): string => `${id}, cell ${cell} (${cellName(cell)})`;
-    this.compareMaps('lots', wanted.lots, live.lots, where);
-    this.compareMaps('accounts', wanted.others, live.others, where);
-    findings.compared('accounts');
-    const expectedFlags = (account.blocked ? FLAG_BLOCKED : 0) + (account.registered ? FLAG_REGISTERED : 0);
-    if (program !== account.program) findings.differ('accounts', `${id}: program`, account.program, program);
-    if (flags !== expectedFlags) findings.differ('accounts', `${id}: flags`, expectedFlags, flags);
   }
 }
 
@@ -311,50 +294,4 @@ function addTo(sums: Map<string, number>, name: string, value: number): void {
   const sum = (sums.get(name) ?? 0) + value;
   if (sum === 0) sums.delete(name);
   else sums.set(name, sum);
-}
-
-const cellKinds = ['', 'available', 'pending', 'debt', 'held', 'fired purchases', 'paid milestones', 'spend', 'points of a day', 'returned amount', 'returned quantity', 'reversed points'];
-const kindOf = (cell: string): number => Math.floor(Number(cell.slice(0, cell.indexOf('/'))) / 2 ** 40);
-const isLot = (cell: string): boolean => kindOf(cell) <= 4;
-const cellName = (cell: string): string => cellKinds[kindOf(cell)] ?? 'unknown';
-
-interface ReadEffects { sums: CellSums; cells: number; opened: string[]; cards: string[]; seen: string[] }
-
-function readEffects(bytes: Uint8Array, visit?: (account: number, key1: number, key2: number, change: number) => void): ReadEffects {
-  const reader = new EffectsReader(bytes), result: ReadEffects = { sums: new CellSums(), cells: 0, opened: [], cards: [], seen: [] };
-  const text = (): string => Buffer.from(reader.text()).toString('utf8');
-  while (reader.at < bytes.length) {
-    const effect = bytes[reader.at++];
-    switch (effect) {
-      case Effect.open: result.opened.push(`${reader.varint()} in program ${reader.varint()}`); break;
-      case Effect.card: {
-        const ordinal = reader.varint();
-        reader.varint();
-        result.cards.push(`${text()} of ${ordinal}`);
-        break;
-      }
-      case Effect.cells: {
-        const ordinal = reader.varint();
-        for (let left = reader.varint(); left > 0; left--, result.cells++) {
-          const key1 = reader.key(), key2 = reader.key(), change = reader.addition();
-          result.sums.add(ordinal, key1, key2, change);
-          visit?.(ordinal, key1, key2, change);
-        }
-        break;
-      }
-      case Effect.seen: {
-        const id = [reader.uint32(), reader.uint32(), reader.uint32(), reader.uint32()];
-        reader.uint32();
-        reader.uint32();
-        result.seen.push(`${id.join('-')} row ${reader.varint()}`);
-        break;
-      }
-      case Effect.wait: reader.text(); reader.text(); break;
-      case Effect.unwait: reader.text(); break;
-      case Effect.reference: reader.varint(); break;
-      case Effect.flags: reader.varint(); reader.varint(); break;
-      default: throw new Error(`unknown effect ${effect} at ${reader.at - 1}`);
-    }
-  }
-  return result;
 }

@@ -1,6 +1,7 @@
 /**
- * Records of the input topics as the naive implementation takes them. Our own envelopes are unpacked by msgpackr, by the description in schemas/envelope.ts and not by the
- * engine's reader, which is thereby checked too; what trusted producers write is split and validated by the engine's reader.
+ * Records of the input topics as the naive implementation takes them. Our own envelopes are unpacked by msgpackr, by the description in
+ * schemas/envelope.ts and not by the engine's reader, which is thereby checked too; what trusted producers write is split and validated by the
+ * engine's reader.
  */
 import { Unpackr } from 'msgpackr';
 import { readCommand, type EngineCommand } from '../../schemas/commands.js';
@@ -27,8 +28,10 @@ type Nil<T> = T | null | undefined;
 type Line = [sku: Nil<string>, quantity?: number, amount?: number, discount?: number, number?: number, kind?: number, category?: string];
 type Tender = [kind: string, amount: number, redemption: Nil<string>];
 type Row = [
-  index: number, kind: number, occurredAtMs: number, total: Nil<number>, id: string, partner: string, program: Nil<string>, store: Nil<string>, terminal: Nil<string>, cashier: Nil<string>,
-  channel: Nil<string>, card: Nil<string>, account: Nil<string>, currency: Nil<string>, mcc: Nil<string>, merchant: Nil<string>, originalId: Nil<string>, lines: Nil<Line[]>, tenders: Nil<Tender[]>,
+  index: number, kind: number, occurredAtMs: number, total: Nil<number>, id: string, partner: string, program: Nil<string>, store: Nil<string>,
+  terminal: Nil<string>, cashier: Nil<string>,
+  channel: Nil<string>, card: Nil<string>, account: Nil<string>, currency: Nil<string>, mcc: Nil<string>, merchant: Nil<string>,
+  originalId: Nil<string>, lines: Nil<Line[]>, tenders: Nil<Tender[]>,
   coupons: Nil<string[]>,
 ];
 
@@ -43,14 +46,18 @@ function ownItems(bytes: Uint8Array): InputItem[] {
 }
 
 function itemOf(row: Row): InputItem {
-  const [index, kind, occurredAtMs, total, id, partner, program, store, terminal, cashier, channel, card, account, currency, mcc, merchant, originalId, lines, tenders, coupons] = row;
+  const [index, kind, occurredAtMs, total, id, partner, program, store, terminal, cashier, channel, card, account, currency, mcc, merchant, originalId] = row;
+  const [lines, tenders, coupons] = row.slice(17) as [Row[17], Row[18], Row[19]];
   const read = (lines ?? []).map(lineOf);
   return {
     index,
     transaction: {
-      id, kind: kind === 1 ? 'return' : 'purchase', partner, program: program ?? '', store: store ?? '', terminal: terminal ?? '', cashier: cashier ?? '', channel: channel ?? '',
-      card: card ?? '', account: account ?? '', occurredAtMs, currency: currency ?? '', total: total ?? read.reduce((sum, { amount }) => sum + amount, 0), lines: read,
-      tenders: (tenders ?? []).map(([tender, amount, redemption]) => ({ kind: tender, amount, ...(redemption && { redemption }) })), coupons: coupons ?? [], mcc: mcc ?? '', merchant: merchant ?? '',
+      id, kind: kind === 1 ? 'return' : 'purchase', partner, program: program ?? '', store: store ?? '', terminal: terminal ?? '',
+      cashier: cashier ?? '', channel: channel ?? '',
+      card: card ?? '', account: account ?? '', occurredAtMs, currency: currency ?? '',
+      total: total ?? read.reduce((sum, { amount }) => sum + amount, 0), lines: read,
+      tenders: (tenders ?? []).map(([tender, amount, redemption]) => ({ kind: tender, amount, ...(redemption && { redemption }) })),
+      coupons: coupons ?? [], mcc: mcc ?? '', merchant: merchant ?? '',
       originalId: originalId ?? '',
     },
   };
@@ -70,10 +77,13 @@ export function transactionOf(t: Transaction): NaiveTransaction {
   const text = (field: number): string => t.string(field);
   const category = (i: number): string => Buffer.from(t.bytes.buffer, t.bytes.byteOffset + t.categoryStart[i]!, t.categoryLength[i]!).toString('utf8');
   return {
-    id: text(Text.id), kind: t.kind === 1 ? 'return' : 'purchase', partner: text(Text.partner), program: text(Text.program), store: text(Text.store), terminal: text(Text.terminal),
-    cashier: text(Text.cashier), channel: text(Text.channel), card: text(Text.card), account: text(Text.account), occurredAtMs: t.occurredAtMs, currency: text(Text.currency), total: t.total,
+    id: text(Text.id), kind: t.kind === 1 ? 'return' : 'purchase', partner: text(Text.partner), program: text(Text.program), store: text(Text.store),
+    terminal: text(Text.terminal),
+    cashier: text(Text.cashier), channel: text(Text.channel), card: text(Text.card), account: text(Text.account), occurredAtMs: t.occurredAtMs,
+    currency: text(Text.currency), total: t.total,
     lines: Array.from({ length: t.lineCount }, (_, i): NaiveLine => ({
-      line: t.lineNumber[i]!, kind: lineKinds[t.lineKind[i]!]!, sku: t.sku(i), quantity: t.quantity[i]!, amount: t.amount[i]!, discount: t.discount[i]!, category: category(i),
+      line: t.lineNumber[i]!, kind: lineKinds[t.lineKind[i]!]!, sku: t.sku(i), quantity: t.quantity[i]!, amount: t.amount[i]!,
+      discount: t.discount[i]!, category: category(i),
     })),
     tenders: t.tenders ?? [], coupons: t.coupons ?? [], mcc: text(Text.mcc), merchant: text(Text.merchant), originalId: text(Text.originalId),
   };

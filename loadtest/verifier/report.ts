@@ -68,7 +68,8 @@ export function verifyText({ ok, transactions, seconds, checks, differences, not
   const listed = differences.map(({ check, where, expected, found }) => `  ${check}: ${where}\n    expected ${expected}\n    found    ${found}`);
   const total = checks.reduce((sum, { differences: found }) => sum + found, 0);
   return [
-    `${'check'.padEnd(12)}${'compared'.padStart(14)}${'differences'.padStart(14)}`, ...rows, ...(listed.length > 0 ? ['', ...listed] : []), ...(notes.length > 0 ? ['', ...notes.map((note) => `note: ${note}`)] : []), '',
+    `${'check'.padEnd(12)}${'compared'.padStart(14)}${'differences'.padStart(14)}`, ...rows,
+    ...(listed.length > 0 ? ['', ...listed] : []), ...(notes.length > 0 ? ['', ...notes.map((note) => `note: ${note}`)] : []), '',
     `${ok ? 'Everything agrees' : `${total} differences`}: ${transactions.toLocaleString('en')} transactions evaluated again in ${seconds.toFixed(1)} s`,
   ].join('\n');
 }

@@ -3,13 +3,15 @@ import type { Log } from '../../engine/log/log.js';
 import type { AccountCellsView } from '../../workers/messages.js';
 
 export type ReadableLog = Pick<Log, 'partitions' | 'read' | 'bounds' | 'getValue'>;
+type ReadCells = (partition: number, from: number, count: number) => Promise<AccountCellsView[]>;
+type ReadRows = (query: string, parameters: Record<string, unknown>) => Promise<Record<string, string>[]>;
 
 export interface VerifySource {
   log: ReadableLog;
   /** Accounts as the engine has them now, committed. */
-  cells?(partition: number, from: number, count: number): Promise<AccountCellsView[]>;
+  cells?: ReadCells;
   /** Rows of a query, 64-bit integers as text. */
-  rows?(query: string, parameters: Record<string, unknown>): Promise<Record<string, string>[]>;
+  rows?: ReadRows;
 }
 
 /** The calls that a thread which verifies makes. */
@@ -17,8 +19,8 @@ export type SourceCall =
   | { call: 'read'; arguments: Parameters<ReadableLog['read']> }
   | { call: 'bounds'; arguments: Parameters<ReadableLog['bounds']> }
   | { call: 'getValue'; arguments: Parameters<ReadableLog['getValue']> }
-  | { call: 'cells'; arguments: Parameters<NonNullable<VerifySource['cells']>> }
-  | { call: 'rows'; arguments: Parameters<NonNullable<VerifySource['rows']>> };
+  | { call: 'cells'; arguments: Parameters<ReadCells> }
+  | { call: 'rows'; arguments: Parameters<ReadRows> };
 
 export function callSource({ log, cells, rows }: VerifySource, { call, arguments: given }: SourceCall): Promise<unknown> {
   switch (call) {
@@ -40,7 +42,7 @@ export function remoteSource(partitions: number, has: { cells: boolean; rows: bo
   };
   return {
     log,
-    ...(has.cells && { cells: (...given: Parameters<NonNullable<VerifySource['cells']>>) => ask({ call: 'cells', arguments: given }) as ReturnType<NonNullable<VerifySource['cells']>> }),
-    ...(has.rows && { rows: (...given: Parameters<NonNullable<VerifySource['rows']>>) => ask({ call: 'rows', arguments: given }) as ReturnType<NonNullable<VerifySource['rows']>> }),
+    ...(has.cells && { cells: (...given: Parameters<ReadCells>) => ask({ call: 'cells', arguments: given }) as ReturnType<ReadCells> }),
+    ...(has.rows && { rows: (...given: Parameters<ReadRows>) => ask({ call: 'rows', arguments: given }) as ReturnType<ReadRows> }),
   };
 }

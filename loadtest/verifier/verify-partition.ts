@@ -1,6 +1,6 @@
 /**
- * One partition against its log, its live accounts and its rows in ClickHouse; what a thread of the verifier does. Loaded as a worker it answers tasks and asks the main
- * thread for whatever it reads.
+ * One partition against its log, its live accounts and its rows in ClickHouse; what a thread of the verifier does. Loaded as a worker it answers
+ * tasks and asks the main thread for whatever it reads.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { initialSet, setFromBytes } from '../../engine/reference.js';

@@ -1,6 +1,7 @@
 /**
- * The verifier: evaluates the log of an engine from its start with the naive second implementation, and compares everything that the engine holds: facts and postings of the
- * results, effects, the live accounts, ClickHouse up to the sink's position. Each difference is named. It changes nothing; the engine may go on meanwhile.
+ * The verifier: evaluates the log of an engine from its start with the naive second implementation, and compares everything that the engine holds:
+ * facts and postings of the results, effects, the live accounts, ClickHouse up to the sink's position. Each difference is named. It changes nothing;
+ * the engine may go on meanwhile.
  *
  *   log ──▶ naive implementation ──▶ facts, changes ──╳── results records (facts, effects)
  *                                └─▶ accounts ────────╳── cells of the shards

@@ -1,6 +1,6 @@
 /**
- * The verifier and the real embedded ClickHouse, after a small drain of the load test: everything agrees; then a row is changed, one is lost, one is doubled, and each is found and
- * named. Skipped, with the reason, where chdb is not installed.
+ * The verifier and the real embedded ClickHouse, after a small drain of the load test: everything agrees; then a row is changed, one is lost, one is
+ * doubled, and each is found and named. Skipped, with the reason, where chdb is not installed.
  */
 import { createRequire } from 'node:module';
 import { pino } from 'pino';

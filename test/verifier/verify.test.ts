@@ -1,6 +1,6 @@
 /**
- * The verifier on a real log and real shards: agrees with what the engine did, also across restarts, and finds and names each damage: a balance, a counter, a fact, a posting, an effect,
- * a lost transaction. What ClickHouse holds is damaged in clickhouse-damage.test.ts.
+ * The verifier on a real log and real shards: agrees with what the engine did, also across restarts, and finds and names each damage: a balance, a
+ * counter, a fact, a posting, an effect, a lost transaction. What ClickHouse holds is damaged in clickhouse-damage.test.ts.
  */
 import t from 'tap';
 import { Generator } from '../../loadtest/generator.js';
@@ -13,11 +13,11 @@ import { readResults, writeResults } from '../../schemas/results.js';
 import { Effect, EffectsReader } from '../../workers/effects.js';
 import { startCore, temporaryDirectory, type Core } from '../support/core.js';
 
-const seed = 7, COUNT = 4000, BATCH = 1000, DAY_MS = 86_400_000;
+const seed = 7, COUNT = 2000, BATCH = 500, DAY_MS = 86_400_000;
 t.comment(`seed ${seed}`);
 
 const world = new GeneratedWorld({ seed, partners: 4, stores: 40, products: 400 });
-const generator = new Generator({ seed, transactions: COUNT, accounts: 300, distribution: 'zipf', startMs: Date.now() - 20 * DAY_MS, days: 20 }, world);
+const generator = new Generator({ seed, transactions: COUNT, accounts: 100, distribution: 'zipf', startMs: Date.now() - 20 * DAY_MS, days: 20 }, world);
 
 async function publish(core: Core): Promise<void> {
   await core.publish((store) => store.putProgram('default', { name: 'Test', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }, { id: 'stars', scale: 2 }] }));
@@ -71,7 +71,7 @@ void t.test('an engine that did what the text says, and one damage after the oth
   if (!good.ok) t.comment(verifyText(good));
   t.match(good, { ok: true, transactions: COUNT, differences: [] });
   for (const { check, compared } of good.checks) if (check !== 'clickhouse') t.ok(compared > 20, `${check}: ${compared}`);
-  t.match(verifyText(good), /Everything agrees: 4,000 transactions/);
+  t.match(verifyText(good), /Everything agrees: 2,000 transactions/);
 
   await t.test('one balance', async (t) => {
     const source = sourceOf(core);
@@ -125,10 +125,10 @@ void t.test('an engine that did what the text says, and one damage after the oth
 void t.test('while the engine goes on', async (t) => {
   const core = await startCore(temporaryDirectory(t), { partitions: 2 });
   await publish(core);
-  await feed(core, 0, 1000);
+  await feed(core, 0, 500);
   let feeding = true;
   const fed = (async () => {
-    for (let n = 1000; feeding && n + 100 <= COUNT; n += 100) await feed(core, n, n + 100);
+    for (let n = 500; feeding && n + 100 <= COUNT; n += 100) await feed(core, n, n + 100);
   })();
   const report = await verify(sourceOf(core));
   feeding = false;
