@@ -197,6 +197,7 @@ t.test('bad input', { skip: chdbMissing }, async (t) => {
     t.match(await engine.call('POST', '/v1/transactions', { body: returned({}) }), { status: 200, body: { points: -500 } }, 'all of what was bought is still there to be returned');
     const verified = await engine.run('verify', '--data', engine.directory);
     if (!t.equal(verified.code, 0, 'verified')) t.comment(verified.stdout, verified.stderr);
+    t.match(await engine.stop(), { code: 0 });
   });
 });
 

@@ -43,7 +43,10 @@ export class TestEngine {
   static async start(t: Tap, { flags = [], directory = ownDirectory(t) }: Start = {}): Promise<TestEngine> {
     const engine = new TestEngine(directory, flags, await launch(directory, flags));
     t.teardown(async () => {
+      const children = childrenOf(engine.pid);
       await engine.kill();
+      // A killed ClickHouse takes a moment to give its memory back.
+      await eventually(async () => children.some(isRunning), (some) => !some);
     });
     return engine;
   }
@@ -148,6 +151,12 @@ export function childrenOf(pid: number): number[] {
   const tasks = `/proc/${pid}/task`;
   if (!existsSync(tasks)) return [];
   return readdirSync(tasks).flatMap((task) => readFileSync(`${tasks}/${task}/children`, 'utf8').split(' ').filter((text) => text !== '').map(Number));
+}
+
+/** One that has ended may stay listed (state Z) until somebody collects it. */
+function isRunning(pid: number): boolean {
+  const status = `/proc/${pid}/status`;
+  return existsSync(status) && !readFileSync(status, 'utf8').includes('\nState:\tZ');
 }
 
 export function killProcess(pid: number): void {
