@@ -44,7 +44,7 @@ const assortments: { id: string; name: string; departments: Record<string, Recor
     departments: { Counter: { 'Hot drinks': [['Espresso', 220], ['Cappuccino', 340], ['Tea', 260]], Cakes: [['Cheesecake', 390], ['Croissant', 210]] } },
   },
 ];
-const varieties = ['Classic', 'Organic', 'Family', 'Mini', 'Premium', 'Light', 'House', 'Fair'];
+const varieties = ['classic', 'organic', 'family', 'mini', 'premium', 'light', 'house', 'fair'];
 const brands = ['Alpenhof', 'Northwind', 'Casa Verde', 'Lumen', 'Own label'];
 
 const promotions: RuleDocument[] = [
@@ -114,7 +114,7 @@ export class DemoWorld implements World {
       Object.entries(categories).flatMap(([category, things]) => things.map(([thing, cents]) => ({ department, category, thing, cents }))))
       .flatMap((thing) => Array.from({ length: VARIETIES }, (_, variety) => ({ ...thing, variety })))
       .map(({ department, category, thing, cents, variety }, place): Sold => ({
-        document: { sku: this.sku(place), name: `${varieties[variety]!} ${thing.toLowerCase()}`, category, department, brand: brands[(place * 7 + variety) % brands.length]! },
+        document: { sku: this.sku(place), name: `${thing}, ${varieties[variety]!}`, category, department, brand: brands[(place * 7 + variety) % brands.length]! },
         cents: Math.round(cents * (1 + variety / 10)), weighed: kilograms.includes(category),
       })));
     this.productsPerPartner = Math.min(...this.sold.map(({ length }) => length));
