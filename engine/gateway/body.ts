@@ -31,18 +31,17 @@ export async function* readChunks(request: IncomingMessage, bounds: BodyBounds, 
       if (total > bounds.bodyBytesMax) throw tooLarge(bounds.bodyBytesMax);
       onBytes?.(next.value.length);
     } catch (error) {
-      await discardRest(iterator, request);
+      await letGo(iterator, request);
       throw error;
     }
     yield next.value;
   }
 }
 
-/** Lets the sender finish, at most until bodyTimeoutMs, so that it reads the answer: closing the connection while it still sends would reset it, answer and all. */
-async function discardRest(iterator: AsyncIterator<Buffer>, request: IncomingMessage): Promise<void> {
+/** Nobody reads the rest here any more, so that the gateway can read it away: a connection closed under its sender would be reset, answer and all. */
+async function letGo(iterator: AsyncIterator<Buffer>, request: IncomingMessage): Promise<void> {
   await iterator.return?.();
   request.unpipe();
-  request.resume();
 }
 
 /** The whole body in memory of its own. */

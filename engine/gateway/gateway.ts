@@ -32,6 +32,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 72_000;
 const HEADER_BYTES_MAX = 16 * 1024;
 const PARAMETER_LENGTH_MAX = 512;
+/** How long a stop and a start take about. */
+const RETRY_SECONDS = 5;
 
 export type GatewayOptions = Omit<GatewayContext, 'bodyMemory' | 'parser'> & { parser?: GatewayContext['parser'] };
 export interface Gateway { url: string; close(): Promise<void> }
@@ -63,8 +65,8 @@ async function build(context: GatewayContext): Promise<FastifyInstance> {
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: HEADER_BYTES_MAX, connectionsCheckingInterval: 1000 },
     forceCloseConnections: 'idle',
-    // A stopping server finishes what is there; new requests on open connections are told 503.
-    return503OnClosing: true,
+    // Fastify's own answer would not be a problem; see endConnections.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     frameworkErrors: (error, request, reply) => void sendProblem(reply, problemOf(error, request, context)),
     clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket),
@@ -78,6 +80,7 @@ async function build(context: GatewayContext): Promise<FastifyInstance> {
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
 
   const methods = new KnownMethods(app);
+  endConnections(app);
   authenticate(app, keys, config.quotaPerMinute);
   app.addHook('onResponse', async (request, reply) => observe(request, reply, context));
   app.setErrorHandler((error: FastifyError, request, reply) => {
@@ -99,6 +102,22 @@ async function build(context: GatewayContext): Promise<FastifyInstance> {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   await app.register(swaggerUi, { routePrefix: '/docs' });
   return app;
+}
+
+/** A stopping server finishes what is there; new requests on open connections are told 503. A connection that has been answered is closed, since a stop waits for all of them. */
+function endConnections(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => { closing = true; });
+  app.addHook('onRequest', async () => {
+    if (closing) throw new EngineError('unavailable', 'the engine stops', RETRY_SECONDS);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
+  });
+  // Answers that had begun before.
+  app.addHook('onResponse', async () => {
+    if (closing) app.server.closeIdleConnections();
+  });
 }
 
 function problemOf(error: unknown, request: FastifyRequest, { logger, metrics }: GatewayContext): Problem {
