@@ -251,8 +251,9 @@ export class PartitionFlow {
     // A slice whose batches are not committed yet waits for the commit, not for more slices.
     if (this.status.sweeping && this.evaluated > this.committed) await this.sleep();
   }
+  /** Until something changes. Not when a pause was asked for meanwhile: its nudge came before anybody slept. */
   private sleep(): Promise<void> {
-    if (this.stopping) return Promise.resolve();
+    if (this.stopping || (this.paused && !this.atRest)) return Promise.resolve();
     return new Promise((resolve) => {
       this.wake = resolve;
     });
