@@ -10,9 +10,10 @@ import { world as shopWorld } from './rules/arbitrary-fixture.js';
 import { Bench, stateDirectory } from './simulation/bench.js';
 import { history } from './simulation/history-arbitrary.js';
 import { Player, startMs } from './simulation/history.js';
+import { casesOf } from './simulation/seeds.js';
 import { Twin } from './simulation/twin.js';
 
-const seed = Number(process.env['POINTSTREAM_SEED'] ?? 20_260_306), runs = Number(process.env['POINTSTREAM_RUNS'] ?? 400);
+const { seed, runs } = casesOf(20_260_306, 400, 12_000);
 t.comment(`POINTSTREAM_SEED=${seed} POINTSTREAM_RUNS=${runs}`);
 
 t.test('the core agrees with the naive implementation', (t) => {

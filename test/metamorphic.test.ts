@@ -16,8 +16,9 @@ import { readFacts } from '../workers/facts/read-fact.js';
 import { Bench, stateDirectory, type BenchOptions } from './simulation/bench.js';
 import { cards, history, type Act, type History } from './simulation/history-arbitrary.js';
 import { Player, startMs, type PlayerOptions } from './simulation/history.js';
+import { casesOf } from './simulation/seeds.js';
 
-const seed = Number(process.env['POINTSTREAM_SEED'] ?? 20_260_307), runs = Number(process.env['POINTSTREAM_RUNS'] ?? 60);
+const { seed, runs } = casesOf(20_260_307, 60, 3000);
 t.comment(`POINTSTREAM_SEED=${seed} POINTSTREAM_RUNS=${runs}`);
 let benches = 0;
 

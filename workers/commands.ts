@@ -6,13 +6,15 @@ import { readCommand, writeCommand, type EngineCommand, type ImportedAccount } f
 import type { ReplyItem } from '../schemas/envelope.js';
 import type { Context } from './context.js';
 import { utf8 } from './utf8.js';
-import { Flag, missing, OWN_ACCOUNT, parseAccount, processed, settleFirst, type Outcome } from './decide.js';
-import { FactKind } from './facts/fact-block.js';
+import { Flag, missing, OWN_ACCOUNT, parseAccount, processed, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
+import { EnvelopeReader } from './envelope.js';
+import { FactKind, FactStatus } from './facts/fact-block.js';
 import { hash128 } from './hash.js';
 import { credit, settle } from './ledger/ledger.js';
 import { NEVER } from './ledger/cells.js';
 import { PostingKind } from './ledger/postings.js';
 import { reverseWhole } from './reverse-awards.js';
+import { Text } from './transaction.js';
 
 /** Accounts that one tick settles at most; the next tick goes on. */
 const ACCOUNTS_PER_TICK = 300;
@@ -59,14 +61,28 @@ function tick(c: Context): void {
     // Its own zone may still be on the day before.
     if (day < today && state.accounts.hasDue(ordinal, today)) state.due.add(today, ordinal);
   }
-  for (const { key, partner, untilMs } of state.waiting.notices()) {
-    if (untilMs > c.nowMs) continue;
-    c.effects.unwait(utf8(key));
-    c.applyEffects();
-    const id = key.slice(partner.length + 1);
-    const program = reference.set.partners.find((entry) => entry.id === partner)?.program ?? 0;
-    if (reference.set.programs[program]!.document.unknownReturns?.then !== 'ignore') c.reject(partner, id, 'return', 'unknown-original');
+  for (const { key, untilMs } of state.waiting.notices()) if (untilMs <= c.nowMs) stopWaiting(c, key);
+}
+
+const waitingReader = new EnvelopeReader();
+
+/** A return waited too long: it goes to review, or is a fact without points. One that was posted again and executed meanwhile just ends. */
+function stopWaiting(c: Context, key: string): void {
+  const { transaction: t, reference } = c;
+  waitingReader.open(c.state.waiting.envelope(key)!.slice());
+  waitingReader.next(t);
+  c.effects.unwait(utf8(key));
+  c.applyEffects();
+  t.partnerOrdinal = reference.partnerOrdinal(t.bytes, t.text[2 * Text.partner]!, t.text[2 * Text.partner + 1]!);
+  t.programOrdinal = reference.set.partners[t.partnerOrdinal]!.program;
+  if (seenBefore(c)) return;
+  if (reference.set.programs[t.programOrdinal]!.document.unknownReturns?.then !== 'ignore') {
+    return c.reject(t.string(Text.partner), t.string(Text.id), 'return', 'unknown-original');
   }
+  t.lineCount = t.total = 0;
+  c.postings.clear();
+  c.awards.clear();
+  writeFact(c, FactKind.return, -1, -1, FactStatus.ignored);
 }
 
 function importAccounts(c: Context, command: Extract<EngineCommand, { type: 'import' }>): CommandResult['reply'] {

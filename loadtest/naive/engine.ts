@@ -20,6 +20,8 @@ const DAY_MS = 86_400_000, FUTURE_MS = 600_000, WAIT_SECONDS = 86_400;
 /** A fact as this implementation records it; settlement rows have no transaction. */
 export interface NaiveFact {
   kind: 'purchase' | 'return' | 'settlement' | 'import' | 'reconciliation';
+  /** Of a return whose purchase never turned up, where the program ignores it. */
+  ignored?: true;
   account: string;
   processedAtMs: number;
   transaction: NaiveTransaction | null;
@@ -179,7 +181,14 @@ export class NaivePartition {
   /** Settles what is due by now on all accounts, or on those that are given, and ends returns that waited too long. */
   tick(nowMs: number, accounts: Iterable<Account> = this.accounts): void {
     for (const account of accounts) this.settle(account, localDay(this.reference!.program(account.program).timeZone, nowMs), nowMs);
-    for (const [key, { untilMs }] of this.waiting) if (untilMs <= nowMs) this.waiting.delete(key);
+    for (const [key, { transaction, untilMs }] of this.waiting) {
+      if (untilMs > nowMs) continue;
+      this.waiting.delete(key);
+      const { program } = this.reference!.partner(transaction.partner)!;
+      if (this.history.has(key) || this.reference!.program(program).unknownReturns?.then !== 'ignore') continue;
+      this.history.remember(transaction);
+      this.facts.push({ kind: 'return', ignored: true, account: '', processedAtMs: nowMs, transaction, receipt: null, awards: [], postings: [] });
+    }
   }
 
   /** The transaction was posted before under another home: what it gave here is taken back whole, once. */

@@ -23,7 +23,7 @@ export function expectedFact(reference: NaiveReference, fact: NaiveFact, source:
   // Of a return of a purchase without lines no shares are recorded.
   const sharesKept = fact.kind === 'purchase' || (receipt?.lines.length ?? 0) > 0;
   return {
-    kind: fact.kind, status: 'processed', partner: transaction?.partner ?? '', id: transaction?.id ?? '',
+    kind: fact.kind, status: fact.ignored ? 'ignored' : 'processed', partner: transaction?.partner ?? '', id: transaction?.id ?? '',
     program: program < 0 ? '' : set.programs[program]!.id, account: fact.account,
     card: transaction?.card ?? '', store: transaction?.store ?? '', terminal: transaction?.terminal ?? '', cashier: transaction?.cashier ?? '',
     channel: transaction?.channel ?? '',

@@ -1,9 +1,16 @@
 /** What has to hold of a log and a state directory, whoever died when. */
+import { unpack } from 'msgpackr';
 import { inputTopics } from '../../engine/log/log.js';
 import { readResults } from '../../schemas/results.js';
 import { readFacts } from '../../workers/facts/read-fact.js';
 import type { AccountCellsView, PartitionStatus } from '../../workers/messages.js';
 import { Shard } from '../../workers/shard.js';
+import type { ReferenceSet } from '../../schemas/reference.js';
+import type { Rejected } from '../../schemas/reasons.js';
+import type { TransactionDocument } from '../../schemas/transaction.js';
+import type { WaitingNotice } from '../../workers/state/waiting.js';
+import { localDay } from '../../loadtest/naive/calendar.js';
+import { CellKind, cellKind, lotExpires, lotMatures } from '../../workers/ledger/cells.js';
 import type { StoredLog } from './stored-log.js';
 
 /** Batches count up without a gap, the committed positions are the last batch's, epochs never fall, nobody's transaction is a fact twice. */
@@ -41,5 +48,36 @@ export function checkRestored(stored: StoredLog, partition: number, directory: s
     return shard.run({ type: 'cells', partition, from: 0, count: Infinity }) as AccountCellsView[];
   } finally {
     shard.run({ type: 'close', partition });
+  }
+}
+
+/** When everything has been done: each transaction is a fact, a dead letter, or a return that waits, and waits for a purchase that nobody has. */
+export function checkNothingLost(stored: StoredLog, posted: TransactionDocument[], waiting: WaitingNotice[]): void {
+  const nameOf = (partner: string, kind: string, id: string): string => `${partner} ${kind} ${id}`;
+  const facts = new Set<string>(), letters = new Set<string>();
+  for (let partition = 0; partition < stored.partitions; partition++) {
+    for (const { value } of stored.records('results', partition)) for (const { partner, kind, id } of readFacts(readResults(value).facts)) facts.add(nameOf(partner, kind, id));
+    for (const { value } of stored.records('dead-letters', partition)) {
+      const { partner, kind, id } = unpack(value) as Rejected;
+      letters.add(nameOf(partner, kind, id));
+    }
+  }
+  const waits = new Set(waiting.map(({ key, partner }) => nameOf(partner, 'return', key.slice(partner.length + 1))));
+  for (const { partner, kind, id } of posted) {
+    const name = nameOf(partner, kind, id);
+    if (!facts.has(name) && !letters.has(name) && !waits.has(name)) throw new Error(`${name} is nowhere`);
+  }
+  for (const { partner, originalId, key } of waiting) if (facts.has(nameOf(partner, 'purchase', originalId))) throw new Error(`the return ${key} still waits for purchase ${originalId}, which is there`);
+}
+
+/** Ticks have settled what is due: no lot that should have matured or expired by then. */
+export function checkNothingDue(accounts: AccountCellsView[], { programs }: ReferenceSet, atMs: number): void {
+  for (const { ordinal, program, cells } of accounts) {
+    const today = localDay(programs[program]!.document.timeZone, atMs);
+    for (const [key1, key2] of cells) {
+      const kind = cellKind(key1);
+      if (kind === CellKind.pending && lotMatures(key2) <= today) throw new Error(`account ${ordinal} has a lot that matured on day ${lotMatures(key2)}, and it is ${today}`);
+      if (kind === CellKind.available && lotExpires(key2) <= today) throw new Error(`account ${ordinal} has a lot that expired on day ${lotExpires(key2)}, and it is ${today}`);
+    }
   }
 }

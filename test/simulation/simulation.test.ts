@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { mkdirSync, rmSync } from 'node:fs';
 import t from 'tap';
 import { stateDirectory } from './bench.js';
+import { simulationSeeds } from './seeds.js';
 import { Simulation, type SimulationReport } from './simulation.js';
 
-const alone = process.env['SIMULATION_SEED'], count = alone === undefined ? Number(process.env['SIMULATION_SEEDS'] ?? 40) : 1, first = Number(alone ?? 1);
+const { seed: first, runs: count } = simulationSeeds(40, 3000);
 
 t.test(`seeds ${first} to ${first + count - 1}`, async (t) => {
   const root = stateDirectory(t), sums: Partial<Record<keyof SimulationReport, number>> = {};

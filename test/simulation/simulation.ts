@@ -19,6 +19,7 @@ import type { ReadableLog } from '../../loadtest/verifier/source.js';
 import { referencesOf } from '../../loadtest/verifier/verify-partition.js';
 import type { Reply } from '../../schemas/envelope.js';
 import { readResults } from '../../schemas/results.js';
+import type { TransactionDocument } from '../../schemas/transaction.js';
 import { parseItems } from '../../workers/parse/worker.js';
 import { Answers } from './answers.js';
 import { FakeLog } from './fake-log.js';
@@ -26,7 +27,7 @@ import { FakeShards, POISON } from './fake-shards.js';
 import { history } from './history-arbitrary.js';
 import { Player, startMs } from './history.js';
 import { Recorder, type Step } from './recorder.js';
-import { checkRestored, checkStored } from './invariants.js';
+import { checkNothingDue, checkNothingLost, checkRestored, checkStored } from './invariants.js';
 import { Scheduler } from './scheduler.js';
 import { StoredLog } from './stored-log.js';
 
@@ -34,7 +35,7 @@ import { StoredLog } from './stored-log.js';
 const CLIENTS = 4;
 const STEPS_MAX = 200_000;
 /** Rounds in which nothing happens but time, before clients lose patience; and before the end, so that all that time brings is done. */
-const QUIET_ROUNDS = 6;
+const QUIET_ROUNDS = 6, ROUND_MS = 61_000;
 const TIMEOUTS_MAX = 30;
 
 export interface SimulationReport { crashes: number; workerDeaths: number; logFailures: number; steps: number; requests: number; repeats: number; batches: number; transactions: number; compared: number }
@@ -51,6 +52,7 @@ export class Simulation {
   private readonly verifiers: PartitionVerifier[];
   private readonly findings = new Findings();
   private readonly queue: Step[];
+  private readonly posted: TransactionDocument[];
   /** Under way: by a number of their own, so that an answer to a request that was given up is not taken for its repeat's. */
   private readonly running = new Map<number, Step>();
   private life!: Life;
@@ -75,6 +77,7 @@ export class Simulation {
     new Player(recorder, given!.world, { work: () => undefined }).play(given!);
     this.queue = recorder.steps;
     if (random.below(4) === 0) this.poison();
+    this.posted = this.queue.flatMap((step) => (step.do === 'post' ? step.documents : step.do === 'append' ? step.records.flatMap(({ topic, value }) => (topic === 'commands' ? [JSON.parse(Buffer.from(value).toString('utf8')) as TransactionDocument] : [])) : []));
     const references = referencesOf(this.readable);
     this.verifiers = Array.from({ length: this.partitions }, (_, partition) => new PartitionVerifier({ log: this.readable, partition, reference: references, findings: this.findings }));
   }
@@ -190,7 +193,7 @@ export class Simulation {
 
   // ── time ──
   private passTime(): void {
-    this.clockMs += 61_000;
+    this.clockMs += ROUND_MS;
     this.quietRounds++;
     this.life.tick?.();
     if (this.quietRounds % QUIET_ROUNDS > 0 || this.running.size === 0) return;
@@ -218,13 +221,14 @@ export class Simulation {
       getValue: (name) => Promise.resolve(stored.values.get(name)),
     };
   }
-  private async check(): Promise<void> {
+  private async check(atRestMs?: number): Promise<void> {
     for (const [partition, verifier] of this.verifiers.entries()) {
       await verifier.advance();
       checkStored(this.stored, partition);
       const accounts = checkRestored(this.stored, partition, join(this.directory, String(partition)));
       this.report.compared += accounts.length;
       verifier.compareAccounts(accounts);
+      if (atRestMs !== undefined) checkNothingDue(accounts, this.life.pipeline.reference, atRestMs);
     }
     const { ok, differences } = this.findings.report(0);
     if (!ok) throw new Error(`the log, evaluated again, says otherwise:\n${differences.map(({ check, where, expected, found }) => `${check}: ${where}: expected ${expected}, found ${found}`).join('\n')}`);
@@ -237,6 +241,7 @@ export class Simulation {
         if (position !== end) throw new Error(`${topic}/${partition} has ${end} records, ${position} were consumed`);
       }
     }
+    checkNothingLost(this.stored, this.posted, pipeline.flows.flatMap(({ status }) => status.waiting));
     let stopped = false;
     const stop = pipeline.stop().then(() => { stopped = true; }, (error: unknown) => { this.trouble = error as Error; });
     for (await turn(); !stopped && !this.trouble; await turn()) {
@@ -246,7 +251,8 @@ export class Simulation {
     await stop;
     if (this.trouble) throw this.trouble;
     this.report.workerDeaths += shards.deaths;
-    await this.check();
+    // Time passed in rounds without anything else; ticks had some of them to settle what was due.
+    await this.check(this.clockMs - (QUIET_ROUNDS / 2) * ROUND_MS);
     for (let partition = 0; partition < this.partitions; partition++) {
       for (const { value } of this.stored.records('results', partition)) {
         const { processed, duplicates, rejected } = readResults(value).header;

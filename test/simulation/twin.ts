@@ -32,6 +32,8 @@ export class Twin {
   private clockMs = 0;
   private readonly cells = new Map<string, number>();
   private readonly posted = new Map<string, number>();
+  /** Returns that are facts. */
+  private readonly executed = new Set<string>();
   private readonly waiting = new Map<string, { letter: Letter; untilMs: number; partner: string }>();
   private readonly partial = new Map<string, { answered: Answered; forwarded: number }>();
   private letters: Letter[] = [];
@@ -86,7 +88,7 @@ export class Twin {
       while (sources.length < naive.facts.length) sources.push({ source: { topic: inputTopics[topic]!, partition: this.partition, offset, index }, reference: this.reference! });
     };
     switch (command?.type) {
-      case 'tick': this.tick(found.slice(naive.facts.length).filter((fact) => fact.sourceTopic === inputTopics[topic] && fact.sourceOffset === offset)); break;
+      case 'tick': this.tick(found.slice(naive.facts.length).filter((fact) => fact.kind === 'settlement' && fact.sourceTopic === inputTopics[topic] && fact.sourceOffset === offset)); break;
       case 'activate': naive.activate(this.reference = this.referenceOf(command.version)); break;
       case 'import': {
         const rejected = command.accounts.flatMap((account) => {
@@ -157,10 +159,12 @@ export class Twin {
     for (const [key, { letter, untilMs, partner }] of this.waiting) {
       if (untilMs > this.clockMs) continue;
       this.waiting.delete(key);
+      if (this.executed.has(key) || naive.facts.some(({ kind, transaction }) => kind === 'return' && `${transaction!.partner}\n${transaction!.id}` === key)) continue;
       if (this.reference!.program(this.reference!.partner(partner)!.program).unknownReturns?.then !== 'ignore') this.letters.push(letter);
     }
   }
-  private post({ account, kind, id, postings }: FactRecord): void {
+  private post({ account, kind, partner, id, postings }: FactRecord): void {
+    if (kind === 'return') this.executed.add(`${partner}\n${id}`);
     const own = new Map<string, number>();
     for (const { counter, currency, points, kind: posting, balance } of postings) {
       add(this.outcomes, `posting ${posting} ${balance}`, 1);
