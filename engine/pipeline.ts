@@ -220,7 +220,7 @@ export class Pipeline implements Engine {
   /** A single post that was a duplicate is answered as the first time; one that waits is answered from where its purchase lies, if it lies anywhere. */
   private async complete(reply: Reply, envelopes: Envelope[]): Promise<Reply> {
     if (reply.again) {
-      const answer = await this.reads.answerAgain(reply.again.partner, reply.again.id, reply.again.kind);
+      const answer = await this.reads.answerAgain(reply.again);
       return answer === undefined ? reply : { ...reply, answer };
     }
     if (envelopes.length === 1 && envelopes[0]!.count === 1 && reply.items[0]?.status === 'waiting') {

@@ -8,6 +8,7 @@ import type { ExplanationView } from '../workers/explanation.js';
 import { readFact } from '../workers/facts/read-fact.js';
 import { partitionOf } from '../workers/hash.js';
 import type { AccountCellsView, ShardTask } from '../workers/messages.js';
+import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
 import { readResults } from '../schemas/results.js';
 import type { AccountView } from './engine.js';
@@ -16,7 +17,7 @@ import type { Log } from './log/log.js';
 export type TransactionKind = 'purchase' | 'return';
 /** Asks the shard of a partition. */
 export type Ask = <T>(partition: number, task: ShardTask) => Promise<T>;
-interface Place { batch: number; row: number }
+interface Place { partition: number; batch: number; row: number }
 
 export class Reads {
   constructor(private readonly log: Log, private readonly ask: Ask) {}
@@ -36,18 +37,14 @@ export class Reads {
     return this.ask(partition, { type: 'cells', partition, from, count });
   }
   /** Where a transaction has been decided: every partition that knows it. */
-  async places(partner: string, id: string, kind: TransactionKind): Promise<({ partition: number } & Place)[]> {
-    const found = await Promise.all(Array.from({ length: this.log.partitions }, async (_, partition) => {
-      const place = await this.ask<Place | undefined>(partition, { type: 'find', partition, partner, id, kind });
-      return place ? [{ partition, ...place }] : [];
-    }));
-    return found.flat();
+  async places(partner: string, id: string, kind: TransactionKind): Promise<Place[]> {
+    const found = await Promise.all(Array.from({ length: this.log.partitions }, (_, partition) => this.place(partition, partner, id, kind)));
+    return found.filter((place) => place !== undefined);
   }
   async transaction(partner: string, id: string, kind: TransactionKind): Promise<{ partition: number; fact: FactRecord } | undefined> {
-    for (const { partition, batch, row } of await this.places(partner, id, kind)) {
-      const [record] = (await this.log.read('results', partition, batch, 1)).records;
-      const results = record && readResults(record.value);
-      if (results?.header.batch === batch) return { partition, fact: readFact(results.facts, row) };
+    for (const place of await this.places(partner, id, kind)) {
+      const fact = await this.factAt(place);
+      if (fact) return { partition: place.partition, fact };
     }
     return undefined;
   }
@@ -56,13 +53,23 @@ export class Reads {
     return found && this.ask(found.partition, { type: 'explain', ...found });
   }
   /** The answer to a duplicate: what the first was answered, with the balances of now. */
-  async answerAgain(partner: string, id: string, kind: TransactionKind): Promise<string | undefined> {
-    const found = await this.transaction(partner, id, kind);
-    if (!found) return undefined;
-    const account = found.fact.account === '' ? undefined : await this.account(found.fact.account);
+  async answerAgain({ partition, partner, id, kind }: NonNullable<Reply['again']>): Promise<string | undefined> {
+    const place = await this.place(partition, partner, id, kind), fact = place && await this.factAt(place);
+    if (!fact) return undefined;
+    const account = fact.account === '' ? undefined : await this.account(fact.account);
     const balances = Object.fromEntries(Object.entries(account?.balances ?? {}).map(([currency, { available, pending, held, debt }]) => (
       [currency, { available, pending, held, debt }]
     )));
-    return answerFromFact(found.fact, 'duplicate', balances);
+    return answerFromFact(fact, 'duplicate', balances);
+  }
+
+  private async place(partition: number, partner: string, id: string, kind: TransactionKind): Promise<Place | undefined> {
+    const found = await this.ask<Omit<Place, 'partition'> | undefined>(partition, { type: 'find', partition, partner, id, kind });
+    return found && { partition, ...found };
+  }
+  private async factAt({ partition, batch, row }: Place): Promise<FactRecord | undefined> {
+    const [record] = (await this.log.read('results', partition, batch, 1)).records;
+    const results = record && readResults(record.value);
+    return results?.header.batch === batch ? readFact(results.facts, row) : undefined;
   }
 }

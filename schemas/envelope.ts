@@ -32,6 +32,6 @@ export interface Reply {
   items: ReplyItem[];
   answer?: string;
   /** Set for a detailed duplicate: the answer is the first one, read again from its fact. */
-  again?: { partner: string; id: string; kind: 'purchase' | 'return' };
+  again?: { /** that knows it; the same id may have been posted under another home too */ partition: number; partner: string; id: string; kind: 'purchase' | 'return' };
 }
 export interface ReplyItem { index: number; id: string; status: 'duplicate' | 'rejected' | 'waiting'; reason?: string; pointer?: string; detail?: string }

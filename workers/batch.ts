@@ -168,7 +168,7 @@ function processEnvelope(
       case 'duplicate':
         counts.duplicates++;
         reply.duplicates++;
-        if (c.detailed) reply.again = { partner: t.string(Text.partner), id: t.string(Text.id), kind: t.kind === Kind.return ? 'return' : 'purchase' };
+        if (c.detailed) reply.again = { partition: c.state.partition, partner: t.string(Text.partner), id: t.string(Text.id), kind: t.kind === Kind.return ? 'return' : 'purchase' };
         break;
       case 'waiting':
         counts.waiting++;
