@@ -108,7 +108,7 @@ t.test('accounts are imported row by row', async (t) => {
   t.teardown(() => fake.gateway.close());
   const rows = [
     { card: '1', balances: { points: 120 } },
-    { cards: ['2', '3'], balances: { points: { lots: [{ points: 5, expires: '2030-01-01' }] } } },
+    { cards: ['2', '11'], balances: { points: { lots: [{ points: 5, expires: '2030-01-01' }] } } },
     { card: '4', balances: { points: 1.5 } },
     { balances: {} },
     { card: '5', balances: { points: { lots: [{ points: 5, expires: '2030-02-30' }] } } },

@@ -55,8 +55,14 @@ async function importRows(rows: string[], firstIndex: number, answer: BatchAnswe
   rows.forEach((row, place) => {
     const account = readRow(row, firstIndex + place, answer.items);
     if (account === undefined) return;
-    const home = Buffer.from(account.cards[0]!);
-    const partition = partitionOf(home, 0, home.length, engine.partitions);
+    const [partition, ...others] = account.cards.map((card) => homeOf(card, engine.partitions)) as [number, ...number[]];
+    // A purchase goes to the partition of its card: one that has no link to the account would open another one, and the member's points would lie in two places.
+    const apart = others.findIndex((other) => other !== partition);
+    if (apart >= 0) {
+      const detail = 'cards of one account have to have the same home partition; import this one by itself';
+      answer.items.push({ index: account.index, id: account.id, status: 'rejected', reason: 'invalid', pointer: `/cards/${apart + 1}`, detail });
+      return;
+    }
     byPartition.set(partition, [...(byPartition.get(partition) ?? []), account]);
   });
   answer.rejected = answer.items.filter(({ status }) => status === 'rejected').length;
@@ -70,6 +76,11 @@ async function importRows(rows: string[], firstIndex: number, answer: BatchAnswe
     answer.rejected += reply.rejected;
     answer.items.push(...reply.items);
   }
+}
+
+function homeOf(card: string, partitions: number): number {
+  const bytes = Buffer.from(card);
+  return partitionOf(bytes, 0, bytes.length, partitions);
 }
 
 function readRow(row: string, index: number, items: ReplyItem[]): ImportedAccount | undefined {

@@ -12,7 +12,7 @@ import { pointstream, serve, type Ended, type Served } from '../support/command-
 
 export const NDJSON = 'application/x-ndjson';
 export const ADMIN_KEY = 'end-to-end-admin-key-0000';
-const WAIT_MS_MAX = 60_000;
+const WAIT_MS_MAX = 40_000;
 const LOOK_MS = 25;
 
 /** Why a file that needs the embedded ClickHouse is skipped here, or false. */
