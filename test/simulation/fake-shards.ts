@@ -19,7 +19,7 @@ Reference.prototype.resolveLines = function (this: Reference, t: Transaction): v
 };
 
 /** `answers`: what a thread says arrives in the order in which it was said. */
-interface Worker { shard: Shard; tasks: Lane; answers: Lane; open: Set<number>; deaths: number }
+interface Worker { /** undefined: empty */ shard: Shard | undefined; tasks: Lane; answers: Lane; open: Set<number>; deaths: number }
 
 export class FakeShards implements Pick<Shards, 'count' | 'shardOf' | 'busyMs' | 'run' | 'runOn' | 'replace' | 'close'> {
   readonly busyMs: number[] = [];
@@ -64,7 +64,7 @@ export class FakeShards implements Pick<Shards, 'count' | 'shardOf' | 'busyMs' |
   }
 
   private start(): Worker {
-    return { shard: new Shard(), tasks: new Lane(this.scheduler), answers: new Lane(this.scheduler), open: new Set(), deaths: 0 };
+    return { shard: undefined, tasks: new Lane(this.scheduler), answers: new Lane(this.scheduler), open: new Set(), deaths: 0 };
   }
   /** Does a task, unless the worker dies of it, or before, or before it has said so. */
   private live<T>(worker: Worker, task: ShardTask): T {
@@ -79,16 +79,17 @@ export class FakeShards implements Pick<Shards, 'count' | 'shardOf' | 'busyMs' |
       throw new ShardError(true, { cause: error });
     }
   }
-  private perform<T>({ shard, open }: Worker, task: ShardTask): T {
-    if (task.type === 'open') open.add(task.partition);
-    return structuredClone(shard.run(task)) as T;
+  private perform<T>(worker: Worker, task: ShardTask): T {
+    if (task.type === 'open') worker.open.add(task.partition);
+    worker.shard ??= new Shard();
+    return structuredClone(worker.shard.run(task)) as T;
   }
   private kill(worker: Worker): void {
     this.deaths++;
     worker.deaths++;
     // What the thread had open of the disk is closed with it.
-    for (const partition of worker.open) worker.shard.run({ type: 'close', partition });
+    for (const partition of worker.open) worker.shard?.run({ type: 'close', partition });
     worker.open.clear();
-    worker.shard = new Shard();
+    worker.shard = undefined;
   }
 }
