@@ -38,12 +38,17 @@ export function ownDirectory(t: Tap): string {
 }
 
 export class TestEngine {
-  private constructor(readonly directory: string, private readonly flags: string[], private served: Served) {}
+  private served!: Served;
+  /** Process ids are used again: whoever has ended is not looked for any more. */
+  private running = false;
+
+  private constructor(readonly directory: string, private readonly flags: string[]) {}
 
   static async start(t: Tap, { flags = [], directory = ownDirectory(t) }: Start = {}): Promise<TestEngine> {
-    const engine = new TestEngine(directory, flags, await launch(directory, flags));
+    const engine = new TestEngine(directory, flags);
+    await engine.start();
     t.teardown(async () => {
-      const children = childrenOf(engine.pid);
+      const { children } = engine;
       await engine.kill();
       // A killed ClickHouse takes a moment to give its memory back.
       await eventually(async () => children.some(isRunning), (some) => !some);
@@ -66,9 +71,14 @@ export class TestEngine {
     return this.served.ended;
   }
 
+  /** Its ClickHouse. */
+  get children(): number[] {
+    return this.running ? childrenOf(this.pid) : [];
+  }
+
   /** kill -9; `all` also its children (ClickHouse), else these have to notice by themselves. */
   async kill(which: 'engine' | 'all' = 'all'): Promise<Ended> {
-    const children = which === 'all' ? childrenOf(this.pid) : [];
+    const children = which === 'all' ? this.children : [];
     const ended = this.served.kill('SIGKILL');
     for (const child of children) killProcess(child);
     return ended;
@@ -85,7 +95,10 @@ export class TestEngine {
     await ended;
   }
   async start(): Promise<void> {
-    this.served = await launch(this.directory, this.flags);
+    const served = await serve(this.directory, this.flags, { POINTSTREAM_ADMIN_KEY: ADMIN_KEY });
+    this.served = served;
+    this.running = true;
+    void served.ended.then(() => { this.running = false; });
   }
 
   /** One request; with the admin key and as JSON unless said otherwise. */
@@ -125,10 +138,6 @@ export class TestEngine {
   ready(): Promise<Answer> {
     return this.call('GET', '/readyz', { key: null });
   }
-}
-
-function launch(directory: string, flags: string[]): Promise<Served> {
-  return serve(directory, flags, { POINTSTREAM_ADMIN_KEY: ADMIN_KEY });
 }
 
 /** Looks again until it is as it should be; what it was last when that takes too long. Looking that fails counts as not yet. */

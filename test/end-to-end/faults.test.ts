@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test as Tap } from 'tap';
-import { chdbMissing, childrenOf, eventually, killProcess, NDJSON, ownDirectory, TestEngine } from './engine.js';
+import { chdbMissing, eventually, killProcess, NDJSON, ownDirectory, TestEngine } from './engine.js';
 
 const CARDS = 16_000, BATCH = 4000;
 const COUNT = 'SELECT count() FROM pointstream.transactions';
@@ -55,7 +55,7 @@ t.test('one engine, many troubles', { skip: chdbMissing }, async (t) => {
   });
 
   await t.test('ClickHouse is killed while facts go there', async (t) => {
-    const [child] = childrenOf(engine.pid);
+    const [child] = engine.children;
     if (child === undefined) return t.comment('no child process can be found here');
     const unready = eventually(() => engine.ready(), ({ status }) => status === 503);
     killProcess(child);
