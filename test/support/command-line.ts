@@ -48,7 +48,7 @@ export async function serve(directory: string, more: string[] = [], environment:
     if (endpoints !== undefined && endpoints.pid === child.pid) {
       return { endpoints, ended, kill: (signal) => { child.kill(signal); return ended; } };
     }
-    if (child.exitCode !== null || Date.now() > until) {
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > until) {
       child.kill('SIGKILL');
       throw new Error(`serve did not become ready: ${(await ended).stderr}`);
     }
