@@ -1,5 +1,6 @@
 /**
- * The main thread's clock and timer, in one place so that a simulation can own time. It only decides when something is looked at: what is decided goes by the append times of records.
+ * The main thread's clock and timer, in one place so that a simulation can own time. It only decides when something is looked at: what is decided
+ * goes by the append times of records.
  */
 export interface Clock {
   nowMs(): number;

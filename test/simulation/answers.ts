@@ -1,6 +1,6 @@
 /**
- * What clients are told has to be in the log when they are told: an answer is a fact that is committed, a balance is one that the account had after some committed batch, never older than
- * what was read before.
+ * What clients are told has to be in the log when they are told: an answer is a fact that is committed, a balance is one that the account had after
+ * some committed batch, never older than what was read before.
  */
 import type { AccountView } from '../../engine/engine.js';
 import type { Reply } from '../../schemas/envelope.js';
@@ -10,6 +10,7 @@ import type { TransactionDocument } from '../../schemas/transaction.js';
 import { readFacts } from '../../workers/facts/read-fact.js';
 import type { StoredLog } from './stored-log.js';
 
+interface Balance { available: number; pending: number; debt: number }
 interface Answer { status: string; account: string | null; points: number; partner: string; id: string; kind: string }
 
 export class Answers {
@@ -27,7 +28,8 @@ export class Answers {
     for (const { index, status } of items) if (status === 'duplicate') this.expectFact(documents[index]!);
     if (documents.length > 1) return;
     const [document] = documents, [reply] = replies;
-    if (!reply || reply.accepted + reply.duplicates + reply.rejected + items.filter(({ status }) => status === 'waiting').length !== 1) throw new Error(`one transaction is answered by ${JSON.stringify(replies)}`);
+    const waiting = items.filter(({ status }) => status === 'waiting').length;
+    if (!reply || reply.accepted + reply.duplicates + reply.rejected + waiting !== 1) throw new Error(`one transaction is answered by ${JSON.stringify(replies)}`);
     if (reply.accepted + reply.duplicates === 0) return;
     if (reply.answer === undefined) throw new Error(`${document!.id} is answered without what it got: ${JSON.stringify(reply)}`);
     const { status, account, points } = JSON.parse(reply.answer) as Answer;
@@ -36,19 +38,19 @@ export class Answers {
   }
   checkView(card: string, { account, balances }: AccountView): void {
     this.follow();
-    const told = JSON.stringify(Object.entries(balances).map(([currency, { available, pending, debt }]) => [currency, available, pending, debt]).filter(([, ...all]) => all.some((points) => points !== 0)).sort());
-    const batches = this.facts[Number(account.split('.')[0])]!, sums = new Map<string, Record<string, number>>();
+    const told = textOf(Object.entries(balances));
+    const batches = this.facts[Number(account.split('.')[0])]!, sums = new Map<string, Balance>();
     const before = this.seen.get(card) ?? -1;
-    let held = '[]';
+    let held = textOf([]);
     for (let batch = 0; batch < batches.length; batch++) {
       for (const { postings } of batches[batch]!.filter((fact) => fact.account === account)) {
         for (const { currency, balance, points } of postings) {
           const own = sums.get(currency) ?? { available: 0, pending: 0, debt: 0 };
-          own[balance] = own[balance]! + points;
+          own[balance as keyof Balance] += points;
           sums.set(currency, own);
         }
       }
-      held = JSON.stringify([...sums].map(([currency, own]) => [currency, own['available'], own['pending'], 0 - own['debt']!]).filter(([, ...all]) => all.some((points) => points !== 0)).sort());
+      held = textOf([...sums].map(([currency, { available, pending, debt }]) => [currency, { available, pending, debt: -debt }]));
       if (batch < before || held !== told) continue;
       this.seen.set(card, batch);
       return;
@@ -62,8 +64,14 @@ export class Answers {
     }
   }
   private expectFact({ partner, id, kind }: TransactionDocument, account?: string): FactRecord {
-    const found = this.facts.flat(2).find((fact) => fact.partner === partner && fact.id === id && fact.kind === kind && (account === undefined || fact.account === account));
+    const found = this.facts.flat(2)
+      .find((fact) => fact.partner === partner && fact.id === id && fact.kind === kind && (account === undefined || fact.account === account));
     if (!found) throw new Error(`${partner} ${kind} ${id} was answered, and is no fact${account === undefined ? '' : ` of account ${account}`}`);
     return found;
   }
 }
+
+const textOf = (balances: [currency: string, Balance][]): string => (
+  balances.filter(([, { available, pending, debt }]) => available !== 0 || pending !== 0 || debt !== 0)
+    .map(([currency, { available, pending, debt }]) => `${available} ${currency}, ${pending} pending, ${debt} owed`).sort().join('; ')
+);

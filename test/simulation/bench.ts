@@ -1,6 +1,7 @@
 /**
- * The core without threads, files of its own or time: real shards, driven by hand batch by batch over a log in memory. Whoever drives it decides how much a batch takes, when what was
- * evaluated becomes real, and when everything is thrown away and started again; the same driving gives the same results.
+ * The core without threads, files of its own or time: real shards, driven by hand batch by batch over a log in memory. Whoever drives it decides
+ * how much a batch takes, when what was evaluated becomes real, and when everything is thrown away and started again; the same driving gives the
+ * same results.
  */
 import { mkdtempSync, existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +34,14 @@ export interface BenchOptions {
 /** How much a batch takes at most. */
 export interface Bite { records: number; items?: number }
 
-interface Flow { positions: [number, number][]; epoch: number; evaluated: number; committed: number; partial: Partials; needed: { batch: number; row: number }[] }
+interface Flow {
+  positions: [number, number][];
+  epoch: number;
+  evaluated: number;
+  committed: number;
+  partial: Partials;
+  needed: { batch: number; row: number }[];
+}
 const readOrder = ['internal', 'interactive', 'commands'] as const satisfies readonly InputTopic[];
 const EVERYTHING: Bite = { records: Infinity };
 
@@ -82,16 +90,19 @@ export class Bench {
   post(documents: TransactionDocument[], lane: 'interactive' | 'commands' = 'commands', firstIndex = 0): number {
     const request = ++this.requests;
     const bytes = new Uint8Array(Buffer.from(JSON.stringify(documents.length === 1 ? documents[0] : documents)));
-    const { envelopes, rejected, unreadable } = parseItems({ format: 'json', bytes, firstIndex, gateway: 'bench', request, detailed: documents.length === 1, partitions: this.log.partitions });
+    const { envelopes, rejected, unreadable } = parseItems({
+      format: 'json', bytes, firstIndex, gateway: 'bench', request, detailed: documents.length === 1, partitions: this.log.partitions,
+    });
     if (rejected.length > 0 || unreadable) throw new Error(`the test posts what no parser takes: ${JSON.stringify(rejected[0] ?? unreadable)}`);
     this.append(envelopes.map((envelope) => ({ topic: lane, partition: envelope.partition, value: envelope.bytes })));
     return request;
   }
   /** Tells partitions where the purchases are that their waiting returns name; those that wait longest first. */
   locate(): void {
-    const waiting = this.flows.flatMap(({ evaluated, committed }, home) => (evaluated > committed ? [] : this.status(home).waiting.map((notice) => ({ home, ...notice }))));
+    const waiting = this.flows.flatMap((_, home) => (this.isSettled(home) ? this.status(home).waiting.map((notice) => ({ home, ...notice })) : []));
     for (const { home, key, partner, originalId } of waiting.sort((a, b) => a.untilMs - b.untilMs || (a.key < b.key ? -1 : 1))) {
-      const partition = this.flows.findIndex((_, other) => this.run(other, { type: 'find', partition: other, partner, id: originalId, kind: 'purchase' }) !== undefined);
+      const knows = (other: number): boolean => this.run(other, { type: 'find', partition: other, partner, id: originalId, kind: 'purchase' }) !== undefined;
+      const partition = this.flows.findIndex((_, other) => knows(other));
       if (partition >= 0) this.command(home, { type: 'return-located', key, partition });
     }
   }
@@ -103,12 +114,14 @@ export class Bench {
     const records: FrameRecord[] = [];
     for (const name of readOrder) {
       const topic = inputTopics.indexOf(name);
-      for (const { offset, timestampMs, value } of this.log.read(name, partition, flow.positions[topic]![0], Infinity)) if (records.length < bite.records) records.push({ topic, offset, timestampMs, value });
+      const all = this.log.read(name, partition, flow.positions[topic]![0], Infinity);
+      records.push(...all.slice(0, bite.records - records.length).map(({ offset, timestampMs, value }) => ({ topic, offset, timestampMs, value })));
     }
     if (records.length === 0) return false;
     const { committed, epoch, positions, partial } = flow;
     const task: BatchTask = {
-      type: 'batch', partition, epoch, batch: flow.evaluated + 1, committed, frame: packFrame(records), positions, partial, facts: this.factsFor(partition, flow),
+      type: 'batch', partition, epoch, batch: flow.evaluated + 1, committed, frame: packFrame(records), positions, partial,
+      facts: this.factsFor(partition, flow),
       ...(bite.items === undefined ? {} : { itemsMax: bite.items }),
     };
     const result = this.run<BatchResult>(partition, task);
@@ -122,7 +135,8 @@ export class Bench {
   commit(count = Infinity): void {
     for (const result of this.ready.splice(0, count)) {
       const { partition } = result;
-      const outputs: Append[] = [{ topic: 'results', partition, value: result.results! }, ...result.forwards.map((forward): Append => ({ topic: 'internal', ...forward }))];
+      const forwards = result.forwards.map((forward): Append => ({ topic: 'internal', ...forward }));
+      const outputs: Append[] = [{ topic: 'results', partition, value: result.results! }, ...forwards];
       this.log.write({ outputs, positions: result.positions.map(([offset], topic) => ({ topic: inputTopics[topic]!, partition, offset })) }, this.nowMs);
       this.flows[partition]!.committed = result.batch;
       this.options.committed?.(result);
@@ -185,7 +199,8 @@ export class Bench {
       });
       const { batch } = this.run<PartitionStatus>(partition, { type: 'replay', partition, records: results.slice(opened.batch + 1).map(({ value }) => value) });
       if (batch !== results.length - 1) throw new Error(`partition ${partition} stands after batch ${batch}, its log after ${results.length - 1}`);
-      return { positions: last ? readResults(last.value).header.positions : inputTopics.map(() => [0, 0]), epoch: this.epoch, evaluated: batch, committed: batch, partial: [], needed: [] };
+      const positions = last ? readResults(last.value).header.positions : inputTopics.map((): [number, number] => [0, 0]);
+      return { positions, epoch: this.epoch, evaluated: batch, committed: batch, partial: [], needed: [] };
     });
     for (const publication of this.published) for (const shard of this.shards) teach(shard, publication);
     if (this.published.length === 0) for (const shard of this.shards) teach(shard, { set: this.references.set, products: new Map(), changed: true });

@@ -1,6 +1,6 @@
 /**
- * The log as one run of the engine has it open: everything takes as long as the scheduler wants, writes take effect in the order of their calls and are answered some time later, a write
- * can be delivered twice or fail for good. What took effect stands in the StoredLog, which outlives the run.
+ * The log as one run of the engine has it open: everything takes as long as the scheduler wants, writes take effect in the order of their calls and
+ * are answered some time later, a write can be delivered twice or fail for good. What took effect stands in the StoredLog, which outlives the run.
  */
 import { LogError, type Append, type Commit, type InputTopic, type Log, type LogBatch, type Topic } from '../../engine/log/log.js';
 import { inputTopics } from '../../engine/log/log.js';
@@ -21,7 +21,8 @@ export class FakeLog implements Log {
   private refusal: LogError | undefined;
 
   constructor(
-    private readonly stored: StoredLog, private readonly scheduler: Scheduler, private readonly random: Random, private readonly nowMs: () => number, private readonly faults: LogFaults,
+    private readonly stored: StoredLog, private readonly scheduler: Scheduler, private readonly random: Random,
+    private readonly nowMs: () => number, private readonly faults: LogFaults,
   ) {
     this.partitions = stored.partitions;
     this.writes = new Lane(scheduler);

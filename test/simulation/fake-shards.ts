@@ -1,6 +1,6 @@
 /**
- * Shards without threads: each is a real Shard whose tasks are done one after the other when the scheduler says so, on copies as between threads. A worker may die before or after a task: its
- * Shard is thrown away, and, as in piscina, an empty one takes its place.
+ * Shards without threads: each is a real Shard whose tasks are done one after the other when the scheduler says so, on copies as between threads. A
+ * worker may die before or after a task: its Shard is thrown away, and, as in piscina, an empty one takes its place.
  */
 import { ShardError, type Shards } from '../../engine/shards.js';
 import type { Random } from '../../loadtest/random.js';
@@ -40,7 +40,8 @@ export class FakeShards implements Pick<Shards, 'count' | 'shardOf' | 'busyMs' |
     return new Promise((resolve, reject) => {
       void worker.tasks.later(() => {
         try {
-          if (this.workers[shard] !== worker || worker.deaths !== deaths) throw new ShardError(false, { cause: new Error('the worker died before it came to this task') });
+          const isGone = this.workers[shard] !== worker || worker.deaths !== deaths;
+          if (isGone) throw new ShardError(false, { cause: new Error('the worker died before it came to this task') });
           const answer = this.live<T>(worker, copy);
           void worker.answers.later(() => resolve(answer));
         } catch (error) {

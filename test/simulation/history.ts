@@ -1,6 +1,6 @@
 /**
- * Plays a random history (history-arbitrary.ts) on a bench: makes documents of its acts, lets time pass, posts. What is posted depends on the history and on what the bench answers to
- * reads, never on how the bench works.
+ * Plays a random history (history-arbitrary.ts) on a bench: makes documents of its acts, lets time pass, posts. What is posted depends on the
+ * history and on what the bench answers to reads, never on how the bench works.
  */
 import type { TransactionDocument } from '../../schemas/transaction.js';
 import { world as shopWorld } from '../rules/arbitrary-fixture.js';
@@ -20,7 +20,9 @@ export interface PlayerOptions {
 }
 
 /** What a history is played on: a bench, or a recorder for the simulation. */
-export type Stage = Pick<Bench, 'nowMs' | 'partitions' | 'publish' | 'append' | 'command' | 'locate' | 'account' | 'homeOf'> & { post(documents: TransactionDocument[]): void };
+export interface Stage extends Pick<Bench, 'nowMs' | 'partitions' | 'publish' | 'append' | 'command' | 'locate' | 'account' | 'homeOf'> {
+  post(documents: TransactionDocument[]): void;
+}
 
 export class Player {
   /** What was posted, in order; purchases have ids p0, p1 …, so that a return may name one to come. */
@@ -42,7 +44,9 @@ export class Player {
     bench.publish((store) => store.putProgram('default', world.program));
     bench.publish((store) => store.putProgram('second', { name: 'Second', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 1 }] }));
     for (const [id, document] of Object.entries(world.partners)) bench.publish((store) => store.putPartner(id, document));
-    for (const [id, products] of Object.entries(shopWorld.products!)) bench.publish((store) => store.putProducts(id, Buffer.from(products.map((product) => JSON.stringify(product)).join('\n'))));
+    for (const [id, products] of Object.entries(shopWorld.products!)) {
+      bench.publish((store) => store.putProducts(id, Buffer.from(products.map((product) => JSON.stringify(product)).join('\n'))));
+    }
     this.publish(world.rules);
     this.barrier();
   }
@@ -86,7 +90,10 @@ export class Player {
         return this.barrier();
       case 'import': {
         this.barrier();
-        const lots = act.lots.map((lot) => ({ ...lot, matures: lot.matures === 0 ? 0 : this.day + lot.matures - 10, expires: lot.expires < 0 ? -1 : this.day + lot.expires - 5 }));
+        const { day } = this;
+        const lots = act.lots.map((lot) => ({
+          ...lot, matures: lot.matures === 0 ? 0 : day + lot.matures - 10, expires: lot.expires < 0 ? -1 : day + lot.expires - 5,
+        }));
         const account = { index: 0, id: 'a', program: 'default', cards: [cards[act.card]!], registered: act.registered, lots };
         bench.command(bench.homeOf(account.cards[0]!), { type: 'import', partner: 'shop', gateway: 'bench', request: 7, accounts: [account] });
         return this.barrier();
@@ -128,7 +135,8 @@ export class Player {
   }
   private purchase({ purchase, who, ageMinutes, far }: Extract<Act, { act: 'buy' }>): TransactionDocument {
     const document = {
-      id: `p${this.purchases.length}`, kind: 'purchase', partner: 'shop', currency: 'EUR', ...purchase, ...(far ? { partner: 'far' } : {}), ...this.whose(who), occurredAt: this.before(ageMinutes),
+      id: `p${this.purchases.length}`, kind: 'purchase', partner: 'shop', currency: 'EUR', ...purchase, ...(far ? { partner: 'far' } : {}), ...this.whose(who),
+      occurredAt: this.before(ageMinutes),
     } as TransactionDocument;
     this.purchases.push(document);
     return document;
@@ -139,7 +147,8 @@ export class Player {
     const bought = this.purchases[number];
     const { card, account } = bought ?? {};
     const lines = bought?.lines?.flatMap(({ quantity, amount }, i) => {
-      const part = quarters?.[i] ?? 0, back = { line: i + 1, quantity: Math.floor((Math.abs(quantity) * 1000 * part) / 4) / 1000, amount: Math.floor((Math.max(0, amount) * part) / 4) };
+      const part = quarters?.[i] ?? 0, thousandths = Math.floor((quantity * 1000 * part) / 4);
+      const back = { line: i + 1, quantity: thousandths / 1000, amount: Math.floor((Math.max(0, amount) * part) / 4) };
       return back.quantity === 0 && back.amount === 0 ? [] : [back];
     }) ?? [];
     if (strange) lines.push({ line: 77, quantity: 1, amount: 1 });
@@ -151,7 +160,9 @@ export class Player {
     };
   }
   private broken(how: 'partner' | 'program'): TransactionDocument {
-    const document: TransactionDocument = { id: `b${this.posted.length}`, kind: 'purchase', partner: 'shop', card: cards[0]!, currency: 'EUR', occurredAt: this.before(1), total: 100 };
+    const document: TransactionDocument = {
+      id: `b${this.posted.length}`, kind: 'purchase', partner: 'shop', card: cards[0]!, currency: 'EUR', occurredAt: this.before(1), total: 100,
+    };
     return how === 'partner' ? { ...document, partner: 'nobody' } : { ...document, program: 'second' };
   }
   private before(minutes: number): string {

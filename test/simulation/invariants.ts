@@ -56,7 +56,9 @@ export function checkNothingLost(stored: StoredLog, posted: TransactionDocument[
   const nameOf = (partner: string, kind: string, id: string): string => `${partner} ${kind} ${id}`;
   const facts = new Set<string>(), letters = new Set<string>();
   for (let partition = 0; partition < stored.partitions; partition++) {
-    for (const { value } of stored.records('results', partition)) for (const { partner, kind, id } of readFacts(readResults(value).facts)) facts.add(nameOf(partner, kind, id));
+    for (const { value } of stored.records('results', partition)) {
+      for (const { partner, kind, id } of readFacts(readResults(value).facts)) facts.add(nameOf(partner, kind, id));
+    }
     for (const { value } of stored.records('dead-letters', partition)) {
       const { partner, kind, id } = unpack(value) as Rejected;
       letters.add(nameOf(partner, kind, id));
@@ -67,7 +69,9 @@ export function checkNothingLost(stored: StoredLog, posted: TransactionDocument[
     const name = nameOf(partner, kind, id);
     if (!facts.has(name) && !letters.has(name) && !waits.has(name)) throw new Error(`${name} is nowhere`);
   }
-  for (const { partner, originalId, key } of waiting) if (facts.has(nameOf(partner, 'purchase', originalId))) throw new Error(`the return ${key} still waits for purchase ${originalId}, which is there`);
+  for (const { partner, originalId, key } of waiting) {
+    if (facts.has(nameOf(partner, 'purchase', originalId))) throw new Error(`the return ${key} still waits for purchase ${originalId}, which is there`);
+  }
 }
 
 /** Ticks have settled what is due: no lot that should have matured or expired by then. */
@@ -75,9 +79,8 @@ export function checkNothingDue(accounts: AccountCellsView[], { programs }: Refe
   for (const { ordinal, program, cells } of accounts) {
     const today = localDay(programs[program]!.document.timeZone, atMs);
     for (const [key1, key2] of cells) {
-      const kind = cellKind(key1);
-      if (kind === CellKind.pending && lotMatures(key2) <= today) throw new Error(`account ${ordinal} has a lot that matured on day ${lotMatures(key2)}, and it is ${today}`);
-      if (kind === CellKind.available && lotExpires(key2) <= today) throw new Error(`account ${ordinal} has a lot that expired on day ${lotExpires(key2)}, and it is ${today}`);
+      const kind = cellKind(key1), dueDay = kind === CellKind.pending ? lotMatures(key2) : kind === CellKind.available ? lotExpires(key2) : Infinity;
+      if (dueDay <= today) throw new Error(`account ${ordinal} has a lot that was due on day ${dueDay}, and it is ${today}`);
     }
   }
 }

@@ -8,7 +8,11 @@ import { partitionOf } from '../../workers/hash.js';
 import type { Stage } from './history.js';
 
 /** `afterMs`: how far time has passed since the step before. */
-export type Step = { afterMs: number } & ({ do: 'post'; documents: TransactionDocument[] } | { do: 'publish'; change: (store: ReferenceStore) => Publication } | { do: 'append'; records: Append[] });
+export type Step = { afterMs: number } & (
+  | { do: 'post'; documents: TransactionDocument[] }
+  | { do: 'publish'; change: (store: ReferenceStore) => Publication }
+  | { do: 'append'; records: Append[] }
+);
 
 export class Recorder implements Stage {
   readonly steps: Step[] = [];

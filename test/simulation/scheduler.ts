@@ -1,5 +1,6 @@
 /**
- * Chance in the place of time: whatever would take a while waits here, and a seeded generator picks what happens next. The same seed gives the same order of everything.
+ * Chance in the place of time: whatever would take a while waits here, and a seeded generator picks what happens next. The same seed gives the same
+ * order of everything.
  */
 import type { Random } from '../../loadtest/random.js';
 

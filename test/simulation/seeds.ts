@@ -1,5 +1,6 @@
 /**
- * How many cases a random test tries, from which seed. In CI few and always the same; at night (NIGHTLY=1) many, other ones each day. Both are printed, and the environment overrides them.
+ * How many cases a random test tries, from which seed. In CI few and always the same; at night (NIGHTLY=1) many, other ones each day. Both are
+ * printed, and the environment overrides them.
  */
 const nightly = process.env['NIGHTLY'] === '1';
 const DAY_MS = 86_400_000, SEEDS_PER_DAY = 100_000;

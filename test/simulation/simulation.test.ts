@@ -14,7 +14,8 @@ t.test(`seeds ${first} to ${first + count - 1}`, async (t) => {
     const directory = join(root, String(seed));
     mkdirSync(directory);
     try {
-      for (const [name, value] of Object.entries(await new Simulation(seed, directory).run()) as [keyof SimulationReport, number][]) sums[name] = (sums[name] ?? 0) + value;
+      const report = await new Simulation(seed, directory).run();
+      for (const [name, value] of Object.entries(report) as [keyof SimulationReport, number][]) sums[name] = (sums[name] ?? 0) + value;
     } catch (error) {
       t.fail(`SIMULATION_SEED=${seed}: ${(error as Error).stack}`);
     }

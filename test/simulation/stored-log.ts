@@ -1,5 +1,6 @@
 /**
- * What a log holds, in memory: committed records, positions, named values. It survives whatever the engine above it does; faults and delays are its user's (fake-log.ts).
+ * What a log holds, in memory: committed records, positions, named values. It survives whatever the engine above it does; faults and delays are its
+ * user's (fake-log.ts).
  */
 import { topics, type Commit, type InputTopic, type LogRecord, type Topic } from '../../engine/log/log.js';
 

@@ -1,6 +1,7 @@
 /**
- * The naive implementation beside one partition: it decides again what each committed batch consumed, in that order, and says where the two differ: outcomes and their reasons,
- * answers, facts (awards, shares, postings), every cell of every account. It also checks what has to hold whatever was decided: postings balance, lots are the sum of postings.
+ * The naive implementation beside one partition: it decides again what each committed batch consumed, in that order, and says where the two differ:
+ * outcomes and their reasons, answers, facts (awards, shares, postings), every cell of every account. It also checks what has to hold whatever was
+ * decided: postings balance, lots are the sum of postings.
  */
 import { inputTopics } from '../../engine/log/log.js';
 import { cellOf, expectedFact, firstDifference, type Source } from '../../loadtest/verifier/expected.js';
@@ -19,7 +20,10 @@ import { readFacts } from '../../workers/facts/read-fact.js';
 import type { StoredLog } from './stored-log.js';
 
 type Letter = [partner: string, id: string, kind: string, reason: string];
-type Answered = Pick<Reply, 'request' | 'accepted' | 'duplicates' | 'rejected'> & { items: { index: number; id: string; status: string; reason?: string | undefined }[]; points?: number };
+interface Answered extends Pick<Reply, 'request' | 'accepted' | 'duplicates' | 'rejected'> {
+  items: { index: number; id: string; status: string; reason?: string | undefined }[];
+  points?: number;
+}
 
 /** Where a fact came from, and the reference data that were live there. */
 interface Placed { source: Source; reference: NaiveReference }
@@ -85,10 +89,15 @@ export class Twin {
     this.clockMs = Math.max(this.clockMs, timestampMs);
     const { command, items } = readInput(value), envelope = new EnvelopeReader();
     const from = (index: number): void => {
-      while (sources.length < naive.facts.length) sources.push({ source: { topic: inputTopics[topic]!, partition: this.partition, offset, index }, reference: this.reference! });
+      const source = { topic: inputTopics[topic]!, partition: this.partition, offset, index };
+      while (sources.length < naive.facts.length) sources.push({ source, reference: this.reference! });
     };
     switch (command?.type) {
-      case 'tick': this.tick(found.slice(naive.facts.length).filter((fact) => fact.kind === 'settlement' && fact.sourceTopic === inputTopics[topic] && fact.sourceOffset === offset)); break;
+      case 'tick': {
+        const own = (fact: FactRecord): boolean => fact.kind === 'settlement' && fact.sourceTopic === inputTopics[topic] && fact.sourceOffset === offset;
+        this.tick(found.slice(naive.facts.length).filter(own));
+        break;
+      }
       case 'activate': naive.activate(this.reference = this.referenceOf(command.version)); break;
       case 'import': {
         const rejected = command.accounts.flatMap((account) => {
@@ -96,7 +105,8 @@ export class Twin {
           if (reason) this.letters.push([command.partner, account.id, 'import', reason]);
           return reason ? [{ index: account.index, id: account.id, status: 'rejected', reason }] : [];
         });
-        this.replies.push({ request: command.request, accepted: command.accounts.length - rejected.length, duplicates: 0, rejected: rejected.length, items: rejected });
+        const accepted = command.accounts.length - rejected.length;
+        this.replies.push({ request: command.request, accepted, duplicates: 0, rejected: rejected.length, items: rejected });
         break;
       }
       case 'return-located': {
@@ -108,7 +118,8 @@ export class Twin {
       case 'reconcile': {
         const before = naive.facts.length;
         naive.reconcile(command.partner, command.id, this.clockMs);
-        if (naive.facts.slice(before).some(({ kind }) => kind === 'reconciliation')) this.letters.push([command.partner, command.id, command.kind, 'duplicate-elsewhere']);
+        const isDone = naive.facts.slice(before).some(({ kind }) => kind === 'reconciliation');
+        if (isDone) this.letters.push([command.partner, command.id, command.kind, 'duplicate-elsewhere']);
         break;
       }
       // Transactions, which come below; and what a simulation never writes.
@@ -118,8 +129,8 @@ export class Twin {
     if (!items) return;
     envelope.open(command?.type === 'forwarded' || command?.type === 'return-execute' ? command.envelope : value);
     const { request, detailed } = envelope.header, place = `${topic}:${offset}`;
-    const { answered, forwarded: before } = this.partial.get(place) ?? { answered: { request, accepted: 0, duplicates: 0, rejected: 0, items: [] } as Answered, forwarded: 0 };
-    let forwarded = before;
+    const nothing: Answered = { request, accepted: 0, duplicates: 0, rejected: 0, items: [] };
+    let { answered, forwarded } = this.partial.get(place) ?? { answered: nothing, forwarded: 0 };
     items.slice(fromItem, toItem).forEach(({ index, transaction }) => {
       const outcome: Outcome = transaction ? naive.post(transaction, this.clockMs) : { status: 'rejected', reason: 'malformed' };
       const { status, reason } = outcome, { partner = '', id = '', kind = '' } = transaction ?? {};
@@ -159,7 +170,8 @@ export class Twin {
     for (const [key, { letter, untilMs, partner }] of this.waiting) {
       if (untilMs > this.clockMs) continue;
       this.waiting.delete(key);
-      if (this.executed.has(key) || naive.facts.some(({ kind, transaction }) => kind === 'return' && `${transaction!.partner}\n${transaction!.id}` === key)) continue;
+      const isNow = naive.facts.some(({ kind, transaction }) => kind === 'return' && `${transaction!.partner}\n${transaction!.id}` === key);
+      if (isNow || this.executed.has(key)) continue;
       if (this.reference!.program(this.reference!.partner(partner)!.program).unknownReturns?.then !== 'ignore') this.letters.push(letter);
     }
   }
@@ -187,7 +199,9 @@ function firstCurrencyPoints({ awards = [] }: Outcome, reference: NaiveReference
 }
 function equal(what: string, expected: unknown, found: unknown): void {
   const difference = firstDifference(expected, found) ?? firstDifference(found, expected);
-  if (difference) throw new Error(`${what}${difference.path}: naive ${JSON.stringify(difference.expected)}, core ${JSON.stringify(difference.found)}\nnaive ${JSON.stringify(expected)}\ncore  ${JSON.stringify(found)}`);
+  if (!difference) return;
+  const { path, expected: wanted, found: got } = difference;
+  throw new Error(`${what}${path}: naive ${JSON.stringify(wanted)}, core ${JSON.stringify(got)}\nnaive ${JSON.stringify(expected)}\ncore  ${JSON.stringify(found)}`);
 }
 function add(sums: Map<string, number>, key: string, value: number): void {
   const sum = (sums.get(key) ?? 0) + value;
