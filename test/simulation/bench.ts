@@ -97,14 +97,18 @@ export class Bench {
     this.append(envelopes.map((envelope) => ({ topic: lane, partition: envelope.partition, value: envelope.bytes })));
     return request;
   }
-  /** Tells partitions where the purchases are that their waiting returns name; those that wait longest first. */
-  locate(): void {
+  /** Tells partitions where the purchases are that their waiting returns name, those that wait longest first, at most `count`. Returns how many it told. */
+  locate(count = Infinity): number {
     const waiting = this.flows.flatMap((_, home) => (this.isSettled(home) ? this.status(home).waiting.map((notice) => ({ home, ...notice })) : []));
+    let told = 0;
     for (const { home, key, partner, originalId } of waiting.sort((a, b) => a.untilMs - b.untilMs || (a.key < b.key ? -1 : 1))) {
       const knows = (other: number): boolean => this.run(other, { type: 'find', partition: other, partner, id: originalId, kind: 'purchase' }) !== undefined;
       const partition = this.flows.findIndex((_, other) => knows(other));
-      if (partition >= 0) this.command(home, { type: 'return-located', key, partition });
+      if (partition < 0 || told === count) continue;
+      this.command(home, { type: 'return-located', key, partition });
+      told++;
     }
+    return told;
   }
 
   // ── what is done with it ──

@@ -20,7 +20,8 @@ export interface PlayerOptions {
 }
 
 /** What a history is played on: a bench, or a recorder for the simulation. */
-export interface Stage extends Pick<Bench, 'nowMs' | 'partitions' | 'publish' | 'append' | 'command' | 'locate' | 'account' | 'homeOf'> {
+export interface Stage extends Pick<Bench, 'nowMs' | 'partitions' | 'publish' | 'append' | 'command' | 'account' | 'homeOf'> {
+  locate(): void;
   post(documents: TransactionDocument[]): void;
 }
 
