@@ -26,9 +26,13 @@ export function transactionContext(transaction: NaiveTransaction, lines: Enriche
       hour: BigInt(Math.floor(localTimeMs(storeZone, transaction.occurredAtMs) / 3_600_000)),
       weekday: weekdayNames[weekdayOf(localDay(storeZone, transaction.occurredAtMs))],
       lines: BigInt(lines.length),
-      categories: BigInt(new Set(lines.map((line) => line.category).filter((category) => category !== '')).size),
+      get categories() {
+        return BigInt(new Set(lines.map((line) => line.category).filter((category) => category !== '')).size);
+      },
     },
-    lines: lines.map(lineValues),
+    get lines() {
+      return lines.map(lineValues);
+    },
   };
 }
 

@@ -100,7 +100,7 @@ export class NaivePartition {
     const counters = account ?? { counter: (): number => 0 };
     const earns = identified && (account?.registered || (reference.program(partner.program).unregistered?.earn ?? true));
     const { awards, changes } = earns ? evaluate(reference, receipt, counters) : { awards: [], changes: [] };
-    if (awards.reduce((sum, { points }) => sum + BigInt(points), account?.points() ?? 0n) > BigInt(Number.MAX_SAFE_INTEGER)) return refuse('overflow');
+    if (awards.reduce((sum, { points }) => sum + points, account?.points() ?? 0) > Number.MAX_SAFE_INTEGER) return refuse('overflow');
 
     if (!identified) {
       this.history.remember(transaction, { transaction, receipt, account: '', awards: [], returned: new Map() });

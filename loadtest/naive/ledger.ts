@@ -73,8 +73,8 @@ export class Account implements Counters {
   }
 
   /** All points of all lots, of whatever currency. */
-  points(): bigint {
-    return [...this.available, ...this.pending].reduce((sum, lot) => sum + BigInt(lot.points), 0n);
+  points(): number {
+    return [...this.available, ...this.pending].reduce((sum, lot) => sum + lot.points, 0);
   }
 
   /** Makes one posting real. A posting on the debt is positive when it pays. */

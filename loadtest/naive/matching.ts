@@ -12,12 +12,16 @@ import type { NaiveTransaction } from './transaction.js';
  * that only states its total counts as one line.
  */
 export class Receipt {
+  /** What a rule without `lines` matches. */
+  readonly whole: Match | undefined;
   private seen: ConditionContext | undefined;
 
   constructor(
     readonly transaction: NaiveTransaction, readonly total: number, readonly lines: EnrichedLine[],
     readonly counted = lines.length > 0 ? lines : [totalAsLine(total)],
-  ) {}
+  ) {
+    this.whole = matchOf(counted);
+  }
 
   static of(reference: NaiveReference, transaction: NaiveTransaction): Receipt {
     return new Receipt(transaction, transaction.total ?? 0, reference.enrich(transaction));
@@ -69,8 +73,10 @@ function inSchedule(reference: NaiveReference, { schedule }: RuleDocument, trans
 
 // ── step 3: matched lines ──
 
-function matchedLines({ lines: match }: RuleDocument, { counted, lines }: Receipt): Match | undefined {
-  const matched = match ? counted.filter((line) => fitsAll(line, match, lines.length > 0)) : counted;
+function matchedLines({ lines: match }: RuleDocument, receipt: Receipt): Match | undefined {
+  return match ? matchOf(receipt.counted.filter((line) => fitsAll(line, match, receipt.lines.length > 0))) : receipt.whole;
+}
+function matchOf(matched: EnrichedLine[]): Match | undefined {
   const sum = matched.reduce((total, line) => total + line.amount, 0);
   const earning = matched.filter((line) => line.amount > 0 && line.quantity > 0);
   return earning.length === 0 || sum <= 0 ? undefined : { earning, base: sum };

@@ -202,6 +202,7 @@ function calculate(reference: NaiveReference, fired: Fired[], program: number): 
     const { document, id } = rule.version;
     if (document.award.kind === 'multiplier') continue;
     rule.points = rounded(rule.parts, ONE, document);
+    if (multipliers.length === 0) continue;
     let reported = rule.points;
     for (const { multiplier, factor } of factors(multipliers.filter((other) => multiplies(other, id) && currencyOf(other) === currencyOf(rule)))) {
       const upTo = rounded(rule.parts, factor, document);
