@@ -53,6 +53,8 @@ export class PartitionFlow {
   private atRest = false;
   private pauseWaiter: (() => void) | undefined;
   private readonly commitWaiters: { batch: number; resolve(): void; reject(error: Error): void }[] = [];
+  /** Where a skip was written that has to be read before what it skips. */
+  private skipAt: { topic: InputTopic; offset: number } | undefined;
   /** Failures at one place, and how much of it is tried at a time since. */
   private suspect: { at: string; failures: number; records: number; items: number } | undefined;
 
@@ -146,7 +148,7 @@ export class PartitionFlow {
     const { log, partition, batchBytesMax } = this.options;
     const records: FrameRecord[] = [];
     let left = batchBytesMax;
-    for (const name of readOrder) {
+    for (const name of this.order) {
       if (left <= 0 || !this.unread.has(name)) continue;
       const topic = inputTopics.indexOf(name);
       this.unread.delete(name);
@@ -183,6 +185,7 @@ export class PartitionFlow {
     if (suspect && result.results) this.suspect = { at: '', failures: suspect.failures, records: suspect.records, items: suspect.items };
     if (!result.results) return;
     this.positions = result.positions;
+    if (this.skipAt && this.positions[inputTopics.indexOf(this.skipAt.topic)]![0] > this.skipAt.offset) this.skipAt = undefined;
     this.partial = result.partial;
     if (this.suspect) this.suspect = this.suspect.items < SUSPECT_ITEMS ? { ...this.suspect, at: this.place() } : undefined;
     this.evaluated = result.batch;
@@ -209,6 +212,10 @@ export class PartitionFlow {
     this.needed = [];
     return facts;
   }
+  private get order(): readonly InputTopic[] {
+    const { skipAt } = this;
+    return skipAt ? [skipAt.topic, ...readOrder.filter((name) => name !== skipAt.topic)] : readOrder;
+  }
   private place(): string {
     return this.positions.map(([offset, item]) => `${offset}.${item}`).join(' ');
   }
@@ -223,7 +230,10 @@ export class PartitionFlow {
       else {
         const topic = await this.firstUnread();
         const [offset, index] = this.positions[topic]!;
-        await this.options.log.append([{ topic: 'internal', partition: this.options.partition, value: writeCommand({ type: 'skip', topic, offset, index }) }]);
+        // Not into the offender's own topic, where it would stand behind it.
+        const into = inputTopics[topic] === 'internal' ? 'interactive' : 'internal', value = writeCommand({ type: 'skip', topic, offset, index });
+        const [written] = await this.options.log.append([{ topic: into, partition: this.options.partition, value }]);
+        this.skipAt = { topic: into, offset: written! };
         this.suspect = undefined;
         return;
       }
@@ -231,7 +241,7 @@ export class PartitionFlow {
     this.suspect = next;
   }
   private async firstUnread(): Promise<number> {
-    for (const name of readOrder) {
+    for (const name of this.order) {
       const topic = inputTopics.indexOf(name);
       if ((await this.options.log.read(name, this.options.partition, this.positions[topic]![0], 1)).records.length > 0) return topic;
     }

@@ -1,5 +1,6 @@
 /**
- * Commands of the engine in the `internal` topic (envelope form 0xC1 0x02, one MessagePack map): what changes a partition and is not a partner's transaction.
+ * Commands of the engine (envelope form 0xC1 0x02, one MessagePack map): what changes a partition and is not a partner's transaction. In the `internal` topic; only what skips
+ * something there stands in `interactive`, as it has to be read before.
  */
 import { Packr } from 'msgpackr';
 import { ENVELOPE_COMMAND, ENVELOPE_MARK } from './envelope.js';
