@@ -10,6 +10,8 @@ import type { Append, Log } from './log/log.js';
 import type { Logger } from './logger.js';
 
 const ROWS_PER_ROUND = 500_000;
+/** Partitions reach ClickHouse at different times: each round looks back that far for postings that came behind the last one's end. */
+const OVERLAP_MINUTES = 10;
 const PLACE = 'reconciler';
 
 export interface ReconcilerOptions {
@@ -53,14 +55,17 @@ export class Reconciler {
     const [window] = await this.query<{ to: string; rows: string }>(
       `SELECT toString(max(processed_at)) AS to, count() AS rows FROM (
          SELECT processed_at FROM pointstream.transactions WHERE processed_at > {from:DateTime64(3, 'UTC')} ORDER BY processed_at LIMIT ${ROWS_PER_ROUND})`, { from });
-    if (!window || Number(window.rows) === 0) return 0;
+    const isNew = window !== undefined && Number(window.rows) > 0;
+    if (!isNew && Date.now() - Date.parse(`${from.replace(' ', 'T')}Z`) > OVERLAP_MINUTES * 60_000) return 0;
+    const to = isNew ? window.to : from;
     const found = await this.query<Found>(
       `SELECT partner, id, kind,
          arraySlice(arrayMap(place -> place.2, arraySort(groupArray((toUnixTimestamp64Milli(processed_at), source_partition, source_offset)))), 2) AS later
        FROM pointstream.transactions
        WHERE cityHash64(partner, id, kind) IN (
-         SELECT cityHash64(partner, id, kind) FROM pointstream.transactions WHERE processed_at > {from:DateTime64(3, 'UTC')} AND processed_at <= {to:DateTime64(3, 'UTC')})
-       GROUP BY partner, id, kind HAVING count() > 1`, { from, to: window.to });
+         SELECT cityHash64(partner, id, kind) FROM pointstream.transactions
+         WHERE processed_at > {from:DateTime64(3, 'UTC')} - INTERVAL ${OVERLAP_MINUTES} MINUTE AND processed_at <= {to:DateTime64(3, 'UTC')})
+       GROUP BY partner, id, kind HAVING count() > 1`, { from, to });
     const commands = found.flatMap(({ partner, id, kind, later }) => {
       const value = writeCommand({ type: 'reconcile', partner, id, kind });
       return later.map((partition): Append => ({ topic: 'internal', partition: Number(partition), value }));
@@ -69,7 +74,7 @@ export class Reconciler {
       await append(commands);
       this.found += commands.length;
     }
-    await log.putValue(PLACE, Buffer.from(window.to, 'utf8'));
+    await log.putValue(PLACE, Buffer.from(to, 'utf8'));
     return commands.length;
   }
   private async query<T>(query: string, parameters: Record<string, string>): Promise<T[]> {

@@ -13,7 +13,7 @@ export const reasons = {
     hint: 'Send the sum of the line amounts as total, or leave it out.',
   },
   'payment-card': {
-    status: 422, review: false, pointer: '/card', text: 'The card looks like a payment card number.',
+    status: 422, review: true, pointer: '/card', text: 'The card looks like a payment card number.',
     hint: 'Send a loyalty card, or have the program take this range of cards.',
   },
   'other-partner': {

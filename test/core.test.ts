@@ -93,3 +93,16 @@ t.test('anonymous receipts are facts without points; they can be returned once',
   t.match((await core.post(refund('ar2', 'a1'))).replies[0], { items: [{ reason: 'return-exceeds' }] });
   await core.stop();
 });
+
+t.test("a payment card's number and the partition's own account are refused, and nothing is opened", async (t) => {
+  const core = await startCore(temporaryDirectory(t));
+  await prepare(core);
+  const { replies } = await core.post(purchase('pan', '4111111111111111', 100));
+  t.match(replies, [{ rejected: 1, items: [{ id: 'pan', reason: 'payment-card' }] }]);
+  t.notMatch(JSON.stringify(replies), /4111/, 'its number is not repeated');
+  for (let partition = 0; partition < 4; partition++) {
+    const own = await core.post({ ...purchase(`own-${partition}`, undefined, 100), account: `${partition}.0` });
+    t.match(own.replies, [{ rejected: 1, items: [{ reason: 'unknown-account' }] }], `account ${partition}.0`);
+  }
+  await core.stop();
+});

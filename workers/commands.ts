@@ -98,14 +98,18 @@ function importAccounts(c: Context, command: Extract<EngineCommand, { type: 'imp
   }
   return { gateway: command.gateway, request: command.request, accepted, items };
 }
-function importAccount(c: Context, account: ImportedAccount): { reason: 'conflict' | 'unknown-card' | 'wrong-program' | 'invalid'; detail: string } | undefined {
+function importAccount(c: Context, account: ImportedAccount): { reason: 'conflict' | 'unknown-card' | 'payment-card' | 'wrong-program' | 'invalid'; detail: string } | undefined {
   const { state, reference } = c;
   const program = reference.set.programs.findIndex(({ id }) => id === account.program);
   if (program < 0) return { reason: 'wrong-program', detail: `there is no program ${account.program}` };
   const cards = account.cards.map((card) => utf8(card));
   for (const [i, card] of cards.entries()) {
     if (state.findCard(program, card, 0, card.length) >= 0) return { reason: 'conflict', detail: `card ${account.cards[i]!} belongs to an account already` };
-    if (!reference.takesCard(program, card, 0, card.length)) return { reason: 'unknown-card', detail: `no range of the program takes card ${account.cards[i]!}` };
+    if (!reference.takesCard(program, card, 0, card.length)) {
+      const reason = reference.whyNotTaken(card, 0, card.length);
+      // The number of a payment card is written nowhere.
+      return { reason, detail: reason === 'payment-card' ? `card ${i + 1} of the account looks like a payment card` : `no range of the program takes card ${account.cards[i]!}` };
+    }
   }
   const lots = account.lots.map((lot) => ({ ...lot, currency: reference.currencyOrdinal(lot.currency, program), funder: reference.funderOrdinal(lot.funder) }));
   for (const lot of lots) if (lot.currency < 0 || lot.funder < 0) return { reason: 'invalid', detail: 'a lot names a currency or funder that is not known' };
@@ -143,7 +147,7 @@ function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcil
   const { state, reference } = c;
   const partner = reference.set.partners.find(({ id }) => id === command.partner);
   if (!partner) return processed;
-  transactionHashOf(command.partner, command.id, 'reconciliation', reconciled);
+  transactionHashOf(command.partner, command.id, command.kind === 'purchase' ? 'reconciliation' : 'reconciliation of a return', reconciled);
   if (state.transactions.find(reconciled)) return processed;
   transactionHashOf(command.partner, command.id, command.kind, c.idHash);
   if (!state.transactions.find(c.idHash)) return processed;

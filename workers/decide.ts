@@ -53,11 +53,11 @@ export function decide(c: Context): Outcome {
   if (cardLength > 0) {
     if (partitionOf(bytes, cardStart, cardLength, c.partitions) !== state.partition) return elsewhere;
     ordinal = state.findCard(program, bytes, cardStart, cardLength);
-    if (ordinal < 0 && !reference.takesCard(program, bytes, cardStart, cardLength)) return refuse('unknown-card');
+    if (ordinal < 0 && !reference.takesCard(program, bytes, cardStart, cardLength)) return refuse(reference.whyNotTaken(bytes, cardStart, cardLength));
   } else if (text[2 * Text.account + 1]! > 0) {
     const account = parseAccount(t.string(Text.account));
     if (account && account.partition !== state.partition && account.partition < c.partitions) return elsewhere;
-    if (!account || account.partition !== state.partition || !state.hasAccount(account.ordinal)) return refuse('unknown-account');
+    if (!account || account.partition !== state.partition || account.ordinal === OWN_ACCOUNT || !state.hasAccount(account.ordinal)) return refuse('unknown-account');
     ordinal = account.ordinal;
     state.ensure(ordinal);
     if (state.accounts.program(ordinal) !== program) return refuse('wrong-program');

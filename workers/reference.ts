@@ -141,9 +141,9 @@ export class Reference {
   takesCard(program: number, bytes: Uint8Array, start: number, length: number): boolean {
     return takesCard(this.programs[program]!.ranges, bytes, start, length);
   }
-  /** Whether a card that is not taken is a payment card's number (reason payment-card) rather than an unknown one. */
-  isPaymentCard(bytes: Uint8Array, start: number, length: number): boolean {
-    return looksLikePaymentCard(bytes, start, length);
+  /** The reason for a card that is not taken. */
+  whyNotTaken(bytes: Uint8Array, start: number, length: number): 'payment-card' | 'unknown-card' {
+    return looksLikePaymentCard(bytes, start, length) ? 'payment-card' : 'unknown-card';
   }
 
   private storesOf(stores: readonly { id: string; timeZone?: string }[]): { stores: ByteTable | undefined; storeZones: number[] } {

@@ -3,6 +3,9 @@
  */
 import type { ProgramDocument } from '../../schemas/reference.js';
 
+/** The reason for a card that is not taken. */
+export const whyNotTaken = (card: string): 'payment-card' | 'unknown-card' => (isPaymentCard(card) ? 'payment-card' : 'unknown-card');
+
 export function takesCard({ cardRanges }: ProgramDocument, card: string): boolean {
   if (!cardRanges) return !isPaymentCard(card);
   return cardRanges.some(({ prefix, length, checkDigit }) => card.startsWith(prefix) && Buffer.byteLength(card) === length && (checkDigit === 'none' || isLuhn(card)));

@@ -5,7 +5,7 @@
  */
 import { localDay } from './calendar.js';
 import { largestRemainder } from './fraction.js';
-import { takesCard } from './cards.js';
+import { takesCard, whyNotTaken } from './cards.js';
 import { MemoryHistory, type History } from './history.js';
 import { Account, Ledger, NEVER, type CellChange, type Posting } from './ledger.js';
 import type { NaiveReference } from './reference.js';
@@ -83,7 +83,7 @@ export class NaivePartition {
     let account: Account | undefined;
     if (transaction.card !== '') {
       account = this.cards.get(`${partner.program}/${transaction.card}`);
-      if (!account && !takesCard(reference.program(partner.program), transaction.card)) return refuse('unknown-card');
+      if (!account && !takesCard(reference.program(partner.program), transaction.card)) return refuse(whyNotTaken(transaction.card));
     } else if (transaction.account !== '') {
       account = this.accountOf(transaction.account);
       if (!account) return refuse('unknown-account');
@@ -213,7 +213,7 @@ export class NaivePartition {
     if (program < 0) return refuse('wrong-program');
     for (const card of imported.cards) {
       if (this.cards.has(`${program}/${card}`)) return refuse('conflict');
-      if (!takesCard(reference.program(program), card)) return refuse('unknown-card');
+      if (!takesCard(reference.program(program), card)) return refuse(whyNotTaken(card));
     }
     const lots = imported.lots.map((lot) => ({
       points: lot.points, matures: lot.matures, expires: lot.expires < 0 ? NEVER : lot.expires, currency: reference.currency(program, lot.currency),

@@ -64,7 +64,7 @@ const cases: Case[] = [
   { name: 'an empty id', body: total({ id: '' }), status: 422, problem: 'invalid', errors: [{ pointer: '/id' }] },
   { name: 'a date that isn\'t one', body: total({ occurredAt: '2026-02-30T10:00:00Z' }), status: 422, problem: 'invalid', errors: [{ pointer: '/occurredAt' }] },
   { name: 'a date without an offset', body: total({ occurredAt: '2026-01-05T10:00:00' }), status: 422, problem: 'invalid', errors: [{ pointer: '/occurredAt' }] },
-  { name: 'a payment card', body: total({ card: '4111111111111111' }), status: 422, problem: 'unknown-card', errors: [{ pointer: '/card', hint: /program/ }], kept: true },
+  { name: 'a payment card', body: total({ card: '4111111111111111' }), status: 422, problem: 'payment-card', errors: [{ pointer: '/card', hint: /program/ }], kept: true },
   { name: 'unknown partner', body: total({ partner: 'nobody' }), status: 422, problem: 'unknown-partner', errors: [{ pointer: '/partner', hint: /partners/ }], kept: true },
   { name: 'another program', body: total({ program: 'elsewhere' }), status: 422, problem: 'wrong-program', kept: true },
   { name: 'unknown account', body: total({ card: undefined, account: '1.999999' }), status: 422, problem: 'unknown-account', errors: [{ pointer: '/account' }], kept: true },
