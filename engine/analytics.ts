@@ -19,6 +19,7 @@ import type { Metrics } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import { Reconciler } from './reconciler.js';
 import { Restarts } from './restarts.js';
+import type { SpareBuffers } from './spare-buffers.js';
 import { Dimensions } from './sink/dimensions.js';
 import { startSink, type Sink } from './sink/sink.js';
 
@@ -29,7 +30,7 @@ const RETRY_MS = 1000;
 /** How long a stop waits for ClickHouse to have everything; what is left goes there after the next start. */
 const STOP_MS = 10_000;
 
-export interface AnalyticsOptions { config: Config; logger: Logger; metrics: Metrics; log: Log; pipeline: Pipeline }
+export interface AnalyticsOptions { config: Config; logger: Logger; metrics: Metrics; log: Log; pipeline: Pipeline; spareBuffers: SpareBuffers }
 
 export interface Analytics {
   url: string;
@@ -51,7 +52,7 @@ export interface Analytics {
 interface Endpoint { url: string; user: string; password: string; child: Restarts | undefined }
 
 /** Resolves when the embedded ClickHouse has its tables; a server is not waited for. */
-export async function startAnalytics({ config, logger, metrics, log, pipeline }: AnalyticsOptions): Promise<Analytics> {
+export async function startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers }: AnalyticsOptions): Promise<Analytics> {
   const { child, ...endpoint } = await openEndpoint(config, logger);
   const client = createClient({
     url: endpoint.url, username: endpoint.user, password: endpoint.password, request_timeout: REQUEST_MS_MAX, log: { level: ClickHouseLogLevel.OFF },
@@ -70,6 +71,7 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline }:
     else void retried(prepare, () => stopping, (error) => logger.warn({ error: String(error) }, 'ClickHouse has no tables yet; facts wait in the log'));
     const sink = await startSink({
       log, client, partitions: log.partitions, logger, rowsMax: config.sinkRowsMax, bytesMax: config.sinkBytesMax,
+      release: (record) => spareBuffers.give(record),
       onInsert: (milliseconds) => metrics.sinkInsertSeconds.observe(milliseconds / 1000),
     });
     const counted = { rows: 0, retries: 0, restarts: 0 };

@@ -11,6 +11,7 @@ import { readResults } from '../schemas/results.js';
 import { inputTopics, type InputTopic, type Log } from './log/log.js';
 import type { Restored } from './restore.js';
 import { ShardError, type Shards } from './shards.js';
+import type { SpareBuffers } from './spare-buffers.js';
 
 /** Batches that are evaluated and wait for their commit, at most. */
 const UNCOMMITTED_MAX = 3;
@@ -26,7 +27,7 @@ export interface FlowEvents {
   /** The log can't be read or written any more. */
   failed(error: Error): void;
 }
-export interface FlowOptions { log: Log; shards: Shards; partition: number; batchBytesMax: number; events: FlowEvents }
+export interface FlowOptions { log: Log; shards: Shards; partition: number; batchBytesMax: number; spareBuffers: SpareBuffers; events: FlowEvents }
 
 export class PartitionFlow {
   status: PartitionStatus;
@@ -38,6 +39,8 @@ export class PartitionFlow {
   /** Where each input topic is read on. */
   private positions: [offset: number, item: number][];
   private epoch: number;
+  /** Where the shard writes results: memory of both, handed back with the next batch. */
+  private outbox: SharedArrayBuffer | undefined;
   private readonly unread = new Set<InputTopic>(inputTopics);
   private needed: { batch: number; row: number }[] = [];
   /** What has been answered of records that are done in part: after the last batch, by uncommitted batch, after the last committed one. */
@@ -167,7 +170,7 @@ export class PartitionFlow {
     const frame = packFrame(suspect ? all.slice(0, suspect.records) : all);
     const task: BatchTask = {
       type: 'batch', partition, epoch: this.epoch, batch: this.evaluated + 1, committed: this.committed, frame, positions: this.positions, facts: await this.fetchFacts(),
-      ...(suspect && suspect.items < SUSPECT_ITEMS ? { itemsMax: suspect.items } : {}), partial: this.partial,
+      ...(suspect && suspect.items < SUSPECT_ITEMS ? { itemsMax: suspect.items } : {}), partial: this.partial, ...(this.outbox ? { outbox: this.outbox } : {}),
     };
     let result: BatchResult;
     try {
@@ -184,6 +187,7 @@ export class PartitionFlow {
     this.needed = result.missing;
     if (suspect && result.results) this.suspect = { at: '', failures: suspect.failures, records: suspect.records, items: suspect.items };
     if (!result.results) return;
+    result.results = this.emptyOutbox(result.results);
     this.positions = result.positions;
     if (this.skipAt && this.positions[inputTopics.indexOf(this.skipAt.topic)]![0] > this.skipAt.offset) this.skipAt = undefined;
     this.partial = result.partial;
@@ -193,6 +197,13 @@ export class PartitionFlow {
     const [bulkPosition] = result.positions[BULK]!;
     for (const { topic, offset, value } of all) if (topic === BULK && offset < bulkPosition) result.inputBytes += value.byteLength;
     events.evaluated(result);
+  }
+  /** Takes results out of the memory shared with the shard, which writes the next ones there. */
+  private emptyOutbox(shared: Uint8Array): Uint8Array {
+    const results = this.options.spareBuffers.room(shared.length);
+    results.set(shared);
+    if (shared.buffer instanceof SharedArrayBuffer) this.outbox = shared.buffer;
+    return results;
   }
   /** The facts that the shard asked for, from the log. Those that are not committed yet are in the shard's own memory. */
   private async fetchFacts(): Promise<BatchTask['facts']> {

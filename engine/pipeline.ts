@@ -20,6 +20,7 @@ import { Reads, type TransactionKind } from './reads.js';
 import { Requests } from './requests.js';
 import { checkpointPartition, restorePartition } from './restore.js';
 import { ShardError, type Shards } from './shards.js';
+import type { SpareBuffers } from './spare-buffers.js';
 import { Ticks } from './ticks.js';
 import { WaitingReturnsLocator } from './waiting-returns.js';
 
@@ -45,6 +46,8 @@ export interface PipelineOptions {
   sinkCaughtUp(timeoutMs: number): Promise<boolean>;
   /** After each commit: for the sink and the counters. */
   onCommitted(results: BatchResult[], milliseconds: number): void;
+  /** Where buffers of results come back to when everybody is done with them. */
+  spareBuffers: SpareBuffers;
   clock?: Clock;
 }
 
@@ -87,7 +90,7 @@ export class Pipeline implements Engine {
     this.endListening = log.onAppend((topic, partition) => this.flows[partition]?.appended(topic));
     for (const [partition, state] of restored.entries()) {
       const flow = new PartitionFlow({
-        log, shards: this.options.shards, partition, batchBytesMax: this.options.batchBytesMax,
+        log, shards: this.options.shards, partition, batchBytesMax: this.options.batchBytesMax, spareBuffers: this.options.spareBuffers,
         events: {
           evaluated: (result) => this.committer.add(result),
           shardFailed: (failed, error) => void this.shardFailed(this.options.shards.shardOf(failed), error),

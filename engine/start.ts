@@ -18,9 +18,12 @@ import { Pipeline } from './pipeline.js';
 import type { BatchResult } from '../workers/messages.js';
 import { ReferenceStore } from './reference.js';
 import { Shards } from './shards.js';
+import { SpareBuffers } from './spare-buffers.js';
 
 /** Bytes of effects that a shard applies in a second at recovery, cautiously (docs/decisions/008-state.md); what paces the checkpoints. */
 const REPLAY_BYTES_PER_SECOND = 40 * 2 ** 20;
+/** Of buffers that nobody needs at the moment; about what is under way at full load. */
+const SPARE_BYTES_MAX = 32 * 2 ** 20;
 /** Of the memory for accounts, what goes to the facts of recent batches, for returns. */
 const FACT_CACHE_SHARE = 0.15;
 
@@ -42,9 +45,10 @@ export async function startEngine(
   const log = await openEmbeddedLog({ directory: config.data, ...(config.partitions > 0 ? { partitions: config.partitions } : {}) });
   const shards = new Shards({ count: Math.min(log.partitions, config.shards || availableParallelism()), entry: new URL('../workers/worker.js', import.meta.url) });
   let analytics: Analytics | undefined;
+  const spareBuffers = new SpareBuffers(SPARE_BYTES_MAX);
   const observe = observeEngine(metrics);
   const pipeline = new Pipeline({
-    log, shards, logger, gateway: randomUUID(), batchBytesMax: config.batchBytesMax, lagBytesMax: config.lagBytesMax, replayBytesPerSecond: REPLAY_BYTES_PER_SECOND,
+    log, shards, logger, gateway: randomUUID(), batchBytesMax: config.batchBytesMax, lagBytesMax: config.lagBytesMax, replayBytesPerSecond: REPLAY_BYTES_PER_SECOND, spareBuffers,
     open: {
       partitions: log.partitions,
       cacheBytesMax: Math.floor((config.cacheBytesMax * (1 - FACT_CACHE_SHARE)) / log.partitions),
@@ -57,13 +61,14 @@ export async function startEngine(
     onCommitted: (results, milliseconds) => {
       observe.committed(results, milliseconds);
       committed?.(results, milliseconds);
-      analytics?.committed(results);
+      if (analytics) analytics.committed(results);
+      else for (const { results: record } of results) spareBuffers.give(record!);
     },
   });
   try {
     await pipeline.start();
     const references = new ReferenceStore(pipeline.reference);
-    if (config.clickhouse !== 'off') analytics = await startAnalytics({ config, logger, metrics, log, pipeline });
+    if (config.clickhouse !== 'off') analytics = await startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers });
     observe.watch({ pipeline, log, shards, analytics });
     const sinkPosition = (partition: number): number => analytics?.sink.position(partition) ?? Infinity;
     const history = new History({ log, flows: pipeline.flows, historyDays: config.historyDays, sinkPosition, logger });

@@ -76,7 +76,7 @@ function write(): Uint8Array[] {
       header.ledgerRow(FactKind.purchase, { partition: 3, batch }, account, 1_760_000_000_000, 2, 1000 + (i >> 9), i & 511, 4);
       block.add(t, header, awards, postings, reference);
     }
-    return block.finish();
+    return block.finish().slice();
   });
 }
 function reference1024(): number {

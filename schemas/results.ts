@@ -35,10 +35,11 @@ export interface ResultsHeader {
 const MAGIC = 0x31525350; // "PSR1"
 const packr = new Packr({ useRecords: false });
 
-export function writeResults(header: ResultsHeader, effects: Uint8Array, facts: Uint8Array): Uint8Array {
+/** `allocate` gives the room for it: a new array when left out. */
+export function writeResults(header: ResultsHeader, effects: Uint8Array, facts: Uint8Array, allocate = (length: number): Uint8Array => new Uint8Array(length)): Uint8Array {
   const packed = packr.pack(header);
-  const out = new Uint8Array(8 + packed.length + effects.length + facts.length);
-  const view = new DataView(out.buffer);
+  const out = allocate(8 + packed.length + effects.length + facts.length);
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   view.setUint32(0, MAGIC, true);
   view.setUint32(4, packed.length, true);
   out.set(packed, 8);

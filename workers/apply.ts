@@ -5,6 +5,8 @@
 import { Effect, type EffectsReader } from './effects.js';
 import type { PartitionState } from './state/partition-state.js';
 
+const cellLists = (length: number) => ({ key1: new Float64Array(length), key2: new Float64Array(length), additions: new Float64Array(length) });
+let cells = cellLists(64);
 const id = new Uint32Array(4), content = new Uint32Array(2);
 
 /** Applies bytes[start, end) of batch number `batch`. With `recovering`, what the checkpoint already holds is passed over, bucket by bucket. */
@@ -13,13 +15,15 @@ export function apply(state: PartitionState, reader: EffectsReader, end: number,
     const effect = reader.bytes[reader.at++];
     switch (effect) {
       case Effect.cells: {
-        const ordinal = reader.varint();
-        const skip = recovering && state.holds(ordinal, batch);
-        for (let left = reader.varint(); left > 0; left--) {
-          const key1 = reader.key(), key2 = reader.key(), addition = reader.addition();
-          if (!skip) state.addToCell(ordinal, key1, key2, addition);
-          else if (addition > 0) state.noteDue(ordinal, key1, key2);
+        const ordinal = reader.varint(), count = reader.varint();
+        if (count > cells.key1.length) cells = cellLists(count * 2);
+        for (let i = 0; i < count; i++) {
+          cells.key1[i] = reader.key();
+          cells.key2[i] = reader.key();
+          cells.additions[i] = reader.addition();
         }
+        if (!(recovering && state.holds(ordinal, batch))) state.addToCells(ordinal, count, cells.key1, cells.key2, cells.additions);
+        else for (let i = 0; i < count; i++) if (cells.additions[i]! > 0) state.noteDue(ordinal, cells.key1[i]!, cells.key2[i]!);
         break;
       }
       case Effect.seen: {

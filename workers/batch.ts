@@ -98,8 +98,8 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     done(record, 0);
   }
 
-  counts.awarded = [...c.awarded];
-  counts.reversed = [...c.reversed];
+  counts.awarded = c.awarded.entries();
+  counts.reversed = c.reversed.entries();
   counts.imbalance = c.imbalance;
   const facts = c.facts.rows > 0 ? c.facts.finish() : new Uint8Array(0);
   const effects = c.effects.bytes.subarray(0, c.effects.length);
@@ -107,7 +107,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   const results = inputs.length === 0 ? undefined : writeResults({
     partition: state.partition, batch: task.batch, epoch: task.epoch, clockMs: state.clockMs, inputs, positions, reference: state.reference,
     processed: counts.processed, duplicates: counts.duplicates, rejected: counts.rejected, effectsLength: effects.length, factsLength: facts.length, rows,
-  }, effects, facts);
+  }, effects, facts, (length) => c.resultsRoom(length));
   if (results) {
     state.debtBytes += effects.length;
     partition.factCache.put(task.batch, facts);

@@ -17,6 +17,9 @@ import type { FactRecord } from '../schemas/fact.js';
 import type { Reason, Rejected } from '../schemas/reasons.js';
 
 const CELLS_MAX = 1 << 16;
+/** An addition is looked for among so many before it. */
+const MERGED_MAX = 16;
+const OUTBOX_ROUND_BYTES = 1 << 16;
 const DEBT = cellKey(CellKind.debt, 0, 0), HELD = cellKey(CellKind.held, 0, 0), AFTER_BALANCES = cellKey(CellKind.held + 1, 0, 0);
 
 /** A record for another partition's `internal` topic, committed together with this batch. */
@@ -54,14 +57,17 @@ export class Context implements AccountCells {
   /** Facts of earlier batches that came with this one, by `batch:row`; undefined: there is none any more. */
   earlier = new Map<string, FactRecord | undefined>();
   recentFacts!: FactCache;
+  outbox: SharedArrayBuffer | undefined;
+  /** Nobody reads it: it keeps the compiler from leaving out what was only touched. */
+  touched = 0;
   /** Facts that were missing: the batch ends before the command that needs them. */
   missing: { batch: number; row: number }[] = [];
 
   /** Points that cells of balances gained in this batch, less what postings say: anything but 0 is a bug. */
   imbalance = 0;
   /** Points awarded and taken back in this batch, by currency ordinal. */
-  readonly awarded = new Map<number, number>();
-  readonly reversed = new Map<number, number>();
+  readonly awarded = new Totals();
+  readonly reversed = new Totals();
 
   private readonly reader = new EffectsReader();
   private applied = 0;
@@ -91,25 +97,42 @@ export class Context implements AccountCells {
   add(key1: number, key2: number, addition: number): void {
     if (addition === 0) return;
     if (key1 < AFTER_BALANCES) this.imbalance += key1 >= DEBT && key1 < HELD ? -addition : addition;
-    const i = this.cellTotal++;
-    this.cellKey1[i] = key1;
-    this.cellKey2[i] = key2;
-    this.cellAddition[i] = addition;
+    const { cellKey1, cellKey2, cellAddition, cellTotal } = this;
+    // Awards mostly go to one lot: it is changed once.
+    for (let i = Math.max(0, cellTotal - MERGED_MAX); i < cellTotal; i++) {
+      if (cellKey1[i] !== key1 || cellKey2[i] !== key2) continue;
+      cellAddition[i]! += addition;
+      return;
+    }
+    cellKey1[cellTotal] = key1;
+    cellKey2[cellTotal] = key2;
+    cellAddition[cellTotal] = addition;
+    this.cellTotal++;
   }
+  /** Makes the noted additions. What goes into the effects is done at once, as `apply` does it when it reads them: only the reading is left out. */
   applyCells(ordinal: number): void {
-    if (this.cellTotal === 0) return this.applyEffects();
-    this.effects.cells(ordinal, this.cellTotal);
-    for (let i = 0; i < this.cellTotal; i++) this.effects.cell(this.cellKey1[i]!, this.cellKey2[i]!, this.cellAddition[i]!);
-    this.cellTotal = 0;
     this.applyEffects();
+    const { effects, cellKey1, cellKey2, cellAddition, cellTotal } = this;
+    if (cellTotal === 0) return;
+    effects.cells(ordinal, cellTotal);
+    for (let i = 0; i < cellTotal; i++) effects.cell(cellKey1[i]!, cellKey2[i]!, cellAddition[i]!);
+    this.cellTotal = 0;
+    this.applied = effects.length;
+    this.state.addToCells(ordinal, cellTotal, cellKey1, cellKey2, cellAddition);
   }
   /** Applies what was written since the last time: the same function as at recovery. */
   applyEffects(): void {
     const { reader, effects } = this;
+    if (this.applied === effects.length) return;
     reader.bytes = effects.bytes;
     reader.at = this.applied;
     apply(this.state, reader, effects.length, this.state.batch + 1);
     this.applied = effects.length;
+  }
+  /** Room for the results in memory shared with the main thread: the outbox when they fit, else a new one that others will fit into, too. */
+  resultsRoom(length: number): Uint8Array {
+    const fits = this.outbox && this.outbox.byteLength >= length;
+    return new Uint8Array(fits ? this.outbox! : new SharedArrayBuffer(Math.ceil(length / OUTBOX_ROUND_BYTES) * OUTBOX_ROUND_BYTES), 0, length);
   }
   /** A fact of an earlier batch; noted in `missing` when it is not at hand (one of this very batch is, in the next). */
   factOf(batch: number, row: number): FactRecord | undefined | 'missing' {
@@ -124,8 +147,9 @@ export class Context implements AccountCells {
   count(): void {
     const { awards, postings } = this;
     for (let i = 0; i < awards.count; i++) {
-      const points = awards.points[i]!, sums = points < 0 ? this.reversed : this.awarded;
-      sums.set(awards.currency[i]!, (sums.get(awards.currency[i]!) ?? 0) + Math.abs(points));
+      const points = awards.points[i]!;
+      if (points < 0) this.reversed.add(awards.currency[i]!, -points);
+      else this.awarded.add(awards.currency[i]!, points);
     }
     this.countPostings(postings);
   }
@@ -141,5 +165,26 @@ export class Context implements AccountCells {
       partner, id, kind, reason, rejectedAtMs: this.nowMs, source: { topic: String(this.topic), partition: this.state.partition, offset: this.offset, index: this.index },
       ...(detail === undefined ? {} : { detail }), ...(pointer === undefined ? {} : { pointer }),
     });
+  }
+}
+
+/** Sums by a small number. */
+class Totals {
+  private sums = new Float64Array(16);
+
+  add(number: number, addition: number): void {
+    if (number >= this.sums.length) {
+      const grown = new Float64Array(number * 2);
+      grown.set(this.sums);
+      this.sums = grown;
+    }
+    this.sums[number]! += addition;
+  }
+  clear(): void {
+    this.sums.fill(0);
+  }
+  /** Those that are not 0. */
+  entries(): [number: number, sum: number][] {
+    return [...this.sums.entries()].filter(([, sum]) => sum !== 0);
   }
 }

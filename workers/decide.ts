@@ -12,6 +12,7 @@ import { evaluate } from './rules/evaluate.js';
 import { FactKind, FactStatus } from './facts/fact-block.js';
 import { Kind, Text, type Transaction } from './transaction.js';
 import { partitionOf } from './hash.js';
+import { hashCard } from './state/card-index.js';
 
 export const FUTURE_MS = 600_000;
 export const DAY_MS = 86_400_000;
@@ -47,12 +48,17 @@ export function decide(c: Context): Outcome {
   if (programLength > 0 && reference.programOrdinal(bytes, text[2 * Text.program]!, programLength) !== program) return refuse('wrong-program');
   if (t.kind === Kind.return) return decideReturn(c);
 
+  // ── where it is looked up: card, known transactions and products lie anywhere in a large memory; touched one right after the other, their cache misses overlap ──
+  const cardStart = text[2 * Text.card]!, cardLength = text[2 * Text.card + 1]!, cardHash = hashCard(program, bytes, cardStart, cardLength);
+  transactionHash(t, c.idHash);
+  c.touched = state.touch(cardHash, c.idHash[0]!);
+  reference.resolveLines(t);
+
   // ── whose account ──
-  const cardStart = text[2 * Text.card]!, cardLength = text[2 * Text.card + 1]!;
   let ordinal = -1;
   if (cardLength > 0) {
     if (partitionOf(bytes, cardStart, cardLength, c.partitions) !== state.partition) return elsewhere;
-    ordinal = state.findCard(program, bytes, cardStart, cardLength);
+    ordinal = state.findCard(program, bytes, cardStart, cardLength, cardHash);
     if (ordinal < 0 && !reference.takesCard(program, bytes, cardStart, cardLength)) return refuse(reference.whyNotTaken(bytes, cardStart, cardLength));
   } else if (text[2 * Text.account + 1]! > 0) {
     const account = parseAccount(t.string(Text.account));
@@ -65,14 +71,13 @@ export function decide(c: Context): Outcome {
   if (ordinal >= 0 && state.accounts.flags(ordinal) & Flag.blocked) return refuse('blocked');
 
   // ── seen before, in time ──
-  const again = seenBefore(c);
+  const again = isKnown(c);
   if (again) return again;
   const untimely = checkTime(t, c.nowMs, partner.document.latenessDays);
   if (untimely) return untimely;
 
   // ── what the rules give ──
   const identified = cardLength > 0 || ordinal >= 0;
-  reference.resolveLines(t);
   c.awards.clear();
   c.ordinal = ordinal;
   if (identified && earns(c, program, ordinal)) {
@@ -102,6 +107,10 @@ export function decide(c: Context): Outcome {
 /** A repeat of a known transaction: the same content is a duplicate, other content a conflict. Leaves the hashes in the context. */
 export function seenBefore(c: Context): Outcome | undefined {
   transactionHash(c.transaction, c.idHash);
+  return isKnown(c);
+}
+/** The same, when its identity's hash is in the context already. */
+function isKnown(c: Context): Outcome | undefined {
   contentHash(c.transaction, c.contentHash);
   const { transactions } = c.state;
   if (!transactions.find(c.idHash)) return undefined;

@@ -25,6 +25,8 @@ export interface BatchTask {
   /** Batches up to this one are committed. */
   committed: number;
   frame: Uint8Array;
+  /** Where the results are written, if they fit: what the last results of the partition came in. */
+  outbox?: SharedArrayBuffer;
   /** Where each input topic stands: [offset, items of that record that are done]. */
   positions: [offset: number, item: number][];
   partial: Partials;
@@ -76,7 +78,7 @@ export interface BatchResult {
   partition: number;
   batch: number;
   epoch: number;
-  /** The results record, ready to be committed; undefined when the batch could not begin for want of facts (`missing`). */
+  /** The results record, ready to be committed, in memory shared with the shard until the partition's next batch; undefined when the batch could not begin for want of facts (`missing`). */
   results: Uint8Array | undefined;
   rows: number;
   inputs: InputRange[];

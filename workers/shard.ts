@@ -80,7 +80,7 @@ export class Shard {
       state.batch = state.committed = header.batch;
       state.clockMs = Math.max(state.clockMs, header.clockMs);
       state.debtBytes += effects.length;
-      factCache.put(header.batch, facts.slice());
+      factCache.put(header.batch, facts);
     }
     return this.status(number);
   }
@@ -100,6 +100,7 @@ export class Shard {
     }
     state.writeCommitted(task.committed);
     const c = this.context;
+    c.outbox = task.outbox;
     c.recentFacts = partition.factCache;
     c.earlier = new Map(task.facts.map(({ batch, row, fact }) => [`${batch}:${row}`, fact]));
     c.beginBatch(state, this.references.get(state.reference) ?? this.newest!);

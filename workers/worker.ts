@@ -1,13 +1,14 @@
-/** Piscina's entry of a shard: one thread, one Shard. The results of a batch are moved, not copied. */
-import { move, transferableSymbol, valueSymbol } from 'piscina';
-import type { BatchResult, ShardTask } from './messages.js';
+/**
+ * Piscina's entry of a shard: one thread, one Shard.
+ *
+ * Results go to the main thread in shared memory, and nothing is ever transferred out of this thread: once a thread has given a buffer away, V8 has every access to a typed array check
+ * whether its buffer is still there, which cost 10 to 15 % of all that a shard does (docs/decisions/013).
+ */
+import type { ShardTask } from './messages.js';
 import { Shard } from './shard.js';
 
 const shard = new Shard();
 
 export default function run(task: ShardTask): unknown {
-  const answer = shard.run(task) as object;
-  if (task.type !== 'batch') return answer;
-  const { results } = answer as BatchResult;
-  return results ? move({ [transferableSymbol]: [results.buffer], [valueSymbol]: answer }) : answer;
+  return shard.run(task);
 }

@@ -28,6 +28,8 @@ export interface Range {
   bytes: number;
   /** Blocks of Native, one after the other. */
   blocks: Uint8Array[];
+  /** Records that were handed over in memory and hold blocks of it. */
+  held: Uint8Array[];
   /** Numbers of the first and the last batch that has rows. */
   firstBatch: number;
   lastBatch: number;
@@ -55,7 +57,8 @@ export class Feed {
   freshRows = 0;
   private freshBytes = 0;
 
-  constructor(readonly partition: number, private readonly log: Log, private readonly budget: Budget) {}
+  /** `release` hears of each offered record that is not needed any more. */
+  constructor(readonly partition: number, private readonly log: Log, private readonly budget: Budget, private readonly release: (record: Uint8Array) => void) {}
 
   get waiting(): boolean {
     return this.position < this.end;
@@ -71,11 +74,11 @@ export class Feed {
 
   /** A record that has just been committed. Dropped when there is no room: it will be read from the log. */
   offer(offset: number, record: Uint8Array, rows: number, nowMs: number): void {
-    if (offset < this.end) return;
+    if (offset < this.end) return this.release(record);
     if (!this.waiting) this.sinceMs = nowMs;
     this.end = offset + 1;
     const last = this.fresh.at(-1);
-    if (record.byteLength > this.budget.bytesLeft || (last && last.offset + 1 !== offset)) return;
+    if (record.byteLength > this.budget.bytesLeft || (last && last.offset + 1 !== offset)) return this.release(record);
     this.fresh.push({ offset, record, rows, atMs: nowMs });
     this.freshRows += rows;
     this.freshBytes += record.byteLength;
@@ -90,11 +93,12 @@ export class Feed {
 
   /** Whole records from `position` on, at least one; to be called when some wait. */
   async collect({ rowsMax, bytesMax, to }: Limits): Promise<Range> {
-    const range: Range = { from: this.position, to: this.position, rows: 0, bytes: 0, blocks: [], firstBatch: 0, lastBatch: 0, untilMs: this.sinceMs };
+    const range: Range = { from: this.position, to: this.position, rows: 0, bytes: 0, blocks: [], held: [], firstBatch: 0, lastBatch: 0, untilMs: this.sinceMs };
     while (range.to < to && range.rows < rowsMax && range.bytes < bytesMax) {
       const fresh = this.take(range.to);
       if (fresh) {
         add(range, fresh.record, fresh.atMs);
+        range.held.push(fresh.record);
         range.to = fresh.offset + 1;
         continue;
       }
@@ -111,6 +115,7 @@ export class Feed {
   }
   /** The range is in ClickHouse. */
   delivered(range: Range, nowMs: number): void {
+    for (const record of range.held.splice(0)) this.release(record);
     this.position = range.to;
     this.lastInsertMs = nowMs;
     const next = this.fresh[0];
@@ -126,6 +131,7 @@ export class Feed {
       this.freshBytes -= first.record.byteLength;
       this.budget.bytesLeft += first.record.byteLength;
       if (first.offset === offset) return first;
+      this.release(first.record);
     }
     return undefined;
   }

@@ -37,7 +37,7 @@ if (typeof chdb === 'string') {
   const write = (cases: FactCase[]): Uint8Array => {
     block.reset();
     for (const fact of cases) addCase(block, fact);
-    return block.finish();
+    return block.finish().slice();
   };
   const insert = (bytes: Uint8Array, token: string): void => {
     const file = path.join(directory, 'insert');

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { EngineError } from '../../engine/engine.js';
 import { createPublisher, type Publish } from '../../engine/gateway/references.js';
 import { inputTopics } from '../../engine/log/log.js';
+import { SpareBuffers } from '../../engine/spare-buffers.js';
 import { Pipeline } from '../../engine/pipeline.js';
 import { ReferenceStore } from '../../engine/reference.js';
 import type { Shards } from '../../engine/shards.js';
@@ -115,7 +116,7 @@ export class Simulation {
     const life: Life = { shards, gateway, ready: false, tick: undefined, publish: undefined, pipeline: undefined as unknown as Pipeline };
     life.pipeline = new Pipeline({
       log, shards: shards as unknown as Shards, logger: pino({ level: process.env['POINTSTREAM_TEST_LOG'] ?? 'silent' }), gateway,
-      batchBytesMax: random.below(2) === 0 ? 300 : 1 << 20, lagBytesMax: 1 << 30, replayBytesPerSecond: 1 << 20,
+      batchBytesMax: random.below(2) === 0 ? 300 : 1 << 20, lagBytesMax: 1 << 30, replayBytesPerSecond: 1 << 20, spareBuffers: new SpareBuffers(1 << 20),
       open: { partitions, cacheBytesMax: 1, debtBytesMax: random.below(3) === 0 ? 1 << 20 : 1 + random.below(400), factCacheBytesMax: 0 },
       stateDirectory: (partition) => join(this.directory, String(partition)),
       otherChecks: () => [], sinkCaughtUp: () => Promise.resolve(true), onCommitted: () => undefined,

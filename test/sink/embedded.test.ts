@@ -52,7 +52,7 @@ t.test('each fact once, whatever is killed', { skip: missing ?? false }, async (
     const batch = (await log.bounds('results', partition)).end;
     block.reset();
     cases.forEach((fact, index) => addCase(block, { ...fact, partition, batch, index }));
-    const facts = block.finish(), effects = new Uint8Array(0);
+    const facts = block.finish().slice(), effects = new Uint8Array(0);
     const record = writeResults({
       partition, batch, epoch: 0, clockMs: 0, inputs: [], positions: [], reference: 0, processed: ROWS, duplicates: 0, rejected: 0, effectsLength: 0, factsLength: facts.length, rows: ROWS,
     }, effects, facts);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { openEmbeddedLog } from '../../engine/log/embedded.js';
 import type { Log } from '../../engine/log/log.js';
+import { SpareBuffers } from '../../engine/spare-buffers.js';
 import { Pipeline, type PipelineOptions } from '../../engine/pipeline.js';
 import { ReferenceStore } from '../../engine/reference.js';
 import { Shards } from '../../engine/shards.js';
@@ -35,7 +36,7 @@ export async function startCore(directory: string, options: CoreOptions = {}): P
   const log = await openEmbeddedLog({ directory, partitions: options.partitions ?? 4, ...(options.clock ? { clock: options.clock } : {}) });
   const shards = new Shards({ count: options.shards ?? 2, entry: options.entry ?? new URL('../../workers/worker.js', import.meta.url) });
   const pipelineOptions: PipelineOptions = {
-    log, shards, logger: pino({ level: process.env.POINTSTREAM_TEST_LOG ?? 'silent' }), gateway: 'test', batchBytesMax: options.batchBytesMax ?? 1 << 20, lagBytesMax: 1 << 30, replayBytesPerSecond: 40 << 20,
+    log, shards, logger: pino({ level: process.env.POINTSTREAM_TEST_LOG ?? 'silent' }), gateway: 'test', batchBytesMax: options.batchBytesMax ?? 1 << 20, lagBytesMax: 1 << 30, replayBytesPerSecond: 40 << 20, spareBuffers: new SpareBuffers(1 << 20),
     open: {
       partitions: log.partitions, cacheBytesMax: options.cacheBytesMax ?? 1 << 24, debtBytesMax: options.debtBytesMax ?? 1 << 20, factCacheBytesMax: options.factCacheBytesMax ?? 1 << 20,
     },

@@ -43,8 +43,10 @@ export class ByOrdinal {
   }
 }
 
-/** By an integer below 2^53. Linear probing; at most half full. */
+/** By an integer below 2^53. Linear probing; at most half full. The encoded texts are kept from block to block, as long as they come from the same source. */
 export class ByKey {
+  private source: unknown;
+  private readonly encoded = new Map<number, Uint8Array>();
   private generation = 0;
   private count = 0;
   private keys = new Float64Array(256);
@@ -58,14 +60,27 @@ export class ByKey {
     const slot = this.slot(key);
     return this.generations[slot] === this.column.generation ? this.numbers[slot]! : -1;
   }
+  /** The encoded name of a key, if it is known from an earlier block. */
+  known(key: number, source: unknown): Uint8Array | undefined {
+    if (source !== this.source) {
+      this.source = source;
+      this.encoded.clear();
+    }
+    return this.encoded.get(key);
+  }
+  learn(key: number, text: string): Uint8Array {
+    const encoded = encoder.encode(text);
+    this.encoded.set(key, encoded);
+    return encoded;
+  }
   /** Gives a key that was not found its name; returns the number. */
-  enter(key: number, text: string): number {
+  enter(key: number, encoded: Uint8Array): number {
     if (this.generation !== this.column.generation) {
       this.generation = this.column.generation;
       this.count = 0;
     }
     if (this.count * 2 >= this.keys.length) this.grow();
-    const encoded = encoder.encode(text), slot = this.slot(key);
+    const slot = this.slot(key);
     this.count++;
     this.keys[slot] = key;
     this.generations[slot] = this.column.generation;

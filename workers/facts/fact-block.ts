@@ -1,6 +1,6 @@
 /**
  * The facts of a batch as one block of ClickHouse's Native format, filled column by column from the typed arrays of the decision. Nothing is allocated for a row or
- * a line; the result is a fresh buffer.
+ * a line.
  *
  * Promises: what is added is read back equal by read-fact.ts and by ClickHouse. Never looks at state or rules, never checks: what comes here has been decided.
  */
@@ -139,10 +139,11 @@ export class FactBlock {
     this.addAwards(t, awards, reference.set);
     this.addPostings(postings, reference.set);
   }
+  /** The block, good until the next one is finished. */
   finish(): Uint8Array {
     this.out.clear();
     writeBlock(this.out, this.columns.order, this.rows);
-    return this.out.take();
+    return this.out.written();
   }
 
   private addHeader(header: FactHeader): void {
@@ -263,13 +264,20 @@ export class FactBlock {
   private ruleNumber(rule: number, currency: number, set: ReferenceSet): number {
     const key = rule * 2 ** 20 + currency, known = this.rule.find(key);
     if (known >= 0) return known;
-    const entry = set.rules[rule]!;
-    return this.rule.enter(key, [rule, entry.document.version, set.currencies[currency]!.id, entry.document.id].join(PART_SEPARATOR));
+    return this.rule.enter(key, this.rule.known(key, set) ?? this.rule.learn(key, ruleText(rule, currency, set)));
   }
   private sideNumber(kind: number, balance: number, counter: number, currency: number, funder: number, set: ReferenceSet): number {
     const key = (((funder + 1) * 2 ** 20 + currency) * 8 + kind) * 32 + balance * 8 + counter, known = this.side.find(key);
     if (known >= 0) return known;
-    const funderText = funder < 0 ? '' : set.funders[funder]!;
-    return this.side.enter(key, [postingKindNames[kind], balanceNames[balance], counterNames[counter], set.currencies[currency]!.id, funderText].join(PART_SEPARATOR));
+    return this.side.enter(key, this.side.known(key, set) ?? this.side.learn(key, sideText(kind, balance, counter, currency, funder, set)));
   }
+}
+
+function ruleText(rule: number, currency: number, { rules, currencies }: ReferenceSet): string {
+  const { document } = rules[rule]!;
+  return [rule, document.version, currencies[currency]!.id, document.id].join(PART_SEPARATOR);
+}
+function sideText(kind: number, balance: number, counter: number, currency: number, funder: number, { currencies, funders }: ReferenceSet): string {
+  const funderText = funder < 0 ? '' : funders[funder]!;
+  return [postingKindNames[kind], balanceNames[balance], counterNames[counter], currencies[currency]!.id, funderText].join(PART_SEPARATOR);
 }

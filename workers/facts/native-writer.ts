@@ -1,6 +1,6 @@
 /**
  * A growing buffer that takes ClickHouse's Native format: variable-length integers, texts, little-endian integers. Reused from block to block, so it keeps the size of
- * the largest one; `take` gives a copy.
+ * the largest one; `written` is a view that is good until `clear`.
  */
 export class NativeWriter {
   bytes = new Uint8Array(1 << 16);
@@ -10,8 +10,8 @@ export class NativeWriter {
   clear(): void {
     this.length = 0;
   }
-  take(): Uint8Array {
-    return this.bytes.slice(0, this.length);
+  written(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
   }
   /** Makes room for `count` more bytes. */
   reserve(count: number): void {

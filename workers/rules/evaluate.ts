@@ -48,6 +48,7 @@ export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCel
 export function matchLines(plan: PartnerPlan, frame: Frame, workspace: Workspace): void {
   const { t: { amount, quantity }, lineCount } = frame, { all } = plan, { stamp } = workspace, selective = plan.selections.length > 0;
   all.begin(stamp);
+  if (selective) plan.touchClasses(frame.t.lineProduct, lineCount);
   for (let i = 0; i < lineCount; i++) {
     all.add(i, amount[i]!, quantity[i]!);
     if (!selective) continue;

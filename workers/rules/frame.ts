@@ -141,7 +141,7 @@ export class Frame {
       case Place.field: this.at(t.text[2 * which]!, t.text[2 * which + 1]!); break;
       case Place.sku: this.at(t.skuStart[which]!, t.skuLength[which]!); break;
       case Place.category: this.at(t.categoryStart[which]!, t.categoryLength[which]!); break;
-      default: this.at(this.names.table.start(which), this.names.table.start(which + 1) - this.names.table.start(which));
+      default: this.at(this.names.table.start(which), this.names.table.length(which));
     }
   }
   private at(start: number, length: number): void {

@@ -11,12 +11,19 @@ import { CellKind, cellA, cellKey, cellKind, lotExpires, lotMatures, NEVER } fro
 import { CardIndex, hashCard } from './card-index.js';
 
 const HEADER = 6;
+/** A line of the processor's cache, and the size of most accounts. */
+const LINE_DOUBLES = 8, COMMON_DOUBLES = 48;
 const CARD = 30;
 const CHUNK_BYTES = 16;
 export const CARD_BYTES_MAX = 128;
+/** Cells behind a new one that are moved one by one; more by one call, which is dear for few. */
+const MOVED_ONE_BY_ONE_MAX = 24;
+/** The slab begins with its bound up to this size: a page of memory that was never touched costs nothing, moving to a larger slab does. */
+const FIRST_SLAB_BYTES_MAX = 1 << 26;
+const PENDING = cellKey(CellKind.pending, 0, 0), AFTER_PENDING = cellKey(CellKind.pending + 1, 0, 0);
 const UNKNOWN = -1;
 const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4;
-const CAPACITIES = [8, 16, 28, 48, 80, 128, 192, 288, 432, 648, 972, 1458, 2916, 5832, 11_664, 23_328, 46_656];
+const CAPACITIES = [12, 20, 32, 48, 80, 128, 192, 288, 432, 648, 972, 1458, 2916, 5832, 11_664, 23_328, 46_656];
 const capacityClass = (cells: number): number => {
   for (let i = 0; i < CAPACITIES.length; i++) if (CAPACITIES[i]! >= cells) return i;
   return -1;
@@ -26,8 +33,10 @@ export class AccountStore {
   /** Accounts ever opened in this partition; the next ordinal. */
   opened = 0;
   resident = 0;
-  private slab = new Float64Array(1 << 15);
-  private raw = new Uint8Array(this.slab.buffer);
+  private slab: Float64Array;
+  private raw: Uint8Array;
+  /** Nobody reads it: it keeps the compiler from leaving out what was only touched. */
+  touched = 0;
   private used = 0;
   private offsets = new Int32Array(1024).fill(-1);
   private bits = new Uint8Array(1024);
@@ -37,10 +46,13 @@ export class AccountStore {
   dirty = new Int32Array(1024);
   dirtyCount = 0;
 
-  constructor(private readonly bytesMax: number) {}
+  constructor(private readonly bytesMax: number) {
+    this.slab = new Float64Array(Math.max(1 << 15, Math.floor(Math.min(bytesMax, FIRST_SLAB_BYTES_MAX) / 8)));
+    this.raw = new Uint8Array(this.slab.buffer);
+  }
 
   get bytes(): number {
-    return this.slab.byteLength + this.offsets.byteLength + this.bits.byteLength + this.cards.bytes;
+    return this.used * 8 + this.offsets.byteLength + this.bits.byteLength + this.cards.bytes;
   }
   /** Place of a resident account in the slab, -1 when it is not in memory. */
   offset(ordinal: number): number {
@@ -75,30 +87,35 @@ export class AccountStore {
     let o = this.touch(ordinal);
     this.markDirty(ordinal);
     let at = this.find(o, key1, key2);
-    const count = this.slab[o]!, end = o + HEADER + count * 3;
-    if (at < end && this.slab[at] === key1 && this.slab[at + 1] === key2) {
-      const value = this.slab[at + 2]! + addition;
+    const { slab } = this, count = slab[o]!, end = o + HEADER + count * 3;
+    if (at < end && slab[at] === key1 && slab[at + 1] === key2) {
+      const value = slab[at + 2]! + addition;
       if (value !== 0) {
-        this.slab[at + 2] = value;
+        slab[at + 2] = value;
         return false;
       }
-      this.slab.copyWithin(at, at + 3, end);
-      this.slab[o] = count - 1;
-      if (dueDay(key1, key2) <= this.slab[o + 5]!) this.slab[o + 5] = UNKNOWN;
+      slab.copyWithin(at, at + 3, end);
+      slab[o] = count - 1;
+      if (key1 < AFTER_PENDING && dueDay(key1, key2) <= slab[o + 5]!) slab[o + 5] = UNKNOWN;
       return false;
     }
-    if (count === this.slab[o + 1]) {
+    if (count === slab[o + 1]) {
       at -= o;
       o = this.grow(ordinal, count + 1);
       at += o;
     }
-    this.slab.copyWithin(at + 3, at, o + HEADER + count * 3);
-    this.slab[at] = key1;
-    this.slab[at + 1] = key2;
-    this.slab[at + 2] = addition;
-    this.slab[o] = count + 1;
-    if (this.slab[o + 5] !== UNKNOWN) this.slab[o + 5] = Math.min(this.slab[o + 5]!, dueDay(key1, key2));
+    this.insert(o, at, count, key1, key2, addition);
     return true;
+  }
+  private insert(o: number, at: number, count: number, key1: number, key2: number, value: number): void {
+    const { slab } = this, end = o + HEADER + count * 3;
+    if (end - at > MOVED_ONE_BY_ONE_MAX * 3) slab.copyWithin(at + 3, at, end);
+    else for (let i = end - 1; i >= at; i--) slab[i + 3] = slab[i]!;
+    slab[at] = key1;
+    slab[at + 1] = key2;
+    slab[at + 2] = value;
+    slab[o] = count + 1;
+    if (key1 < AFTER_PENDING && slab[o + 5] !== UNKNOWN) slab[o + 5] = Math.min(slab[o + 5]!, dueDay(key1, key2));
   }
   /** Where a cell is, or would be inserted: cells are sorted by key1, key2, with the texts of cards (the greatest kind) behind them. */
   private find(o: number, key1: number, key2: number): number {
@@ -142,8 +159,7 @@ export class AccountStore {
     const o = this.touch(ordinal);
     if (slab[o + 5] === UNKNOWN) {
       let first = NEVER;
-      const after = cellKey(CellKind.pending + 1, 0, 0);
-      for (let at = this.find(o, cellKey(CellKind.available, 0, 0), 0), end = o + HEADER + slab[o]! * 3; at < end && slab[at]! < after; at += 3) {
+      for (let at = this.find(o, cellKey(CellKind.available, 0, 0), 0), end = o + HEADER + slab[o]! * 3; at < end && slab[at]! < AFTER_PENDING; at += 3) {
         first = Math.min(first, dueDay(slab[at]!, slab[at + 1]!));
       }
       slab[o + 5] = first;
@@ -153,13 +169,25 @@ export class AccountStore {
 
   // ── cards ──
   /** Ordinal of the resident account of a card, -1 when none is in memory. */
-  findCard(program: number, text: Uint8Array, start: number, length: number): number {
-    const hash = hashCard(program, text, start, length);
+  findCard(program: number, text: Uint8Array, start: number, length: number, hash = hashCard(program, text, start, length)): number {
     for (let slot = this.cards.next(hash, -1); slot >= 0; slot = this.cards.next(hash, slot)) {
-      const ordinal = this.cards.ordinal(slot);
-      if (this.offset(ordinal) >= 0 && this.holdsCard(ordinal, program, text, start, length)) return ordinal;
+      const ordinal = this.cards.ordinal(slot), o = this.offset(ordinal);
+      if (o < 0) continue;
+      this.touched = this.touchAccount(o);
+      if (this.holdsCard(ordinal, program, text, start, length)) return ordinal;
     }
     return -1;
+  }
+  /** Touches where a card is looked for; what it returns means nothing. */
+  touchCard(hash: number): number {
+    return this.cards.touch(hash);
+  }
+  /** Touches all of an account of common size, which will be needed piece by piece. */
+  private touchAccount(o: number): number {
+    const { slab } = this;
+    let touched = 0;
+    for (let at = o, end = Math.min(o + COMMON_DOUBLES, this.used); at < end; at += LINE_DOUBLES) touched += slab[at]!;
+    return touched;
   }
   addCard(ordinal: number, program: number, text: Uint8Array): void {
     let o = this.touch(ordinal);
@@ -358,6 +386,5 @@ function grownInt32(array: Int32Array, fill: number): Int32Array<ArrayBuffer> {
 
 /** When a lot matures (pending) or expires (available); NEVER for other cells. */
 function dueDay(key1: number, key2: number): number {
-  const kind = cellKind(key1);
-  return kind === CellKind.available ? lotExpires(key2) : kind === CellKind.pending ? lotMatures(key2) : NEVER;
+  return key1 < PENDING ? lotExpires(key2) : key1 < AFTER_PENDING ? lotMatures(key2) : NEVER;
 }

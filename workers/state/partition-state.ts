@@ -8,12 +8,14 @@
  */
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { Packr } from 'msgpackr';
-import { CellKind, cellKind, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
+import { CellKind, cellKey, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
 import { AccountStore } from './account-store.js';
+import { hashCard } from './card-index.js';
 import { DueIndex, type DueChunk } from './due-index.js';
 import { PAGE_ENTRIES, TransactionIndex, type Run } from './transaction-index.js';
 import { WaitingReturns } from './waiting.js';
 
+const PENDING = cellKey(CellKind.pending, 0, 0), AFTER_PENDING = cellKey(CellKind.pending + 1, 0, 0);
 const BUCKET = 16;
 const PAGE_WORDS = PAGE_ENTRIES * 8;
 const packr = new Packr({ useRecords: false });
@@ -107,21 +109,26 @@ export class PartitionState {
     this.ensure(ordinal);
     this.accounts.setFlags(ordinal, flags);
   }
-  addToCell(ordinal: number, key1: number, key2: number, addition: number): void {
+  /** Adds to `count` cells of an account. */
+  addToCells(ordinal: number, count: number, key1: Float64Array, key2: Float64Array, additions: Float64Array): void {
     this.ensure(ordinal);
-    if (this.accounts.add(ordinal, key1, key2, addition)) this.noteDue(ordinal, key1, key2);
+    for (let i = 0; i < count; i++) if (this.accounts.add(ordinal, key1[i]!, key2[i]!, additions[i]!)) this.noteDue(ordinal, key1[i]!, key2[i]!);
   }
   /** Keeps in mind the day on which a lot matures or expires. */
   noteDue(ordinal: number, key1: number, key2: number): void {
-    const kind = cellKind(key1);
-    if (kind === CellKind.pending) this.due.add(lotMatures(key2), ordinal);
-    else if (kind === CellKind.available && lotExpires(key2) !== NEVER) this.due.add(lotExpires(key2), ordinal);
+    if (key1 >= AFTER_PENDING) return;
+    if (key1 >= PENDING) this.due.add(lotMatures(key2), ordinal);
+    else if (lotExpires(key2) !== NEVER) this.due.add(lotExpires(key2), ordinal);
   }
 
   // ── what decide asks ──
+  /** Touches where a card and a transaction, by hash, are looked for; what it returns means nothing. */
+  touch(cardHash: number, idHash: number): number {
+    return this.accounts.touchCard(cardHash) + this.transactions.touch(idHash);
+  }
   /** Ordinal of the account of a card, brought into memory; -1 when there is none. */
-  findCard(program: number, text: Uint8Array, start: number, length: number): number {
-    const found = this.accounts.findCard(program, text, start, length);
+  findCard(program: number, text: Uint8Array, start: number, length: number, hash = hashCard(program, text, start, length)): number {
+    const found = this.accounts.findCard(program, text, start, length, hash);
     if (found >= 0 || !this.hasBuckets) return found;
     const saved = this.cards.get(this.cardKeyOf(program, text, start, length));
     if (!saved) return -1;

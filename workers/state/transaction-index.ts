@@ -2,13 +2,13 @@
  * Which transactions a partition has decided: id hash (128 bits) → content hash (64 bits), batch and row of the fact. 32 bytes each, for good.
  *
  * New ones stand in a table in memory. A checkpoint freezes that table and writes it to disk as it is, page by page, as one run; a lookup asks memory, then,
- * when the filter says that it may be there, the runs, newest first. Most lookups (new transactions) end at the filter.
+ * when the filter says that it may be there, the runs, newest first. Most lookups (new transactions) end at the filter, which knows what was ever frozen.
  *
  *   entry = 8 × u32: id hash 0…3, content hash 0…1, batch, row + 1 (0: empty slot)
  */
 const WORDS = 8;
 export const PAGE_ENTRIES = 256;
-/** Room to begin with after each checkpoint: 128 KiB. */
+/** Room to begin with: 128 KiB. */
 const RECENT_SLOTS = 4096;
 
 export interface RunPages {
@@ -17,11 +17,14 @@ export interface RunPages {
 }
 export interface Run { run: number; slots: number; entries: number }
 
+/** Written once, so that the system gives the pages now: a page that is read before it is written costs a fault that interrupts all cores. */
+const emptyWords = (slots: number): Uint32Array => new Uint32Array(slots * WORDS).fill(0);
+
 class Table {
   words: Uint32Array;
   count = 0;
   constructor(public slots: number) {
-    this.words = new Uint32Array(slots * WORDS);
+    this.words = emptyWords(slots);
   }
   /** Word index of the entry, or -1. */
   find(id: Uint32Array): number {
@@ -45,7 +48,7 @@ class Table {
   private grow(): void {
     const old = this.words;
     this.slots *= 2;
-    this.words = new Uint32Array(this.slots * WORDS);
+    this.words = emptyWords(this.slots);
     this.count = 0;
     for (let at = 0; at < old.length; at += WORDS) if (old[at + 7] !== 0) this.add(old, at);
   }
@@ -94,7 +97,11 @@ export class TransactionIndex {
     entry[6] = batch;
     entry[7] = row + 1;
     this.recent.add(entry, 0);
-    this.filterAdd(id[0]!, id[1]!);
+  }
+  /** Touches the place of an id by its first word; what it returns means nothing. */
+  touch(firstWord: number): number {
+    const { recent } = this;
+    return recent.words[(firstWord & (recent.slots - 1)) * WORDS]!;
   }
 
   /** Starts a checkpoint: what is there now becomes the frozen table. Undefined when there is nothing new. */
@@ -102,7 +109,10 @@ export class TransactionIndex {
     if (this.frozen) throw new Error('a checkpoint of transactions is under way');
     if (this.recent.count === 0) return undefined;
     this.frozen = this.recent;
-    this.recent = new Table(RECENT_SLOTS);
+    // The next cycle will bring about as many: growing step by step would place each entry again and again.
+    this.recent = new Table(Math.max(RECENT_SLOTS, this.frozen.slots / 2));
+    const { words } = this.frozen;
+    for (let at = 0; at < words.length; at += WORDS) if (words[at + 7] !== 0) this.filterAdd(words[at]!, words[at + 1]!);
     return { slots: this.frozen.slots, entries: this.frozen.count, words: this.frozen.words };
   }
   /** The frozen table is on disk as this run. */
@@ -146,7 +156,7 @@ export class TransactionIndex {
     this.filtered++;
   }
   private rebuildFilter(): void {
-    const entries = this.entries;
+    const entries = this.entries - this.recent.count;
     let words = 1 << 14;
     while (words * 32 < entries * 20 && words < 1 << 26) words *= 2;
     this.filter = new Uint32Array(words);
@@ -156,7 +166,6 @@ export class TransactionIndex {
     };
     for (const { run, slots } of this.runs) for (let page = 0; page < slots / PAGE_ENTRIES; page++) addAll(this.pages.page(run, page));
     if (this.frozen) addAll(this.frozen.words);
-    addAll(this.recent.words);
     this.filtered = entries;
   }
 }
