@@ -82,9 +82,8 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
       },
       caughtUp: (timeoutMs) => sink.caughtUp(timeoutMs),
       committed(results) {
-        for (const { partition, batch, results: record, rows, activated } of results) {
-          // On the embedded log the offset of a results record is the number of its batch.
-          sink.offer(partition, batch, record!, rows);
+        for (const { partition, batch, offset, results: record, rows, activated } of results) {
+          sink.offer(partition, { batch, offset, record: record!, rows });
           if (activated !== undefined) dimensions.update();
         }
       },

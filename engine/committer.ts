@@ -42,7 +42,8 @@ export class Committer {
       const taken = this.take();
       const beganMs = performance.now();
       try {
-        await this.log.commit(commitOf(taken));
+        const { step, places } = commitOf(taken), offsets = await this.log.commit(step);
+        taken.forEach((result, i) => { result.offset = offsets[places[i]!]!; });
       } catch (error) {
         this.broken = true;
         this.running = undefined;
@@ -60,11 +61,13 @@ export class Committer {
   }
 }
 
-function commitOf(results: BatchResult[]): Commit {
+/** `places`: of each result's record among the outputs. */
+function commitOf(results: BatchResult[]): { step: Commit; places: number[] } {
+  const places: number[] = [];
   const outputs: Append[] = [];
   const positions = new Map<string, Position>();
   for (const result of results) {
-    outputs.push({ topic: 'results', partition: result.partition, value: result.results! });
+    places.push(outputs.push({ topic: 'results', partition: result.partition, value: result.results! }) - 1);
     for (const forward of result.forwards) outputs.push({ topic: 'internal', partition: forward.partition, value: forward.value });
     for (const rejected of result.rejected) outputs.push({ topic: 'dead-letters', partition: result.partition, value: pack(rejected) });
     result.positions.forEach(([offset], place) => {
@@ -72,5 +75,5 @@ function commitOf(results: BatchResult[]): Commit {
       positions.set(`${topic}:${result.partition}`, { topic, partition: result.partition, offset });
     });
   }
-  return { outputs, positions: [...positions.values()] };
+  return { step: { outputs, positions: [...positions.values()] }, places };
 }

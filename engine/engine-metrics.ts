@@ -95,7 +95,7 @@ class Lag {
   }
   private async ask(partition: number): Promise<void> {
     let records = 0;
-    for (const [place, topic] of inputTopics.entries()) records += (await this.log.bounds(topic, partition)).end - this.pipeline.flows[partition]!.positionOf[place]![0];
+    for (const [place, topic] of inputTopics.entries()) records += (await this.log.bounds(topic, partition)).end - this.pipeline.flows[partition]!.evaluatedTo(place);
     this.records[partition] = Math.max(0, records);
   }
 }

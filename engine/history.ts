@@ -5,15 +5,17 @@
 import { inputTopics, topics, type Log, type Topic } from './log/log.js';
 import type { Logger } from './logger.js';
 import type { PartitionFlow } from './partition-flow.js';
+import type { Results } from './results.js';
 
 const DAY_MS = 86_400_000;
 const INTERVAL_MS = 3_600_000;
 
 export interface HistoryOptions {
   log: Log;
+  results: Results;
   flows: readonly PartitionFlow[];
   historyDays: number;
-  /** First batch of a partition that the sink has not delivered; Infinity without a sink. */
+  /** Offset of the first results of a partition that the sink has not delivered; Infinity without a sink. */
   sinkPosition(partition: number): number;
   logger: Logger;
 }
@@ -40,12 +42,11 @@ export class History {
   }
 
   private async trimAll(beforeMs: number): Promise<void> {
-    const { log, flows, sinkPosition } = this.options;
+    const { log, results, flows, sinkPosition } = this.options;
     for (const topic of topics) {
-      if (topic === 'control') continue;
       for (const [partition, flow] of flows.entries()) {
         let place = await this.firstSince(topic, partition, beforeMs);
-        if (topic === 'results') place = Math.min(place, flow.status.floor + 1, sinkPosition(partition));
+        if (topic === 'results') place = Math.min(place, await results.offsetOf(partition, flow.status.floor + 1), sinkPosition(partition));
         const input = inputTopics.findIndex((name) => name === topic);
         if (input >= 0) place = Math.min(place, await log.position(inputTopics[input]!, partition));
         if (place > (await log.bounds(topic, partition)).begin) await log.trim(topic, partition, place);

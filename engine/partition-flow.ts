@@ -6,10 +6,10 @@
 import { readFact } from '../workers/facts/read-fact.js';
 import type { BatchResult, BatchTask, Partials, PartitionStatus } from '../workers/messages.js';
 import { writeCommand } from '../schemas/commands.js';
-import { packFrame, type FrameRecord } from '../schemas/frame.js';
-import { readResults } from '../schemas/results.js';
+import { packFrame, type FrameChunk } from '../schemas/frame.js';
 import { inputTopics, type InputTopic, type Log } from './log/log.js';
 import type { Restored } from './restore.js';
+import type { Results } from './results.js';
 import { ShardError, type Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
 
@@ -18,7 +18,6 @@ const UNCOMMITTED_MAX = 3;
 /** Where the search for a poisoned transaction begins when a record holds many. */
 const SUSPECT_ITEMS = 512;
 const readOrder = ['internal', 'interactive', 'commands'] as const satisfies readonly InputTopic[];
-const BULK = inputTopics.indexOf('commands');
 
 export interface FlowEvents {
   evaluated(result: BatchResult): void;
@@ -27,7 +26,9 @@ export interface FlowEvents {
   /** The log can't be read or written any more. */
   failed(error: Error): void;
 }
-export interface FlowOptions { log: Log; shards: Shards; partition: number; batchBytesMax: number; spareBuffers: SpareBuffers; events: FlowEvents }
+/** What was read; `records`: how many it holds, at most. */
+interface ReadChunk extends FrameChunk { records: number }
+export interface FlowOptions { log: Log; results: Results; shards: Shards; partition: number; batchBytesMax: number; spareBuffers: SpareBuffers; events: FlowEvents }
 
 export class PartitionFlow {
   status: PartitionStatus;
@@ -38,6 +39,8 @@ export class PartitionFlow {
   firstReadMs: number | undefined;
   /** Where each input topic is read on. */
   private positions: [offset: number, item: number][];
+  /** By input topic: up to where nothing was found beyond the position. */
+  private readonly nothingTo = inputTopics.map(() => 0);
   private epoch: number;
   /** Where the shard writes results: memory of both, handed back with the next batch. */
   private outbox: SharedArrayBuffer | undefined;
@@ -108,8 +111,9 @@ export class PartitionFlow {
     this.sweepRequested = true;
     this.nudge();
   }
-  get positionOf(): readonly (readonly [offset: number, item: number])[] {
-    return this.positions;
+  /** Everything before it of an input topic (its place) has been evaluated. */
+  evaluatedTo(topic: number): number {
+    return Math.max(this.positions[topic]![0], this.nothingTo[topic]!);
   }
   onCommitted(batch: number): void {
     this.committed = batch;
@@ -137,40 +141,42 @@ export class PartitionFlow {
         await this.sleep();
         continue;
       }
-      const records = await this.read();
-      if (records.length > 0) {
+      const chunks = await this.read();
+      if (chunks.length > 0) {
         this.firstReadMs ??= performance.now();
-        await this.evaluate(records);
+        await this.evaluate(chunks);
       }
       else if (this.status.sweeping || this.sweepRequested) await this.sweepSlice();
       else if (this.unread.size === 0) await this.sleep();
     }
   }
   /** What is next: what the engine itself has to say (few, and a skip must come before what it skips), then interactive, then bulk. */
-  private async read(): Promise<FrameRecord[]> {
+  private async read(): Promise<ReadChunk[]> {
     const { log, partition, batchBytesMax } = this.options;
-    const records: FrameRecord[] = [];
+    const read: ReadChunk[] = [];
     let left = batchBytesMax;
     for (const name of this.order) {
       if (left <= 0 || !this.unread.has(name)) continue;
       const topic = inputTopics.indexOf(name);
       this.unread.delete(name);
-      const batch = await log.read(name, partition, this.positions[topic]![0], left);
-      for (const { offset, timestampMs, value } of batch.records) {
-        records.push({ topic, offset, timestampMs, value });
+      const { chunks, nextOffset } = await log.readInput(name, partition, this.positions[topic]![0], left);
+      for (const { offset, timestampMs, value, batch, records } of chunks) {
+        read.push({ topic, offset, timestampMs, value, batch, records });
         left -= value.byteLength;
       }
-      if (batch.records.length > 0) this.unread.add(name);
+      if (chunks.length > 0) this.unread.add(name);
+      else this.nothingTo[topic] = nextOffset;
     }
-    return records;
+    return read;
   }
-  private async evaluate(all: FrameRecord[]): Promise<void> {
+  private async evaluate(chunks: ReadChunk[]): Promise<void> {
     const { shards, partition, events } = this.options;
     const suspect = this.suspect?.at === this.place() ? this.suspect : undefined;
-    const frame = packFrame(suspect ? all.slice(0, suspect.records) : all);
+    const frame = packFrame(chunks);
     const task: BatchTask = {
       type: 'batch', partition, epoch: this.epoch, batch: this.evaluated + 1, committed: this.committed, frame, positions: this.positions, facts: await this.fetchFacts(),
-      ...(suspect && suspect.items < SUSPECT_ITEMS ? { itemsMax: suspect.items } : {}), partial: this.partial, ...(this.outbox ? { outbox: this.outbox } : {}),
+      ...(suspect ? { recordsMax: suspect.records } : {}), ...(suspect && suspect.items < SUSPECT_ITEMS ? { itemsMax: suspect.items } : {}), partial: this.partial,
+      ...(this.outbox ? { outbox: this.outbox } : {}),
     };
     let result: BatchResult;
     try {
@@ -178,7 +184,7 @@ export class PartitionFlow {
     } catch (error) {
       if (this.stopping) return;
       this.paused = true;
-      if (error instanceof ShardError && error.atWorker) await this.blame(all.length);
+      if (error instanceof ShardError && error.atWorker) await this.blame(chunks.reduce((sum, { records }) => sum + records, 0));
       for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error as Error);
       events.shardFailed(partition, error as Error);
       return;
@@ -194,8 +200,6 @@ export class PartitionFlow {
     if (this.suspect) this.suspect = this.suspect.items < SUSPECT_ITEMS ? { ...this.suspect, at: this.place() } : undefined;
     this.evaluated = result.batch;
     this.partials.set(result.batch, result.partial);
-    const [bulkPosition] = result.positions[BULK]!;
-    for (const { topic, offset, value } of all) if (topic === BULK && offset < bulkPosition) result.inputBytes += value.byteLength;
     events.evaluated(result);
   }
   /** Takes results out of the memory shared with the shard, which writes the next ones there. */
@@ -207,16 +211,12 @@ export class PartitionFlow {
   }
   /** The facts that the shard asked for, from the log. Those that are not committed yet are in the shard's own memory. */
   private async fetchFacts(): Promise<BatchTask['facts']> {
-    const { log, partition } = this.options;
+    const { results, partition } = this.options;
     const facts: BatchTask['facts'] = [];
     const blocks = new Map<number, Uint8Array | undefined>();
     for (const { batch, row } of this.needed) {
       if (batch > this.committed) continue;
-      if (!blocks.has(batch)) {
-        const [record] = (await log.read('results', partition, batch, 1)).records;
-        const results = record && readResults(record.value);
-        blocks.set(batch, results?.header.batch === batch ? results.facts : undefined);
-      }
+      if (!blocks.has(batch)) blocks.set(batch, (await results.find(partition, batch))?.facts);
       const block = blocks.get(batch);
       facts.push({ batch, row, fact: block && readFact(block, row) });
     }

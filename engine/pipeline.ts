@@ -19,6 +19,7 @@ import { PartitionFlow } from './partition-flow.js';
 import { Reads, type TransactionKind } from './reads.js';
 import { Requests } from './requests.js';
 import { checkpointPartition, restorePartition } from './restore.js';
+import { Results } from './results.js';
 import { ShardError, type Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
 import { Ticks } from './ticks.js';
@@ -54,6 +55,7 @@ export interface PipelineOptions {
 export class Pipeline implements Engine {
   readonly requests = new Requests();
   readonly flows: PartitionFlow[] = [];
+  readonly results: Results;
   private readonly committer: Committer;
   private readonly located: WaitingReturnsLocator;
   private readonly activations: Activations;
@@ -72,9 +74,10 @@ export class Pipeline implements Engine {
 
   constructor(private readonly options: PipelineOptions) {
     this.clock = options.clock ?? systemClock;
+    this.results = new Results(options.log);
     this.committer = new Committer(options.log, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
     this.activations = new Activations(options.log, (records) => this.append(records));
-    this.reads = new Reads(options.log, (partition, task) => this.read(partition, task));
+    this.reads = new Reads(options.log, this.results, (partition, task) => this.read(partition, task));
     this.located = new WaitingReturnsLocator({
       find: (partner, id) => this.reads.places(partner, id, 'purchase'), append: (records) => this.append(records), nowMs: () => this.clock.nowMs(), logger: options.logger,
     });
@@ -90,7 +93,7 @@ export class Pipeline implements Engine {
     this.endListening = log.onAppend((topic, partition) => this.flows[partition]?.appended(topic));
     for (const [partition, state] of restored.entries()) {
       const flow = new PartitionFlow({
-        log, shards: this.options.shards, partition, batchBytesMax: this.options.batchBytesMax, spareBuffers: this.options.spareBuffers,
+        log, results: this.results, shards: this.options.shards, partition, batchBytesMax: this.options.batchBytesMax, spareBuffers: this.options.spareBuffers,
         events: {
           evaluated: (result) => this.committer.add(result),
           shardFailed: (failed, error) => void this.shardFailed(this.options.shards.shardOf(failed), error),
@@ -106,8 +109,7 @@ export class Pipeline implements Engine {
   }
   async stop(): Promise<void> {
     this.stopping = true;
-    this.endTicking?.();
-    this.endListening?.();
+    for (const end of [this.endTicking, this.endListening]) end?.();
     await Promise.all(this.flows.map((flow) => flow.stop()));
     await this.committer.idle();
     this.requests.failAll('the engine stops');
@@ -237,7 +239,8 @@ export class Pipeline implements Engine {
 
   private committed(results: BatchResult[], milliseconds: number): void {
     for (const result of results) {
-      const { partition, batch, counts: { imbalance } } = result;
+      const { partition, batch, offset, counts: { imbalance } } = result;
+      this.results.note(partition, batch, offset);
       if (imbalance !== 0) this.options.logger.error({ partition, batch, points: imbalance }, 'the ledger is out of balance: balances and postings of a batch differ');
       this.flows[partition]!.onCommitted(batch);
       for (const notice of result.waiting) this.located.add(partition, notice);
@@ -286,7 +289,7 @@ export class Pipeline implements Engine {
     }
   }
   private restore(partition: number): ReturnType<typeof restorePartition> {
-    return restorePartition(this.options.log, this.options.shards, partition, { ...this.options.open, directory: this.options.stateDirectory(partition) });
+    return restorePartition(this.options.log, this.results, this.options.shards, partition, { ...this.options.open, directory: this.options.stateDirectory(partition) });
   }
   /** Gives a shard the reference sets it may come across. */
   private async teach(shard: number): Promise<void> {

@@ -10,9 +10,9 @@ import { partitionOf } from '../workers/hash.js';
 import type { AccountCellsView, ShardTask } from '../workers/messages.js';
 import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
-import { readResults } from '../schemas/results.js';
 import type { AccountView } from './engine.js';
 import type { Log } from './log/log.js';
+import type { Results } from './results.js';
 
 export type TransactionKind = 'purchase' | 'return';
 /** Asks the shard of a partition. */
@@ -20,7 +20,7 @@ export type Ask = <T>(partition: number, task: ShardTask) => Promise<T>;
 interface Place { partition: number; batch: number; row: number }
 
 export class Reads {
-  constructor(private readonly log: Log, private readonly ask: Ask) {}
+  constructor(private readonly log: Log, private readonly results: Results, private readonly ask: Ask) {}
 
   async account(account: string): Promise<AccountView | undefined> {
     const id = parseAccount(account);
@@ -68,8 +68,7 @@ export class Reads {
     return found && { partition, ...found };
   }
   private async factAt({ partition, batch, row }: Place): Promise<FactRecord | undefined> {
-    const [record] = (await this.log.read('results', partition, batch, 1)).records;
-    const results = record && readResults(record.value);
-    return results?.header.batch === batch ? readFact(results.facts, row) : undefined;
+    const found = await this.results.find(partition, batch);
+    return found && readFact(found.facts, row);
   }
 }

@@ -71,7 +71,7 @@ export async function startEngine(
     if (config.clickhouse !== 'off') analytics = await startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers });
     observe.watch({ pipeline, log, shards, analytics });
     const sinkPosition = (partition: number): number => analytics?.sink.position(partition) ?? Infinity;
-    const history = new History({ log, flows: pipeline.flows, historyDays: config.historyDays, sinkPosition, logger });
+    const history = new History({ log, results: pipeline.results, flows: pipeline.flows, historyDays: config.historyDays, sinkPosition, logger });
     history.start();
     return {
       engine: pipeline, references, log, shards, analytics,

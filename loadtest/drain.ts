@@ -145,7 +145,7 @@ async function drain(options: DrainOptions, directory: string, filled: { lines: 
 async function allCommitted({ engine, log }: RunningEngine): Promise<boolean> {
   for (const [partition, flow] of engine.flows.entries()) {
     if (flow.committed < flow.evaluated) return false;
-    for (const [place, topic] of inputTopics.entries()) if ((await log.bounds(topic, partition)).end > flow.positionOf[place]![0]) return false;
+    for (const [place, topic] of inputTopics.entries()) if ((await log.bounds(topic, partition)).end > flow.evaluatedTo(place)) return false;
   }
   return true;
 }

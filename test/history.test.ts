@@ -17,7 +17,7 @@ t.test('what is older than the window goes, what recovery, the sink or a reader 
   }
   await core.stop(); // a graceful stop writes the checkpoint
   core = await startCore(directory, options);
-  const trim = (sink: number): Promise<void> => new History({ log: core.log, flows: core.pipeline.flows, historyDays: 10, sinkPosition: () => sink, logger: pino({ level: 'silent' }) }).trim(nowMs);
+  const trim = (sink: number): Promise<void> => new History({ log: core.log, results: core.pipeline.results, flows: core.pipeline.flows, historyDays: 10, sinkPosition: () => sink, logger: pino({ level: 'silent' }) }).trim(nowMs);
   await trim(5);
   t.equal((await core.log.bounds('results', 0)).begin, 5, 'results that the sink needs stay');
   const { begin, end } = await core.log.bounds('interactive', 0);

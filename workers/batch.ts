@@ -2,7 +2,7 @@
  * One batch of one partition: records in, results record out. Goes through the records in the order in which they were handed in, each transaction of each envelope
  * through decide, and stops early only before a command whose facts are not at hand.
  */
-import { unpackFrame, type FrameRecord } from '../schemas/frame.js';
+import type { FrameRecord } from '../schemas/frame.js';
 import { writeResults, type InputRange } from '../schemas/results.js';
 import type { Reply, ReplyItem } from '../schemas/envelope.js';
 import { readCommand, writeCommand } from '../schemas/commands.js';
@@ -16,10 +16,13 @@ import { Kind, Text } from './transaction.js';
 import { partitionOf } from './hash.js';
 import type { BatchCounts, BatchResult, BatchTask } from './messages.js';
 import type { Partition } from './shard.js';
+import { frameRecords } from './records/frame-records.js';
 import { utf8 } from './utf8.js';
 
 /** Facts asked for at once. */
 const MISSING_MAX = 256;
+/** Place of the lane `commands` among the input topics. */
+const BULK = 2;
 const reader = new EnvelopeReader();
 const forwardWriter = new EnvelopeWriter();
 
@@ -31,7 +34,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   const inputs: InputRange[] = [];
   const replies: Reply[] = [];
   const partial = new Map(task.partial);
-  let activated: number | undefined;
+  let activated: number | undefined, inputBytes = 0;
   const positions = task.positions.map(([offset, item]): [number, number] => [offset, item]);
   const done = (record: FrameRecord, nextItem: number): void => {
     const [from, fromItem] = positions[record.topic]!;
@@ -40,9 +43,10 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     if (range && range.topic === record.topic) [range.next, range.nextItem] = [next, nextItem];
     else inputs.push({ topic: record.topic, from, fromItem, next, nextItem });
     positions[record.topic] = [next, nextItem];
+    if (nextItem === 0 && record.topic === BULK) inputBytes += record.value.byteLength;
     if (nextItem === 0 && state.skips.size > 0) for (const place of state.skips) if (place.startsWith(`${record.topic}:${record.offset}:`)) state.skips.delete(place);
   };
-  const records = [...unpackFrame(task.frame)];
+  const records = frameRecords(task.frame, task.recordsMax);
   for (let number = 0; number < records.length; number++) {
     const record = records[number]!, clockBeforeMs = state.clockMs;
     c.nowMs = state.clockMs = Math.max(clockBeforeMs, record.timestampMs);
@@ -115,7 +119,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   return {
     partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions,
     forwards: c.forwards, rejected: c.rejected, replies, partial: [...partial], waiting: c.waiting,
-    missing: c.missing, activated, counts, inputBytes: 0,
+    missing: c.missing, activated, counts, inputBytes, offset: -1,
   };
 }
 

@@ -30,7 +30,8 @@ export interface BatchTask {
   /** Where each input topic stands: [offset, items of that record that are done]. */
   positions: [offset: number, item: number][];
   partial: Partials;
-  /** Stop after that many transactions of a record; for the search of one that kills its worker. */
+  /** Look at so many records only, and stop after that many transactions of a record; for the search of one that kills its worker. */
+  recordsMax?: number;
   itemsMax?: number;
   /** Facts of earlier batches that the shard asked for. */
   facts: { batch: number; row: number; fact: FactRecord | undefined }[];
@@ -93,8 +94,10 @@ export interface BatchResult {
   activated: number | undefined;
   counts: BatchCounts;
   status: PartitionStatus;
-  /** Bytes of the lane `commands` that the batch consumed; set by the main thread. */
+  /** Bytes of records of the lane `commands` that the batch finished. */
   inputBytes: number;
+  /** Of the results record in the log; set by the main thread when it is committed. */
+  offset: number;
 }
 
 /** An account as its cells, for the verifier. */

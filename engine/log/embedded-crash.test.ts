@@ -86,6 +86,6 @@ t.test('a second process is refused while the first lives, and not a moment long
   await t.rejects(openEmbeddedLog({ directory }), { code: 'fenced', message: /already open in this process/ });
   const [code] = await once(startWriter(directory, 'ignore'), 'exit');
   t.equal(code, 1, 'another process is still refused after that');
-  await log.append([{ topic: 'control', partition: 0, value: Buffer.from('mine') }]);
+  await log.append([{ topic: 'dead-letters', partition: 0, value: Buffer.from('mine') }]);
   await log.close();
 });

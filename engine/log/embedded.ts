@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { getLastVersion, open, type Database, type RootDatabase } from 'lmdb';
 import { GroupCommit } from './group-commit.js';
 import {
-  LogError, inputTopics, topics, type Append, type Commit, type InputTopic, type Log, type LogBatch, type LogRecord, type Position, type Topic,
+  LogError, inputTopics, topics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type LogRecord, type Position, type Topic,
 } from './log.js';
 import { own, type Owner } from './owner.js';
 
@@ -174,6 +174,11 @@ class EmbeddedLog implements Log {
       bytes += value.length;
     }
     return { topic, partition, records, nextOffset: offset };
+  }
+
+  async readInput(topic: InputTopic, partition: number, fromOffset: number, bytesMax: number): Promise<{ chunks: InputChunk[]; nextOffset: number }> {
+    const { records, nextOffset } = await this.read(topic, partition, fromOffset, bytesMax);
+    return { chunks: records.map(({ offset, timestampMs, value }) => ({ offset, timestampMs, value, batch: false, records: 1 })), nextOffset };
   }
 
   async position(topic: InputTopic, partition: number): Promise<number> {

@@ -1,10 +1,10 @@
 /**
- * The log: what the engine above relies on, whatever carries it (embedded.ts: LMDB in a data directory; kafka.ts: Apache Kafka).
+ * The log: what the engine above relies on, whatever carries it (embedded.ts: LMDB in a data directory; kafka/: Apache Kafka).
  *
  * Names and promises are Kafka's: topics with partitions, records with offsets that only grow (not necessarily by one), an append time per partition that never goes
  * backwards, readers that see committed records only, commits that make outputs and input offsets real in one atomic step, and fencing by epoch.
  */
-export const topics = ['commands', 'internal', 'interactive', 'results', 'dead-letters', 'control'] as const;
+export const topics = ['commands', 'internal', 'interactive', 'results', 'dead-letters'] as const;
 export type Topic = (typeof topics)[number];
 /** The topics whose records a partition's shard consumes; results records name them by their place here. */
 export const inputTopics = ['interactive', 'internal', 'commands'] as const satisfies readonly Topic[];
@@ -15,6 +15,12 @@ export interface LogRecord { offset: number; /** append time, ms */ timestampMs:
 
 /** Records of one topic and partition, in order. `nextOffset` is where to read on (records may be missing in between). */
 export interface LogBatch { topic: Topic; partition: number; records: LogRecord[]; nextOffset: number }
+
+/**
+ * What an input topic gives to a shard: a record, or a whole record batch of Kafka's as it is compressed, of which the records from `offset` on are meant and which the shard opens
+ * (workers/records/). `records`: how many it holds, at most. `value` may be a view of something larger.
+ */
+export interface InputChunk { offset: number; timestampMs: number; value: Uint8Array; batch: boolean; records: number }
 
 /** A record to be written. The log does not copy `value`: it must not change, or be transferred, until the promise of the call is settled. */
 export interface Append { topic: Topic; partition: number; value: Uint8Array }
@@ -33,15 +39,23 @@ export interface Log {
   readonly partitions: number;
   /** Names the way texts are spread over partitions, e.g. "murmur2". */
   readonly hash: string;
-  /** Appends outside a commit (gateways, control), in one atomic step. Resolves with the offsets, in order, once they survive a crash. */
+  /**
+   * Appends outside a commit (gateways). Resolves with the offsets, in order, once they survive a crash. Where it throws, some of them may have been written all the same: whoever
+   * repeats them has to be recognised.
+   */
   append(records: Append[]): Promise<number[]>;
   /** Resolves with the offsets of the outputs once the step survives a crash. Throws LogError: `fenced` and `full` are final. Commits take effect in the order in which they are called. */
   commit(step: Commit): Promise<number[]>;
   /** Committed records from an offset on: at least one when there is one, else up to about bytesMax. Empty when there is none yet. Begins at the first record kept when that is later. */
   read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch>;
+  /**
+   * What a shard is to process next, about bytesMax of it. The chunks may be empty although there are records, when these are still under way: then onAppend tells. To be called by
+   * one reader for each topic and partition, which goes on from `nextOffset` or from where its shard stopped.
+   */
+  readInput(topic: InputTopic, partition: number, fromOffset: number, bytesMax: number): Promise<{ chunks: InputChunk[]; nextOffset: number }>;
   /** The next offset to read of an input topic, as committed; 0 before the first commit. */
   position(topic: InputTopic, partition: number): Promise<number>;
-  /** First offset kept and the offset after the last committed record. */
+  /** First offset kept, and an offset after the last committed record and before the next one: Kafka counts the ends of transactions too. */
   bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }>;
   /** Called after records of an input topic became readable. Returns a function that ends it. */
   onAppend(listener: (topic: InputTopic, partition: number) => void): () => void;

@@ -3,7 +3,7 @@
  * read from the log, which has all of them.
  *
  *   log        ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│
- *              ↑ next to collect    ▓▓▓▓▓▓│ fresh: consecutive records up to `end`, or nothing
+ *              ↑ next to collect    ▓▓▓▓▓▓│ fresh: consecutive batches up to `end`, or nothing
  *
  * Promises: a range is collected in order, without a gap, and the same range again gives the same bytes. Never holds more than the budget shared by all feeds.
  */
@@ -18,7 +18,10 @@ export class Budget {
   constructor(public bytesLeft: number) {}
 }
 
-interface Fresh { offset: number; record: Uint8Array; rows: number; atMs: number }
+/** A results record that was committed. The record may not change afterwards. */
+export interface Offered { batch: number; offset: number; record: Uint8Array; rows: number }
+/** `from`: there is no other results record between it and `offset`. */
+interface Fresh extends Offered { from: number; atMs: number }
 
 /** A range of results records, ready to be inserted. */
 export interface Range {
@@ -54,6 +57,7 @@ export class Feed {
   /** Why it can't go on, until it can. */
   failure: string | undefined;
   private fresh: Fresh[] = [];
+  private offered: { batch: number; offset: number } | undefined;
   freshRows = 0;
   private freshBytes = 0;
 
@@ -65,7 +69,7 @@ export class Feed {
   }
   /** More waits than is in memory, so it has waited long enough. */
   get behind(): boolean {
-    return this.waiting && this.fresh[0]?.offset !== this.position;
+    return this.waiting && !(this.fresh[0] && this.fresh[0].from <= this.position);
   }
   /** Bytes in memory of what waits. */
   get bytes(): number {
@@ -73,13 +77,15 @@ export class Feed {
   }
 
   /** A record that has just been committed. Dropped when there is no room: it will be read from the log. */
-  offer(offset: number, record: Uint8Array, rows: number, nowMs: number): void {
+  offer({ batch, offset, record, rows }: Offered, nowMs: number): void {
+    const follows = this.offered?.batch === batch - 1, from = follows ? this.offered!.offset + 1 : offset;
+    this.offered = { batch, offset };
     if (offset < this.end) return this.release(record);
     if (!this.waiting) this.sinceMs = nowMs;
     this.end = offset + 1;
     const last = this.fresh.at(-1);
-    if (record.byteLength > this.budget.bytesLeft || (last && last.offset + 1 !== offset)) return this.release(record);
-    this.fresh.push({ offset, record, rows, atMs: nowMs });
+    if (record.byteLength > this.budget.bytesLeft || (last && last.batch !== batch - 1)) return this.release(record);
+    this.fresh.push({ batch, offset, record, rows, from, atMs: nowMs });
     this.freshRows += rows;
     this.freshBytes += record.byteLength;
     this.budget.bytesLeft -= record.byteLength;
@@ -103,7 +109,10 @@ export class Feed {
         continue;
       }
       const batch = await this.log.read('results', this.partition, range.to, READ_BYTES);
-      if (batch.records.length === 0) break;
+      if (batch.records.length === 0) {
+        range.to = Math.min(to, Math.max(range.to, batch.nextOffset));
+        break;
+      }
       for (const { offset, timestampMs, value } of batch.records) {
         if (range.to >= to || range.rows >= rowsMax || range.bytes >= bytesMax) return range;
         add(range, value, timestampMs);
@@ -119,18 +128,18 @@ export class Feed {
     this.position = range.to;
     this.lastInsertMs = nowMs;
     const next = this.fresh[0];
-    this.sinceMs = next?.offset === range.to ? next.atMs : range.untilMs;
+    this.sinceMs = next && next.from <= range.to ? next.atMs : range.untilMs;
     this.failure = undefined;
   }
 
   /** The fresh record at an offset; those before it have been read from the log. */
   private take(offset: number): Fresh | undefined {
-    while (this.fresh.length > 0 && this.fresh[0]!.offset <= offset) {
+    while (this.fresh.length > 0 && this.fresh[0]!.from <= offset) {
       const first = this.fresh.shift()!;
       this.freshRows -= first.rows;
       this.freshBytes -= first.record.byteLength;
       this.budget.bytesLeft += first.record.byteLength;
-      if (first.offset === offset) return first;
+      if (first.offset >= offset) return first;
       this.release(first.record);
     }
     return undefined;

@@ -31,7 +31,7 @@ async function world(t: { teardown(end: () => Promise<void>): void }): Promise<W
       const batch = (await log.bounds('results', partition)).end, record = fakeResults(partition, batch, rows);
       await log.commit({ outputs: [{ topic: 'results', partition, value: record }], positions: [] });
       for (let row = 0; row < rows; row++) expected.push(`${partition}.${batch}.${row}`);
-      sink?.offer(partition, batch, record, rows);
+      sink?.offer(partition, { batch, offset: batch, record, rows });
     },
     start: (more) => startSink({ log, client, partitions: PARTITIONS, logger: pino({ level: 'silent' }), rowsMax: 25, bytesMax: 2 ** 20, ...more }),
   };

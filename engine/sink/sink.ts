@@ -14,7 +14,7 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import type { Log } from '../log/log.js';
 import type { Logger } from '../logger.js';
 import { intentName, readIntent, verdict, writeIntent, type Intent } from './delivery.js';
-import { Budget, Feed, type Range } from './feed.js';
+import { Budget, Feed, type Offered, type Range } from './feed.js';
 import { countRows, insertRange } from './insert.js';
 
 /** How long a fact waits for company while nothing else happens. */
@@ -118,8 +118,8 @@ export class Sink {
   }
 
   /** A results record that was committed just now. The record may not change afterwards. */
-  offer(partition: number, offset: number, record: Uint8Array, rows: number): void {
-    this.feeds[partition]!.offer(offset, record, rows, Date.now());
+  offer(partition: number, offered: Offered): void {
+    this.feeds[partition]!.offer(offered, Date.now());
     this.schedule();
   }
   /** Results records before it are in ClickHouse. */

@@ -18,20 +18,24 @@ export class InputReader {
 
   async read({ topic, from, fromItem, next, nextItem }: InputRange): Promise<ReadRecord[]> {
     const records: ReadRecord[] = [];
-    for (let offset = from; offset < next || (offset === next && nextItem > 0); offset++) {
+    for (let offset = from; offset < next || (offset === next && nextItem > 0);) {
       const record = await this.record(topic, offset);
+      offset = record.offset;
+      if (offset > next || (offset === next && nextItem === 0)) throw new Error(`partition ${this.partition}: records of ${inputTopics[topic]!} up to ${next} are not there any more`);
       records.push({ ...record, fromItem: offset === from ? fromItem : 0, toItem: offset === next ? nextItem : Infinity });
+      offset++;
     }
     return records;
   }
+  /** The record at the offset, or the next one. */
   private async record(topic: number, offset: number): Promise<Omit<ReadRecord, 'fromItem' | 'toItem'>> {
     const last = this.last[topic];
     if (last?.offset === offset) return last;
     const ahead = this.ahead[topic]!;
     while (ahead.length > 0 && ahead[0]!.offset < offset) ahead.shift();
-    if (ahead[0]?.offset !== offset) this.ahead[topic] = (await this.log.read(inputTopics[topic]!, this.partition, offset, READ_BYTES)).records;
+    if (ahead.length === 0) this.ahead[topic] = (await this.log.read(inputTopics[topic]!, this.partition, offset, READ_BYTES)).records;
     const record = this.ahead[topic]![0];
-    if (record?.offset !== offset) throw new Error(`partition ${this.partition}: record ${offset} of ${inputTopics[topic]!} is not there any more`);
-    return (this.last[topic] = { topic, offset, timestampMs: record.timestampMs, input: readInput(record.value) });
+    if (!record) throw new Error(`partition ${this.partition}: record ${offset} of ${inputTopics[topic]!} is not there any more`);
+    return (this.last[topic] = { topic, offset: record.offset, timestampMs: record.timestampMs, input: readInput(record.value) });
   }
 }

@@ -10,7 +10,7 @@ import { readFact, readFacts } from '../../workers/facts/read-fact.js';
 import { transactionHashOf } from '../../workers/commands.js';
 import { inputTopics } from '../../engine/log/log.js';
 import type { FactRecord } from '../../schemas/fact.js';
-import { readResults, type InputRange, type ResultsHeader } from '../../schemas/results.js';
+import type { InputRange, readResults, ResultsHeader } from '../../schemas/results.js';
 import { NaivePartition } from '../naive/engine.js';
 import type { Account, CellChange } from '../naive/ledger.js';
 import type { NaiveReference } from '../naive/reference.js';
@@ -22,9 +22,9 @@ import { cellOf, cellText, expectedFact, firstDifference, isSameFact, key1Of, ke
 import { LogHistory } from './history.js';
 import { InputReader, type ReadRecord } from './input.js';
 import type { CheckName, Findings } from './report.js';
+import { ResultsReader } from './results-reader.js';
 import type { ReadableLog } from './source.js';
 
-const RESULTS_BYTES = 8 * 2 ** 20;
 /** Batches whose facts are kept, for returns that come soon after their purchase. */
 const RECENT_BATCHES = 6;
 
@@ -42,6 +42,7 @@ export interface PartitionVerifierOptions {
 interface Placed { source: Source; reference: NaiveReference }
 
 export class PartitionVerifier {
+  readonly results: ResultsReader;
   private readonly naive: NaivePartition;
   private readonly history: LogHistory;
   private readonly input: InputReader;
@@ -65,18 +66,12 @@ export class PartitionVerifier {
     this.history = new LogHistory(() => ({ batch: this.batch, row: this.naive.facts.length }), () => this.reference!, (row) => this.found[row]);
     this.naive = new NaivePartition(partition, this.history, (transaction) => homeOf(transaction, partition, log.partitions));
     this.input = new InputReader(log, partition);
+    this.results = new ResultsReader(log, partition);
   }
 
   /** Evaluates up to the end of the results as it is now; returns the number of the last batch. */
   async advance(): Promise<number> {
-    const { log, partition } = this.options;
-    const { begin, end } = await log.bounds('results', partition);
-    if (begin > this.batch + 1) throw new Error(`partition ${partition}: results before ${begin} are not kept any more, so the log can't be evaluated from its start`);
-    for (let next = this.batch + 1; next < end; ) {
-      const { records, nextOffset } = await log.read('results', partition, next, RESULTS_BYTES);
-      for (const { value } of records) await this.verifyBatch(value);
-      next = nextOffset;
-    }
+    for await (const results of this.results.read()) await this.verifyBatch(results);
     return this.batch;
   }
 
@@ -104,9 +99,8 @@ export class PartitionVerifier {
     if (difference) this.options.findings.differ(check, `${this.where}: ${what}${difference.path}`, difference.expected, difference.found);
   }
 
-  private async verifyBatch(bytes: Uint8Array): Promise<void> {
+  private async verifyBatch({ header, effects, facts }: ReturnType<typeof readResults>): Promise<void> {
     const { findings } = this.options;
-    const { header, effects, facts } = readResults(bytes);
     this.batch = header.batch;
     this.found = [...readFacts(facts)];
     this.opened = this.naive.accounts.length;
@@ -145,7 +139,6 @@ export class PartitionVerifier {
 
   /** Reads the facts of purchases that the returns among the records need, unless they are at hand. */
   private async bringPurchases(records: ReadRecord[]): Promise<void> {
-    const { log, partition } = this.options;
     const needed = (partner: string, id: string): { key: string; at: { batch: number; row: number } | undefined } => {
       const key = keyOf({ partner, id, kind: 'purchase' });
       return { key, at: this.history.needs(key) };
@@ -155,7 +148,7 @@ export class PartitionVerifier {
       if (input.command?.type === 'reconcile') returns.push(needed(input.command.partner, input.command.id));
       for (const { key, at } of returns) {
         if (!at) continue;
-        const fact = this.recent.get(at.batch)?.[at.row] ?? readFact(readResults((await log.read('results', partition, at.batch, 1)).records[0]!.value).facts, at.row);
+        const fact = this.recent.get(at.batch)?.[at.row] ?? readFact((await this.results.again(at.batch)).facts, at.row);
         this.history.bring(key, fact);
       }
     }

@@ -9,7 +9,6 @@ import type { AccountCellsView } from '../../workers/messages.js';
 import { readFacts } from '../../workers/facts/read-fact.js';
 import type { FactRecord } from '../../schemas/fact.js';
 import type { ProductDocument } from '../../schemas/reference.js';
-import { readResults } from '../../schemas/results.js';
 import { NaiveReference } from '../naive/reference.js';
 import { ClickHouseCheck, type ViewSums } from './clickhouse.js';
 import { PartitionVerifier } from './partition.js';
@@ -30,7 +29,7 @@ export async function verifyPartition(source: VerifySource, partition: number, r
   const verifier = new PartitionVerifier({ log, partition, reference: references, findings, onFacts: (batch, facts) => check?.add(batch, facts) });
   await verifier.advance();
   if (cells) await compareAccounts(verifier, (from, count) => cells(partition, from, count), findings);
-  await check?.comparePartition(partition, await sinkPosition(log, partition), (batch) => factsOf(log, partition, batch));
+  await check?.comparePartition(partition, verifier.results.batchesBefore(await sinkPosition(log, partition)), (batch) => factsOf(verifier, batch));
   return { report: findings.report(0), sums: check?.sums ?? ClickHouseCheck.noSums(), complete: check?.complete ?? true };
 }
 
@@ -65,8 +64,8 @@ async function sinkPosition(log: ReadableLog, partition: number): Promise<number
   return intent ? (intent.done ? intent.to : intent.from) : 0;
 }
 
-async function factsOf(log: ReadableLog, partition: number, batch: number): Promise<FactRecord[]> {
-  return [...readFacts(readResults((await log.read('results', partition, batch, 1)).records[0]!.value).facts)];
+async function factsOf({ results }: PartitionVerifier, batch: number): Promise<FactRecord[]> {
+  return [...readFacts((await results.again(batch)).facts)];
 }
 
 export type References = (version: number) => Promise<NaiveReference>;

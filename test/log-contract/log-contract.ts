@@ -171,7 +171,7 @@ export function logContract(t: Test, implementation: LogImplementation): void {
 
   check('append times of a partition never go backwards', async (t, log, _, reopen) => {
     const times: number[] = [];
-    for (const topic of ['commands', 'results', 'interactive', 'internal', 'control'] as const) {
+    for (const topic of ['commands', 'results', 'interactive', 'internal'] as const) {
       await log.append([{ topic, partition: 0, value: bytes(topic) }]);
       times.push((await readAll(log, topic, 0))[0]!.timestampMs);
     }

@@ -10,7 +10,7 @@ import { inputTopics, type Append, type InputTopic } from '../../engine/log/log.
 import { ReferenceStore, type Publication } from '../../engine/reference.js';
 import type { AccountView } from '../../engine/engine.js';
 import { writeCommand, type EngineCommand } from '../../schemas/commands.js';
-import { packFrame, type FrameRecord } from '../../schemas/frame.js';
+import { packFrame, type FrameChunk } from '../../schemas/frame.js';
 import { readResults } from '../../schemas/results.js';
 import type { TransactionDocument } from '../../schemas/transaction.js';
 import { partitionOf } from '../../workers/hash.js';
@@ -115,11 +115,11 @@ export class Bench {
   /** Evaluates one batch of a partition; false when there is nothing to read. */
   step(partition: number, bite: Bite = EVERYTHING): boolean {
     const flow = this.flows[partition]!;
-    const records: FrameRecord[] = [];
+    const records: FrameChunk[] = [];
     for (const name of readOrder) {
       const topic = inputTopics.indexOf(name);
       const all = this.log.read(name, partition, flow.positions[topic]![0], Infinity);
-      records.push(...all.slice(0, bite.records - records.length).map(({ offset, timestampMs, value }) => ({ topic, offset, timestampMs, value })));
+      records.push(...all.slice(0, bite.records - records.length).map(({ offset, timestampMs, value }) => ({ topic, offset, timestampMs, value, batch: false })));
     }
     if (records.length === 0) return false;
     const { committed, epoch, positions, partial } = flow;

@@ -2,7 +2,7 @@
  * The log as one run of the engine has it open: everything takes as long as the scheduler wants, writes take effect in the order of their calls and
  * are answered some time later, a write can be delivered twice or fail for good. What took effect stands in the StoredLog, which outlives the run.
  */
-import { LogError, type Append, type Commit, type InputTopic, type Log, type LogBatch, type Topic } from '../../engine/log/log.js';
+import { LogError, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type Topic } from '../../engine/log/log.js';
 import { inputTopics } from '../../engine/log/log.js';
 import type { Random } from '../../loadtest/random.js';
 import { Lane, type Scheduler } from './scheduler.js';
@@ -43,6 +43,10 @@ export class FakeLog implements Log {
       const records = this.stored.read(topic, partition, fromOffset, bytesMax);
       return { topic, partition, records, nextOffset: fromOffset + records.length };
     });
+  }
+  async readInput(topic: InputTopic, partition: number, fromOffset: number, bytesMax: number): Promise<{ chunks: InputChunk[]; nextOffset: number }> {
+    const { records, nextOffset } = await this.read(topic, partition, fromOffset, bytesMax);
+    return { chunks: records.map((record) => ({ ...record, batch: false, records: 1 })), nextOffset };
   }
   position(topic: InputTopic, partition: number): Promise<number> {
     return this.scheduler.later(() => this.stored.position(topic, partition));

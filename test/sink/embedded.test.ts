@@ -58,7 +58,7 @@ t.test('each fact once, whatever is killed', { skip: missing ?? false }, async (
     }, effects, facts);
     await log.commit({ outputs: [{ topic: 'results', partition, value: record }], positions: [] });
     committed += ROWS;
-    sink.offer(partition, batch, record, ROWS);
+    sink.offer(partition, { batch, offset: batch, record, rows: ROWS });
   };
   let inserted = (): void => undefined;
   const start = (): Promise<Sink> => startSink({ log, client, partitions: PARTITIONS, logger, rowsMax: 2 * ROWS, bytesMax: 2 ** 20, onInsert: () => inserted() });
