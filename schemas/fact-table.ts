@@ -68,7 +68,7 @@ export const factTable = {
   awards: list({ rule: name, points: integer('Int64') }),
   /** Of awards with counters only; award: place in `awards`. */
   counters: list({ award: integer('UInt16'), input: integer('Int64'), milestones: integer('Int32'), period: integer('Int64') }),
-  /** award: place in `awards`; line: the line's number. */
+  /** award: place in `awards`; line: the line's number. Those of an award of 0 points on all lines of a purchase that earn are left out. */
   shares: list({ award: integer('UInt16'), line: integer('Int32'), points: integer('Int64') }),
   /** side: kind ⇥ balance ⇥ counter ⇥ currency ⇥ funder (names of workers/ledger/postings.ts). */
   postings: list({ side: name, points: integer('Int64'), award: integer('Int32'), expires: integer('Int32'), matures: integer('Int32') }),

@@ -137,6 +137,8 @@ type Columns = { [K in keyof typeof factTable]: string | number };
 
 function lineOf(fact: FactRecord, batch: number): string {
   const list = <T>(values: T[], element: (value: T, place: number) => string): string => values.map(element).join(LIST_SEPARATOR);
+  // What an award of 0 points has on all lines that earn is not written (schemas/fact-table.ts).
+  const earning = fact.kind === 'purchase' ? fact.lines.filter(({ amount, quantity }) => amount > 0 && quantity > 0).length : -1;
   const [partition, ordinal] = fact.account === '' ? [fact.sourcePartition, -1] : fact.account.split('.');
   const columns: Columns = {
     kind: fact.kind, status: fact.status, program: fact.program, partner: fact.partner, id: fact.id, original_id: fact.originalId,
@@ -151,7 +153,7 @@ function lineOf(fact: FactRecord, batch: number): string {
     awards: list(fact.awards, ({ ruleIndex, version, currency, rule, points }) => `${ruleIndex}\t${version}\t${currency}\t${rule},${points}`),
     counters: fact.awards.flatMap(({ input, milestones, period }, award) => (
       input || milestones || period ? [`${award},${input},${milestones},${period}`] : [])).join(LIST_SEPARATOR),
-    shares: fact.awards.flatMap(({ shares }, award) => shares.map(({ line, points }) => `${award},${line},${points}`)).join(LIST_SEPARATOR),
+    shares: fact.awards.flatMap(({ shares, points: given }, award) => (given === 0 && shares.length === earning ? [] : shares).map(({ line, points }) => `${award},${line},${points}`)).join(LIST_SEPARATOR),
     postings: list(fact.postings, ({ kind, balance, counter, currency, funder, points, award, expires, matures }) => (
       `${kind}\t${balance}\t${counter}\t${currency}\t${funder},${points},${award},${expires},${matures}`)),
   };

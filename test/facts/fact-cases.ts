@@ -65,7 +65,14 @@ export function factCase(linesMax = 12): fc.Arbitrary<FactCase> {
     account: fc.oneof(fc.constant(-1), upTo(2 ** 33)), processedAtMs: upTo(4e12), occurredAtMs: upTo(4e12), ruleSet: upTo(300), version: upTo(70_000), points: amount(-MAX), topic: upTo(2),
     offset: fc.maxSafeInteger().map(Math.abs), index: upTo(1000), batch: upTo(2 ** 40), total: amount(0), partner: upTo(49), texts, lines: fc.constant(lines),
     awards: fc.array(award(lines.length), { maxLength: 5 }), postings: fc.array(posting, { maxLength: 6 }),
-  }));
+  })).map(asDecided);
+}
+
+/** What rules gave a purchase without points has shares of nothing on lines that earn, as decide makes them: those of all such lines are not written. */
+function asDecided(fact: FactCase): FactCase {
+  const earning = fact.lines.flatMap(({ amount, quantity }, line) => (amount > 0 && quantity > 0 ? [{ line, points: 0 }] : []));
+  if (factKindNames[fact.kind] !== 'purchase' || earning.length === 0) return fact;
+  return { ...fact, awards: fact.awards.map((award, i) => (award.points === 0 ? { ...award, shares: earning.slice(0, i % 2 === 0 ? earning.length : 1) } : award)) };
 }
 
 const t = new Transaction(), header = new FactHeader(), awards = new AwardSet(), postings = new Postings();

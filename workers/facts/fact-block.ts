@@ -107,6 +107,8 @@ export class FactBlock {
   private readonly columns = new FactColumns();
   private readonly out = new NativeWriter();
   private readonly linePoints = new Float64Array(LINES_MAX);
+  /** Of the purchase that is being added, 0 for anything else: an award of 0 points on all of them has its shares left out, since they say nothing (read-fact.ts puts them back). */
+  private earningLines = 0;
 
   private readonly program = new ByOrdinal(this.columns.program);
   private readonly partner = new ByOrdinal(this.columns.partner);
@@ -131,10 +133,12 @@ export class FactBlock {
   add(t: Transaction | null, header: FactHeader, awards: AwardSet, postings: Postings, reference: FactReference): void {
     this.rows++;
     this.addHeader(header);
+    this.earningLines = 0;
     if (t === null) this.addNoTransaction(header, postings, reference.set);
     else {
       this.addTransaction(t, header, reference.set);
       this.addLines(t, header.sign, awards, reference.names);
+      if (header.kind !== FactKind.purchase || header.sign < 0) this.earningLines = 0;
     }
     this.addAwards(t, awards, reference.set);
     this.addPostings(postings, reference.set);
@@ -199,6 +203,7 @@ export class FactBlock {
       for (let j = awards.shareStart[award]!; j < end; j++) linePoints[shareLine[j]!]! += sharePoints[j]!;
     }
     const { line_texts: { columns: texts }, line_values: { columns: values, total: first } } = this.columns;
+    let earning = 0;
     const line = values.line.room(lineCount), kind = values.kind.room(lineCount), quantity = values.quantity.room(lineCount), amount = values.amount.room(lineCount);
     const discount = values.discount.room(lineCount), points = values.points.room(lineCount);
     for (let i = 0; i < lineCount; i++) {
@@ -213,7 +218,9 @@ export class FactBlock {
       amount[first + i] = t.amount[i]! * sign;
       discount[first + i] = t.discount[i]! * sign;
       points[first + i] = linePoints[i]!;
+      if (t.amount[i]! > 0 && t.quantity[i]! > 0) earning++;
     }
+    this.earningLines = earning;
     this.columns.line_texts.endRow(lineCount);
     this.columns.line_values.endRow(lineCount);
   }
@@ -230,7 +237,8 @@ export class FactBlock {
         counterList.columns.period.push(awards.period[award]!);
         counters++;
       }
-      shares += this.addShares(t, award, awards, shareList.total + shares);
+      const impliedShares = this.earningLines > 0 && awards.points[award] === 0 && awards.shareCount[award] === this.earningLines;
+      if (!impliedShares) shares += this.addShares(t, award, awards, shareList.total + shares);
     }
     awardList.endRow(awards.count);
     shareList.endRow(shares);

@@ -86,7 +86,7 @@ class FactReader {
       merchant: text.merchant(row), mcc: text.mcc(row), originalId: text.original_id(row), occurredAtMs: number.occurred_at(row), processedAtMs: number.processed_at(row),
       total: number.total(row), points: number.points(row), ruleSet: number.rule_set(row), reference: number.reference(row), sourceTopic: sourceTopicNames[number.source_topic(row)]!,
       sourcePartition: number.source_partition(row), sourceOffset: number.source_offset(row), sourceIndex: number.source_index(row),
-      lines: this.lines(row), awards: this.awards(row), postings: this.postings(row),
+      lines: this.lines(row), awards: this.awards(row, factKindNames[number.kind(row)] === 'purchase'), postings: this.postings(row),
     };
   }
   private lines(row: number): FactRecord['lines'] {
@@ -99,7 +99,7 @@ class FactReader {
     }
     return lines;
   }
-  private awards(row: number): FactRecord['awards'] {
+  private awards(row: number, isPurchase: boolean): FactRecord['awards'] {
     const { awards: { text, number, start, end }, counters, shares } = this.lists, awards: FactRecord['awards'] = [];
     for (let i = start(row), last = end(row); i < last; i++) {
       const { rule, version, ruleIndex, currency } = this.rule(text.rule!(i));
@@ -114,7 +114,14 @@ class FactReader {
     for (let i = shares.start(row), last = shares.end(row); i < last; i++) {
       awards[shares.number.award!(i)]!.shares.push({ line: shares.number.line!(i), points: shares.number.points!(i) });
     }
+    if (isPurchase) for (const award of awards) if (award.points === 0 && award.shares.length === 0) award.shares = this.sharesOfNothing(row);
     return awards;
+  }
+  /** The shares of an award of 0 points on all earning lines: they are not written. */
+  private sharesOfNothing(row: number): FactRecord['awards'][number]['shares'] {
+    const { number: { line, amount, quantity }, start, end } = this.lists.line_values, shares: FactRecord['awards'][number]['shares'] = [];
+    for (let i = start(row), last = end(row); i < last; i++) if (amount!(i) > 0 && quantity!(i) > 0) shares.push({ line: line!(i), points: 0 });
+    return shares;
   }
   private postings(row: number): FactRecord['postings'] {
     const { text, number, start, end } = this.lists.postings, postings: FactRecord['postings'] = [];
