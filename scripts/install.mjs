@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
+import { installKafkaClient } from './kafka-client.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stampFile = `${root}node_modules/.pointstream-installed`;
@@ -26,12 +27,16 @@ if (process.argv.includes('--installed')) {
   installPackages();
   writeFileSync(stampFile, wanted);
 }
+if (!installKafkaClient(root)) fail('POINTSTREAM_REQUIRE asks for kafka, whose client is not there.');
 process.exitCode = build(root) ? 0 : 1;
 
-/** The development packages are needed to build, also where NODE_ENV=production or a setting of npm would leave them out. */
+/**
+ * The development packages are needed to build, also where NODE_ENV=production or a setting of npm would leave them out. No package needs its install script but the Kafka
+ * client, which comes by kafka-client.mjs.
+ */
 function installPackages() {
   const options = { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, NODE_ENV: 'development' } };
-  const parameters = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
+  const parameters = ['ci', '--include=dev', '--include=optional', '--ignore-scripts', '--no-audit', '--no-fund'];
   const npm = process.env.npm_execpath ?? '';
   const result = npm.endsWith('npm-cli.js') ? spawnSync(process.execPath, [npm, ...parameters], options) : spawnSync('npm', parameters, options);
   if (result.error) fail(`npm could not be started: ${result.error.message}`);

@@ -30,7 +30,7 @@ export interface Position { topic: InputTopic; partition: number; offset: number
 export interface Commit { outputs: Append[]; positions: Position[] }
 
 export class LogError extends Error {
-  constructor(readonly code: 'fenced' | 'full' | 'failed' | 'closed', message: string, options?: ErrorOptions) {
+  constructor(readonly code: 'fenced' | 'full' | 'failed' | 'unavailable' | 'closed', message: string, options?: ErrorOptions) {
     super(message, options);
   }
 }

@@ -1,0 +1,167 @@
+/**
+ * The brokers of a cluster as the data plane sees them: connections (of @platformatic/kafka), who leads which partition, and requests that are repeated until they succeed or their
+ * time is over.
+ *
+ * Promises: a request goes to whoever leads the partition now; when that changes, a broker dies or says "not now", it is asked again, at most RETRY_MS. Requests of one lane don't
+ * wait behind another lane's, as each has a connection of its own.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { Connection, createAPI, findCoordinatorV4, metadataV12, type API } from '@platformatic/kafka';
+import { LogError } from '../log.js';
+import { connectionOptions, type KafkaConnection } from './connection.js';
+
+const RETRY_MS = 30_000, BACKOFF_MS = 50, BACKOFF_MS_MAX = 1000;
+const GROUP = 0;
+/** Said by a broker that will do it later, or isn't the right one any more (https://kafka.apache.org/protocol#protocol_error_codes). */
+const TRANSIENT = new Set([3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 72, 74, 75, 88, 100, 103]);
+
+export type MetadataResponse = metadataV12.MetadataResponse;
+const METADATA = 3, METADATA_VERSION = 12;
+/** Topics and partitions that have an error don't make the whole answer one: they carry their codes. */
+const metadata = createAPI<Parameters<typeof metadataV12.createRequest>, MetadataResponse>(METADATA, METADATA_VERSION, metadataV12.createRequest, (...given) => {
+  try {
+    return metadataV12.parseResponse(...given);
+  } catch (error) {
+    const { response } = error as { response?: MetadataResponse };
+    if (!response) throw error;
+    return response;
+  }
+});
+interface TopicPlace { id: string; leaders: number[] }
+
+export class Cluster {
+  private readonly connections = new Map<string, Promise<Connection>>();
+  private nodes = new Map<number, { host: string; port: number }>();
+  private readonly topics = new Map<string, TopicPlace>();
+  private readonly names = new Map<string, string>();
+  private refreshing: Promise<void> | undefined;
+  private closed = false;
+  private coordinator: number | undefined;
+
+  constructor(private readonly options: KafkaConnection) {}
+
+  /** Learns where these topics are; those that do not exist have an error in the answer. */
+  async describe(topics: string[]): Promise<MetadataResponse> {
+    const answer = await this.fromAny(metadata, topics, false, false);
+    this.nodes = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    for (const { errorCode, name, topicId, partitions } of answer.topics) {
+      if (errorCode !== 0) continue;
+      const leaders: number[] = [];
+      for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId;
+      this.topics.set(name!, { id: topicId, leaders });
+      this.names.set(topicId, name!);
+    }
+    return answer;
+  }
+  /** Looks again who leads what; several callers share one look. */
+  refresh(): Promise<void> {
+    this.refreshing ??= this.describe([...this.topics.keys()]).then(() => undefined).finally(() => { this.refreshing = undefined; });
+    return this.refreshing;
+  }
+  topicId(name: string): string {
+    return this.topics.get(name)!.id;
+  }
+  topicName(id: string): string {
+    return this.names.get(id)!;
+  }
+  /** -1: nobody at the moment. */
+  leaderOf(topic: string, partition: number): number {
+    return this.topics.get(topic)?.leaders[partition] ?? -1;
+  }
+
+  /** Whichever broker answers, beginning with those that were named. */
+  async fromAny<A extends unknown[], R>(api: API<A, R>, ...given: A): Promise<R> {
+    let failure: unknown;
+    const named = this.options.brokers.map((broker) => {
+      const at = broker.lastIndexOf(':');
+      return { host: broker.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(broker.slice(at + 1)) };
+    });
+    return this.retried(async () => {
+      for (const { host, port } of [...this.nodes.values(), ...named]) {
+        try {
+          return await api.async(await this.connect(`${host}:${port}`, host, port), ...given);
+        } catch (error) {
+          if (this.closed || !isTransient(error)) throw error;
+          failure = error;
+        }
+      }
+      throw failure;
+    });
+  }
+  /** From whom leads the partition. */
+  fromLeader<A extends unknown[], R>(topic: string, partition: number, api: API<A, R>, ...given: A): Promise<R> {
+    return this.retried(async () => this.fromNode(this.leaderOf(topic, partition), 'requests', api, ...given), () => this.refresh());
+  }
+  async fromCoordinator<A extends unknown[], R>(group: string, api: API<A, R>, ...given: A): Promise<R> {
+    return this.retried(async () => {
+      this.coordinator ??= await this.findCoordinator(group);
+      return this.fromNode(this.coordinator, 'requests', api, ...given);
+    }, () => { this.coordinator = undefined; });
+  }
+  /** Once, from this node. `lane` names the connection. */
+  async fromNode<A extends unknown[], R>(node: number, lane: string, api: API<A, R>, ...given: A): Promise<R> {
+    const place = this.nodes.get(node);
+    if (!place) throw new Transient(`broker ${node} is not known`);
+    return api.async(await this.connect(`${node}/${lane}`, place.host, place.port), ...given);
+  }
+  async close(): Promise<void> {
+    this.closed = true;
+    const open = [...this.connections.values()];
+    this.connections.clear();
+    await Promise.all(open.map((connection) => connection.then((ready) => ready.close(), () => undefined)));
+  }
+
+  private async findCoordinator(group: string): Promise<number> {
+    const { coordinators: [found] } = await this.fromAny(findCoordinatorV4.api, GROUP, [group]);
+    this.nodes.set(found!.nodeId, { host: found!.host, port: found!.port });
+    return found!.nodeId;
+  }
+  private connect(name: string, host: string, port: number): Promise<Connection> {
+    if (this.closed) throw new LogError('closed', 'the log is closed');
+    const known = this.connections.get(name);
+    if (known) return known;
+    const connection = new Connection(this.options.clientId, connectionOptions(this.options));
+    const forget = (): void => {
+      if (this.connections.get(name) === ready) this.connections.delete(name);
+    };
+    const ready = (connection.connect(host, port) as Promise<void>).then(() => connection);
+    // Whoever waits for an answer hears of it; the next request opens another one.
+    connection.on('error', forget);
+    connection.on('close', forget);
+    ready.catch(forget);
+    this.connections.set(name, ready);
+    return ready;
+  }
+  private async retried<R>(action: () => Promise<R>, again: () => Promise<void> | void = () => undefined): Promise<R> {
+    const untilMs = performance.now() + RETRY_MS;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await action();
+      } catch (error) {
+        if (this.closed) throw new LogError('closed', 'the log is closed');
+        if (error instanceof LogError || !isTransient(error)) throw error;
+        if (performance.now() > untilMs) throw new LogError('unavailable', `Kafka does not answer: ${reasonOf(error)}`, { cause: error });
+        await pause(Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** attempt));
+        await Promise.resolve(again()).catch(() => undefined);
+      }
+    }
+  }
+}
+
+/** Thrown for what may go better the next time. */
+export class Transient extends Error {}
+
+/** Errors that an answer lists, each with its protocol code. */
+const listed = (error: unknown): { apiCode?: number; serverErrorMessage?: string | null; message: string }[] => (error as { errors?: [] }).errors ?? [];
+export function isTransient(error: unknown): boolean {
+  if (error instanceof Transient) return true;
+  const all = listed(error);
+  if (all.length > 0) return all.every(({ apiCode }) => apiCode !== undefined && TRANSIENT.has(apiCode));
+  const { code, apiCode } = error as { code?: string; apiCode?: number };
+  return code === 'PLT_KFK_NETWORK' || code === 'PLT_KFK_TIMEOUT' || (apiCode !== undefined && TRANSIENT.has(apiCode)) || /^E(CONN|PIPE|HOST|NET|TIMEDOUT)/.test(code ?? '');
+}
+export const isTransientCode = (code: number): boolean => TRANSIENT.has(code);
+export function reasonOf(error: unknown): string {
+  const reasons = listed(error).map(({ serverErrorMessage, message }) => serverErrorMessage ?? message);
+  return reasons.length > 0 ? [...new Set(reasons)].join('; ') : (error as Error).message;
+}

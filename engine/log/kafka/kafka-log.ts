@@ -1,0 +1,232 @@
+/**
+ * The log on Apache Kafka: fills the contract of log.ts for an engine among several.
+ *
+ *   appends      ─▶ appender.ts       idempotent producer        ┐
+ *   commits      ─▶ transactions.ts   transactional producer     ├ librdkafka: the control plane
+ *   ownership    ─▶ membership.ts     consumer group             ┘
+ *   input        ─▶ input-stream.ts   fetched ahead, unopened    ┐
+ *   other reads  ─▶ read.ts           opened here                ├ cluster.ts: the data plane
+ *   places       ─▶ offsets.ts        begin, end, committed      ┘
+ *
+ * Promises: what log.ts asks for. The first engine of an installation creates the topics; their number of partitions is fixed then. One engine at a time on a data directory.
+ */
+import { join } from 'node:path';
+import {
+  LogError, inputTopics, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type Position, type Topic,
+} from '../log.js';
+import { own, type Owner } from '../owner.js';
+import { Appender, type OutgoingRecord } from './appender.js';
+import { loadNative, type TopicOffset } from './client.js';
+import { Cluster, reasonOf } from './cluster.js';
+import type { KafkaConnection } from './connection.js';
+import { InputStream } from './input-stream.js';
+import { instanceOf } from './instance.js';
+import { Membership } from './membership.js';
+import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset } from './offsets.js';
+import { splitIntoParts } from './parts.js';
+import { readRecords } from './read.js';
+import { Topics } from './topics.js';
+import { Transactions } from './transactions.js';
+import { Values } from './values.js';
+
+export interface KafkaLogOptions {
+  connection: Omit<KafkaConnection, 'clientId'>;
+  /** Before the names of topics and of the group: several installations may share a cluster. */
+  prefix: string;
+  /** The engine's data directory: its name in the group lies there. */
+  directory: string;
+  /** Fixed when the topics are created (16 when not given); a number given later must agree. */
+  partitions?: number;
+  /** How records are compressed that we write. */
+  codec: string;
+  /** An engine that is away for longer loses its partitions to others. */
+  sessionMs: number;
+}
+
+/** How long the first assignment may take: as long as a group of others may need to agree. */
+const JOIN_MS_MAX = 60_000;
+
+export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
+  const native = loadNative(), owner = await own(options.directory, join(options.directory, 'kafka', 'owner'));
+  const connection: KafkaConnection = { ...options.connection, clientId: 'pointstream' };
+  const cluster = new Cluster(connection);
+  let log: KafkaLog | undefined;
+  try {
+    log = new KafkaLog(cluster, await Topics.open(cluster, options.prefix, options.partitions), options, owner);
+    await log.open(native, connection);
+    return log;
+  } catch (error) {
+    if (log) await log.close();
+    else await cluster.close().then(() => owner.release());
+    throw error instanceof LogError ? error : new LogError('failed', `the log on Kafka can't be opened: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+class KafkaLog implements Log {
+  private readonly streams: { bulk: InputStream; first: InputStream };
+  private readonly values: Values;
+  private readonly listeners = new Set<(topic: InputTopic, partition: number) => void>();
+  private readonly begins = new Map<string, number>();
+  private readonly group: string;
+  private appender: Appender | undefined;
+  private membership: Membership | undefined;
+  private transactions: Transactions | undefined;
+  private failure: LogError | undefined;
+  private closing: Promise<void> | undefined;
+  private gained: (() => void) | undefined;
+  readonly hash = 'murmur2';
+  bytesAppended = 0;
+
+  constructor(private readonly cluster: Cluster, private readonly topics: Topics, private readonly options: KafkaLogOptions, private readonly owner: Owner) {
+    const arrived = (name: string, partition: number): void => this.announce(topics.topicOf(name) as InputTopic, partition);
+    const failed = (error: Error): void => this.fail(error);
+    this.streams = { bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed) };
+    const control = topics.name('control');
+    this.values = new Values(control, topics.messageBytesMax, (from, bytesMax) => readRecords(cluster, control, 0, from, bytesMax, false));
+    this.group = `${topics.prefix}engines`;
+  }
+  get partitions(): number {
+    return this.topics.partitions;
+  }
+
+  async open(native: ReturnType<typeof loadNative>, connection: KafkaConnection): Promise<void> {
+    const { options: { codec, directory, sessionMs }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
+    this.appender = await Appender.open(native, connection, codec, messageBytesMax);
+    this.membership = new Membership({
+      native, connection, group: this.group, instance, topic: this.topics.name('commands'), sessionMs,
+      events: {
+        gained: () => this.gained?.(),
+        released: async () => this.transactions?.idle(),
+        lost: (partitions) => this.fail(new LogError('fenced', `partitions ${partitions.join(', ')} are another engine's now`)),
+        failed: (error) => this.fail(error),
+      },
+    });
+    await this.membership.join();
+    this.transactions = new Transactions({
+      native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
+      checkOwned: (offsets) => this.checkOwned(offsets), committed: (offsets) => this.committed(offsets), trouble: () => undefined,
+    });
+    await this.transactions.open();
+    await this.allOwned();
+  }
+
+  async append(records: Append[]): Promise<number[]> {
+    const outgoing = this.outgoing(records);
+    const offsets = await this.appender!.append(outgoing.map(({ record }) => record));
+    this.written(records);
+    return firstOffsets(outgoing, offsets);
+  }
+  async commit({ outputs, positions }: Commit): Promise<number[]> {
+    for (const { topic, partition } of positions) this.refuseUnknown(topic, partition);
+    const outgoing = this.outgoing(outputs);
+    const offsets = await this.transactions!.commit({ records: outgoing.map(({ record }) => record), offsets: positions.map((position) => this.offsetOf(position)) });
+    this.written(outputs);
+    return firstOffsets(outgoing, offsets);
+  }
+  async read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch> {
+    this.refuseUnknown(topic, partition);
+    const { records, nextOffset } = await readRecords(this.cluster, this.topics.name(topic), partition, fromOffset, bytesMax, topic === 'results');
+    return { topic, partition, records: records.map(({ offset, timestampMs, value }) => ({ offset, timestampMs, value })), nextOffset };
+  }
+  async readInput(topic: InputTopic, partition: number, fromOffset: number, bytesMax: number): Promise<{ chunks: InputChunk[]; nextOffset: number }> {
+    this.refuseUnknown(topic, partition);
+    return this.streams[topic === 'commands' ? 'bulk' : 'first'].take(this.topics.name(topic), partition, fromOffset, bytesMax);
+  }
+  async position(topic: InputTopic, partition: number): Promise<number> {
+    this.refuseUnknown(topic, partition);
+    const [committed] = await committedOffsets(this.cluster, this.group, [this.topics.name(topic)], [partition]);
+    return committed!.offset;
+  }
+  async bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }> {
+    this.refuseUnknown(topic, partition);
+    const name = this.topics.name(topic), known = this.begins.get(`${topic}/${partition}`);
+    const [begin, end] = await Promise.all([known ?? listOffset(this.cluster, name, partition, EARLIEST), listOffset(this.cluster, name, partition, LATEST)]);
+    this.begins.set(`${topic}/${partition}`, begin);
+    return { begin, end };
+  }
+  onAppend(listener: (topic: InputTopic, partition: number) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+  async trim(topic: Topic, partition: number, beforeOffset: number): Promise<void> {
+    const { begin, end } = await this.bounds(topic, partition);
+    if (beforeOffset <= begin) return;
+    this.begins.set(`${topic}/${partition}`, await deleteRecordsBefore(this.cluster, this.topics.name(topic), partition, Math.min(beforeOffset, end)));
+  }
+  async getValue(name: string): Promise<Uint8Array | undefined> {
+    this.refuseWhenClosed();
+    return this.values.get(name);
+  }
+  async putValue(name: string, value: Uint8Array): Promise<void> {
+    this.refuseWhenClosed();
+    await this.transactions!.commit({ records: this.values.put(name, value), offsets: [] });
+  }
+  close(): Promise<void> {
+    this.closing ??= (async () => {
+      await Promise.all([this.appender?.close(), this.transactions?.close()]);
+      await this.membership?.leave();
+      for (const stream of Object.values(this.streams)) stream.close();
+      await this.cluster.close();
+      await this.owner.release();
+    })();
+    return this.closing;
+  }
+
+  /** One record may become several. */
+  private outgoing(appends: Append[]): { record: OutgoingRecord; first: boolean }[] {
+    for (const { topic, partition } of appends) this.refuseUnknown(topic, partition);
+    const { messageBytesMax } = this.topics;
+    return appends.flatMap(({ topic, partition, value }) => {
+      if (topic !== 'results' && value.length > messageBytesMax - 1024) throw new LogError('unavailable', `a record of ${value.length} bytes is more than ${this.topics.name(topic)} takes (${messageBytesMax})`);
+      const parts = topic === 'results' ? splitIntoParts(value, messageBytesMax) : [{ key: null, value }];
+      return parts.map((part, index) => ({ record: { topic: this.topics.name(topic), partition, ...part }, first: index === 0 }));
+    });
+  }
+  private written(appends: Append[]): void {
+    const heard = new Set<string>();
+    for (const { topic, partition, value } of appends) {
+      this.bytesAppended += value.length;
+      if (!isInput(topic) || heard.has(`${topic}/${partition}`)) continue;
+      heard.add(`${topic}/${partition}`);
+      this.announce(topic, partition);
+    }
+  }
+  private announce(topic: InputTopic, partition: number): void {
+    for (const listener of this.listeners) listener(topic, partition);
+  }
+  private offsetOf({ topic, partition, offset }: Position): TopicOffset {
+    return { topic: this.topics.name(topic), partition, offset };
+  }
+  private checkOwned(offsets: TopicOffset[]): void {
+    if (this.failure) throw this.failure;
+    const foreign = offsets.find(({ partition }) => !this.membership!.owned.has(partition));
+    if (foreign) throw new LogError('fenced', `partition ${foreign.partition} is another engine's now`);
+  }
+  private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
+    const names = [...new Set(offsets.map(({ topic }) => topic))], partitions = [...new Set(offsets.map(({ partition }) => partition))];
+    return committedOffsets(this.cluster, this.group, names, partitions);
+  }
+  private async allOwned(): Promise<void> {
+    const late = setTimeout(() => this.fail(new LogError('unavailable', `the group of engines gave this one ${this.membership!.owned.size} of ${this.partitions} partitions: others run`)), JOIN_MS_MAX);
+    while (this.membership!.owned.size < this.partitions && !this.failure) await new Promise<void>((resolve) => { this.gained = resolve; });
+    clearTimeout(late);
+    if (this.failure) throw this.failure;
+  }
+  private fail(error: Error): void {
+    this.failure ??= error instanceof LogError ? error : new LogError('failed', error.message, { cause: error });
+    this.gained?.();
+  }
+  private refuseUnknown(topic: Topic, partition: number): void {
+    this.refuseWhenClosed();
+    if (!(logTopics as readonly string[]).includes(topic) || !Number.isInteger(partition) || partition < 0 || partition >= this.partitions) {
+      throw new LogError('failed', `there is no ${topic}/${partition}: the log has ${this.partitions} partitions`);
+    }
+  }
+  private refuseWhenClosed(): void {
+    if (this.closing) throw new LogError('closed', 'the log is closed');
+  }
+}
+
+/** Of each record that was asked for, the first of those that it became. */
+const firstOffsets = (outgoing: { first: boolean }[], offsets: number[]): number[] => offsets.filter((_, index) => outgoing[index]!.first);
+const isInput = (topic: Topic): topic is InputTopic => (inputTopics as readonly Topic[]).includes(topic);

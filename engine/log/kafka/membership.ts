@@ -1,0 +1,92 @@
+/**
+ * Which partitions this engine owns: membership of the consumer group, by a consumer of the native client that fetches nothing. It is assigned partitions of `commands`, pauses them
+ * at once, and is polled to stay alive; whoever owns a partition of `commands` owns it in all topics.
+ *
+ *   join ──▶ assigned ──▶ owned ──▶ revoked (others joined): held until `released` ──▶ given back
+ *                           └─────▶ lost (away for too long): another may have it already
+ *
+ * A static member: an engine that comes back within the session time gets its partitions again at once, and nobody else has moved. Cooperative: only what moves is touched.
+ * What is thrown in the client's callback would vanish: everything is caught there and handed to `failed`.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { LogError } from '../log.js';
+import { called, codes, connectNative, nativeSettings, type Native, type NativeConsumer, type NativeError, type TopicPartition } from './client.js';
+import type { KafkaConnection } from './connection.js';
+
+const POLL_MS = 50, HEARTBEATS_PER_SESSION = 4, POLL_INTERVAL_MS_MAX = 300_000;
+/** Not a place from which anything is read. */
+const OFFSET_END = -1;
+
+export interface MembershipEvents {
+  /** They are ours now. */
+  gained(partitions: number[]): void;
+  /** Given up once it resolves: whatever is being committed has ended by then. */
+  released(partitions: number[]): Promise<void>;
+  /** They are not ours any more, and may be somebody else's already. */
+  lost(partitions: number[]): void;
+  failed(error: LogError): void;
+}
+export interface MembershipOptions { native: Native; connection: KafkaConnection; group: string; instance: string; topic: string; sessionMs: number; events: MembershipEvents }
+
+export class Membership {
+  readonly owned = new Set<number>();
+  readonly consumer: NativeConsumer;
+  private closing = false;
+  private polling: Promise<void> | undefined;
+
+  constructor(private readonly options: MembershipOptions) {
+    const { native, connection, group, instance, sessionMs } = options;
+    this.consumer = new native.KafkaConsumer({
+      ...nativeSettings(connection), 'group.id': group, 'group.instance.id': instance, 'partition.assignment.strategy': 'cooperative-sticky', 'session.timeout.ms': sessionMs,
+      'heartbeat.interval.ms': Math.floor(sessionMs / HEARTBEATS_PER_SESSION), 'max.poll.interval.ms': POLL_INTERVAL_MS_MAX, 'enable.auto.commit': false, 'enable.auto.offset.store': false,
+      'rebalance_cb': (error: NativeError, partitions: TopicPartition[]) => this.rebalanced(error, partitions),
+    });
+  }
+  /** Resolves when it has joined; its partitions come later. */
+  async join(): Promise<void> {
+    await connectNative(this.consumer);
+    this.consumer.setDefaultConsumeTimeout(0);
+    this.consumer.subscribe([this.options.topic]);
+    this.polling = this.poll();
+  }
+  async leave(): Promise<void> {
+    this.closing = true;
+    await this.polling;
+    await called((done) => this.consumer.disconnect(done)).catch(() => undefined);
+  }
+
+  private async poll(): Promise<void> {
+    while (!this.closing) {
+      const error = await new Promise<NativeError | null>((resolve) => this.consumer.consume(1, resolve));
+      if (error && (error.isFatal || error.code === codes.fencedInstance || error.code === codes.fencedStaticMember)) {
+        return this.options.events.failed(new LogError('fenced', `another engine runs under this name: ${error.message}`, { cause: error }));
+      }
+      await pause(POLL_MS);
+    }
+  }
+  private rebalanced(error: NativeError, assignment: TopicPartition[]): void {
+    const { events } = this.options, partitions = assignment.map(({ partition }) => partition);
+    try {
+      if (error.code === codes.assign) {
+        this.consumer.incrementalAssign(assignment.map(({ topic, partition }) => ({ topic, partition, offset: OFFSET_END })));
+        if (assignment.length > 0) this.consumer.pause(assignment);
+        for (const partition of partitions) this.owned.add(partition);
+        events.gained(partitions);
+      } else if (error.code === codes.revoke) {
+        const lost = this.consumer.assignmentLost();
+        const giveBack = (): void => {
+          for (const partition of partitions) this.owned.delete(partition);
+          this.consumer.incrementalUnassign(assignment);
+        };
+        if (!lost) return void events.released(partitions).then(giveBack).catch((trouble: unknown) => this.report(trouble));
+        giveBack();
+        events.lost(partitions);
+      } else this.report(error);
+    } catch (trouble) {
+      this.report(trouble);
+    }
+  }
+  private report(trouble: unknown): void {
+    if (!this.closing) this.options.events.failed(new LogError('failed', `the group of engines: ${(trouble as Error).message}`, { cause: trouble }));
+  }
+}

@@ -1,0 +1,29 @@
+/** Offsets that brokers keep: where a partition begins and ends, up to where the group has committed, and what is forgotten. */
+import { deleteRecordsV2, listOffsetsV8, offsetFetchV8 } from '@platformatic/kafka';
+import type { TopicOffset } from './client.js';
+import type { Cluster } from './cluster.js';
+
+const READ_COMMITTED = 1, CONSUMER = -1, ANY_EPOCH = -1, DELETE_MS_MAX = 20_000;
+/** Timestamps with which the protocol asks for them. LATEST is the last stable offset. */
+export const EARLIEST = -2n, LATEST = -1n;
+
+export async function listOffset(cluster: Cluster, topic: string, partition: number, which: bigint): Promise<number> {
+  const wanted = [{ name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch: ANY_EPOCH, timestamp: which }] }];
+  const { topics: [answer] } = await cluster.fromLeader(topic, partition, listOffsetsV8.api, CONSUMER, READ_COMMITTED, wanted);
+  return Number(answer!.partitions[0]!.offset);
+}
+
+/** What the group has committed: the next offset of each, 0 where there is nothing yet. Never while a commit is pending: stable ones are waited for. */
+export async function committedOffsets(cluster: Cluster, group: string, topics: string[], partitions: number[]): Promise<TopicOffset[]> {
+  const wanted = [{ groupId: group, memberEpoch: -1, topics: topics.map((name) => ({ name, partitionIndexes: partitions })) }];
+  const { groups: [answer] } = await cluster.fromCoordinator(group, offsetFetchV8.api, wanted, true);
+  return answer!.topics.flatMap(({ name, partitions: found }) => found.map(({ partitionIndex, committedOffset }) => (
+    { topic: name, partition: partitionIndex, offset: Math.max(0, Number(committedOffset)) }
+  )));
+}
+
+export async function deleteRecordsBefore(cluster: Cluster, topic: string, partition: number, offset: number): Promise<number> {
+  const wanted = [{ name: topic, partitions: [{ partitionIndex: partition, offset: BigInt(offset) }] }];
+  const { topics: [answer] } = await cluster.fromLeader(topic, partition, deleteRecordsV2.api, wanted, DELETE_MS_MAX);
+  return Number(answer!.partitions[0]!.lowWatermark);
+}

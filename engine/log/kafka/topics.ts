@@ -1,0 +1,109 @@
+/**
+ * The topics of an installation: created with the settings that exactly-once and the history need when they are missing, checked when they are there.
+ *
+ * Append times are the broker's (LogAppendTime), since a partition's clock is the append time of its log. Deleting is the engine's own work (trim), so nothing expires by time or size.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { createTopicsV7, describeConfigsV4 } from '@platformatic/kafka';
+import { LogError, topics as logTopics, type Topic } from '../log.js';
+import { reasonOf, type Cluster } from './cluster.js';
+
+export const PARTITIONS_DEFAULT = 16;
+/** What records may have at most where we create the topics; larger results are split. Kafka's default, 1 MiB, would do for all but the largest batches. */
+const MESSAGE_BYTES_MAX = 8 * 2 ** 20;
+/** Below this an envelope of the gateway may not fit. */
+const MESSAGE_BYTES_MIN = 1_000_000;
+const CREATE_MS_MAX = 20_000, TOPIC = 2, UNKNOWN_TOPIC = 3, LOOK_MS = 20;
+const REPLICAS_WANTED = 3;
+/** Compacted topics keep marks of what was removed so long: beyond the longest time that an engine may be away and come back. */
+const TOMBSTONES_MS = 30 * 86_400_000;
+
+/** In the order of log.ts, then the log's own. */
+export type StoredTopic = Topic | 'control';
+const storedNames: Record<StoredTopic, string> = {
+  commands: 'commands', internal: 'commands-internal', interactive: 'interactive', results: 'results', 'dead-letters': 'dead-letters', control: 'control',
+};
+const stored: StoredTopic[] = [...logTopics, 'control'];
+const compacted = new Set<StoredTopic>(['control']);
+
+export class Topics {
+  private readonly byName = new Map<string, StoredTopic>();
+
+  private constructor(readonly prefix: string, readonly partitions: number, /** A record of a topic may have so many bytes. */ readonly messageBytesMax: number) {
+    for (const topic of stored) this.byName.set(this.name(topic), topic);
+  }
+  name(topic: StoredTopic): string {
+    return `${this.prefix}${storedNames[topic]}`;
+  }
+  topicOf(name: string): StoredTopic {
+    return this.byName.get(name)!;
+  }
+
+  /** `partitions`: wanted; the stored number, or 16, when not given. Throws LogError `failed` when what is there does not fit. */
+  static async open(cluster: Cluster, prefix: string, partitions: number | undefined): Promise<Topics> {
+    if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1 || partitions > 256)) throw new LogError('failed', `the number of partitions must be 1 to 256, not ${partitions}`);
+    const named = new Map(stored.map((topic) => [`${prefix}${storedNames[topic]}`, topic]));
+    let there = await find(cluster, [...named.keys()]);
+    const known = there.get(`${prefix}${storedNames.commands}`);
+    const count = partitions ?? known ?? PARTITIONS_DEFAULT;
+    const missing = [...named].filter(([name]) => !there.has(name));
+    if (missing.length > 0) {
+      await create(cluster, missing.map(([name, topic]) => ({ name, topic, partitions: topic === 'control' ? 1 : known ?? count })));
+      // It takes a moment to get around.
+      for (const untilMs = performance.now() + CREATE_MS_MAX; there.size < named.size && performance.now() < untilMs; await pause(LOOK_MS)) there = await find(cluster, [...named.keys()]);
+    }
+    for (const [name, topic] of named) {
+      const found = there.get(name) ?? 0, wanted = topic === 'control' ? 1 : count;
+      if (found !== wanted) throw new LogError('failed', `topic ${name} was created with partitions ${found}, not ${wanted}; this is fixed at creation`);
+    }
+    return new Topics(prefix, count, await check(cluster, named));
+  }
+}
+
+/** Names that exist and have a leader for each partition, with their number of partitions. */
+async function find(cluster: Cluster, names: string[]): Promise<Map<string, number>> {
+  const answer = await cluster.describe(names);
+  const refused = answer.topics.find(({ errorCode }) => errorCode !== 0 && errorCode !== UNKNOWN_TOPIC);
+  if (refused) throw new LogError('failed', `topic ${refused.name} can't be read: error ${refused.errorCode} of the protocol`);
+  return new Map(answer.topics.filter(({ errorCode, partitions }) => errorCode === 0 && partitions.every((partition) => partition.leaderId >= 0)).map(({ name, partitions }) => [name!, partitions.length]));
+}
+
+async function create(cluster: Cluster, wanted: { name: string; topic: StoredTopic; partitions: number }[]): Promise<void> {
+  const { brokers } = await cluster.describe([]), replicationFactor = Math.min(REPLICAS_WANTED, brokers.length);
+  const settings = (topic: StoredTopic): Record<string, string> => ({
+    'message.timestamp.type': 'LogAppendTime', 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': String(MESSAGE_BYTES_MAX), 'compression.type': 'producer',
+    'cleanup.policy': compacted.has(topic) ? 'compact' : 'delete', 'unclean.leader.election.enable': 'false', 'min.insync.replicas': replicationFactor > 2 ? '2' : '1',
+    ...(compacted.has(topic) ? { 'delete.retention.ms': String(TOMBSTONES_MS) } : {}),
+  });
+  const request = wanted.map(({ name, topic, partitions }) => ({
+    name, numPartitions: partitions, replicationFactor, assignments: [], configs: Object.entries(settings(topic)).map(([key, value]) => ({ name: key, value })),
+  }));
+  try {
+    await cluster.fromAny(createTopicsV7.api, request, CREATE_MS_MAX, false);
+  } catch (error) {
+    const errors = (error as { errors?: { apiId?: string }[] }).errors ?? [];
+    // Another engine may have been faster.
+    if (errors.length === 0 || !errors.every(({ apiId }) => apiId === 'TOPIC_ALREADY_EXISTS')) throw new LogError('failed', `the topics can't be created: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Throws where a setting would lose something; returns the largest record that all topics take. */
+async function check(cluster: Cluster, named: Map<string, StoredTopic>): Promise<number> {
+  const keys = ['message.timestamp.type', 'cleanup.policy', 'retention.ms', 'retention.bytes', 'max.message.bytes'];
+  const { results } = await cluster.fromAny(describeConfigsV4.api, [...named.keys()].map((resourceName) => ({ resourceType: TOPIC, resourceName, configurationKeys: keys })), false, false);
+  let messageBytesMax = MESSAGE_BYTES_MAX;
+  for (const { resourceName, configs } of results) {
+    const has = Object.fromEntries(configs.map(({ name, value }) => [name, value])), topic = named.get(resourceName)!;
+    const refuse = (setting: string, wanted: string): never => {
+      throw new LogError('failed', `topic ${resourceName} has ${setting}=${has[setting]}, which must be ${wanted}: kafka-configs --alter --topic ${resourceName} --add-config ${setting}=${wanted}`);
+    };
+    if (has['message.timestamp.type'] !== 'LogAppendTime') refuse('message.timestamp.type', 'LogAppendTime');
+    const policy = compacted.has(topic) ? 'compact' : 'delete';
+    if (has['cleanup.policy'] !== policy) refuse('cleanup.policy', policy);
+    for (const limit of ['retention.ms', 'retention.bytes']) if (policy === 'delete' && has[limit] !== '-1') refuse(limit, '-1');
+    const bytes = Number(has['max.message.bytes']);
+    if (bytes < MESSAGE_BYTES_MIN) refuse('max.message.bytes', String(MESSAGE_BYTES_MAX));
+    messageBytesMax = Math.min(messageBytesMax, bytes);
+  }
+  return messageBytesMax;
+}

@@ -1,0 +1,197 @@
+/**
+ * Commits: one Kafka transaction for each, with its outputs and the group's offsets.
+ *
+ *   begin ─▶ produce outputs ─▶ offsets, with the group's metadata ─▶ commit ─▶ delivered: the offsets of the outputs
+ *     │            │                        │                           │
+ *     └────────────┴──────── aborted ───────┘                           └─ no answer: asked again; then a new producer under the same name, which ends the old
+ *                  └▶ abort, and the same once more                        transaction one way or the other; the committed offsets say which
+ *
+ * Promises: a step takes effect once or not at all, in the order of the calls, whatever breaks meanwhile: it goes on until it knows. What was aborted is tried again with the same bytes,
+ * since the state that they came from is still there. Throws `fenced` when partitions of the step belong to another engine now. Steps that wait share the next transaction.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { LogError } from '../log.js';
+import { asBuffer, type OutgoingRecord } from './appender.js';
+import { called, codes, connectNative, nativeSettings, producerSettings, type Native, type NativeConsumer, type NativeError, type NativeProducer, type TopicOffset } from './client.js';
+import type { KafkaConnection } from './connection.js';
+
+/** A transaction that is not ended by then is aborted by Kafka, so that whoever reads what it wrote waits no longer. Below the session time of the group. */
+const TRANSACTION_MS_MAX = 5000;
+const CALL_MS_MAX = 4000, INIT_MS_MAX = 30_000, COMMIT_TRIES = 3, BACKOFF_MS = 100, BATCH_BYTES_MAX = 1_000_000, GROUP_BYTES_MAX = 32 * 2 ** 20;
+
+export interface Step { records: OutgoingRecord[]; offsets: TopicOffset[] }
+export interface TransactionsOptions {
+  native: Native;
+  connection: KafkaConnection;
+  transactionalId: string;
+  codec: string;
+  messageBytesMax: number;
+  consumer: NativeConsumer;
+  /** Throws LogError `fenced` when the partitions of the offsets are not ours: Kafka does not look at that. */
+  checkOwned(offsets: TopicOffset[]): void;
+  /** The group's offsets of these partitions, once nothing is pending. */
+  committed(offsets: TopicOffset[]): Promise<TopicOffset[]>;
+  /** Something broke and is being mended, or (undefined) goes well again. */
+  trouble(reason: string | undefined): void;
+}
+interface Waiting { step: Step; resolve(offsets: number[]): void; reject(error: Error): void }
+
+export class Transactions {
+  private producer: NativeProducer | undefined;
+  private readonly delivered = new Map<number, number>();
+  private numbers = 0;
+  private arrived: (() => void) | undefined;
+  private readonly waiting: Waiting[] = [];
+  private running: Promise<void> | undefined;
+  private refusal: LogError | undefined;
+  private closing = false;
+
+  constructor(private readonly options: TransactionsOptions) {}
+
+  /** Ends what an earlier engine of this name left open, and fences it. */
+  async open(): Promise<void> {
+    await this.renew();
+  }
+  commit(step: Step): Promise<number[]> {
+    return new Promise((resolve, reject) => {
+      if (this.refusal) return reject(this.refusal);
+      this.waiting.push({ step, resolve, reject });
+      this.running ??= this.run();
+    });
+  }
+  /** Resolves when no commit is under way. */
+  async idle(): Promise<void> {
+    while (this.running) await this.running;
+  }
+  async close(): Promise<void> {
+    this.refusal ??= new LogError('closed', 'the log is closed');
+    this.closing = true;
+    await this.running;
+    await this.end();
+  }
+
+  private async run(): Promise<void> {
+    await Promise.resolve(); // what the caller does next may join
+    while (this.waiting.length > 0) {
+      const group = this.take(), step = together(group.map(({ step }) => step));
+      try {
+        const offsets = await this.untilKnown(step);
+        let at = 0;
+        for (const { step: { records }, resolve } of group) resolve(offsets.slice(at, (at += records.length)));
+      } catch (error) {
+        this.refusal ??= error instanceof LogError ? error : new LogError('failed', `a commit failed: ${(error as Error).message}`, { cause: error });
+        for (const { reject } of [...group, ...this.waiting.splice(0)]) reject(this.refusal);
+      }
+    }
+    this.running = undefined;
+  }
+  private take(): Waiting[] {
+    let count = 0, bytes = 0;
+    while (count < this.waiting.length && (count === 0 || bytes < GROUP_BYTES_MAX)) for (const { value } of this.waiting[count++]!.step.records) bytes += value.length;
+    return this.waiting.splice(0, count);
+  }
+
+  private async untilKnown(step: Step): Promise<number[]> {
+    for (let attempt = 0; ; attempt++) {
+      if (attempt > 0) await pause(BACKOFF_MS);
+      this.options.checkOwned(step.offsets);
+      const first = this.numbers + 1;
+      try {
+        await this.attempt(step);
+        this.options.trouble(undefined);
+        return this.offsetsFrom(first, step);
+      } catch (error) {
+        if (error instanceof LogError) throw error;
+        const native = error as NativeError;
+        if (this.closing && attempt > 0) throw new LogError('closed', `the log was closed before a commit was known: ${native.message}`);
+        this.options.trouble(native.message);
+        if (native.isTxnRequiresAbort && await this.abort()) continue;
+        await this.renewed();
+        if (step.offsets.length === 0 || !await this.tookEffect(step)) continue;
+        if (this.allDelivered(first, step)) return this.offsetsFrom(first, step);
+        throw new LogError('failed', 'a commit took effect, but nobody heard where its records are: start again, the state is restored from them');
+      }
+    }
+  }
+  private async attempt({ records, offsets }: Step): Promise<void> {
+    const producer = this.producer!, last = this.numbers + records.length;
+    await called((done) => producer.beginTransaction(done));
+    this.delivered.clear();
+    for (const { topic, partition, value, key } of records) producer.produce(topic, partition, asBuffer(value), key, null, ++this.numbers);
+    if (offsets.length > 0) await retriable(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
+    await retriable(() => called((done) => producer.commitTransaction(CALL_MS_MAX, done)));
+    // The reports come by another way than the answer.
+    while (this.delivered.size < records.length && last === this.numbers) await new Promise<void>((resolve) => { this.arrived = resolve; });
+  }
+  /** True when the transaction is out of the world. */
+  private async abort(): Promise<boolean> {
+    return called((done) => this.producer!.abortTransaction(CALL_MS_MAX, done)).then(() => true, () => false);
+  }
+  /** A new producer of the same name, as soon as Kafka lets us. */
+  private async renewed(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.renew();
+      } catch (error) {
+        if (this.closing) throw new LogError('closed', 'the log was closed before a commit was known');
+        this.options.trouble((error as Error).message);
+        await pause(BACKOFF_MS);
+      }
+    }
+  }
+  private async renew(): Promise<void> {
+    const { native, connection, transactionalId, codec, messageBytesMax } = this.options;
+    await this.end();
+    const producer = new native.Producer({
+      ...nativeSettings(connection), ...producerSettings(codec, messageBytesMax), 'transactional.id': transactionalId, 'transaction.timeout.ms': TRANSACTION_MS_MAX, 'batch.size': BATCH_BYTES_MAX,
+    });
+    producer.on('delivery-report', (error, { opaque, offset }) => {
+      if (error || this.producer !== producer) return; // the commit says what is wrong
+      this.delivered.set(opaque, offset);
+      this.arrived?.();
+    });
+    try {
+      await connectNative(producer);
+      producer.setPollInBackground(true);
+      await retriable(() => called((done) => producer.initTransactions(INIT_MS_MAX, done)));
+      this.producer = producer;
+    } catch (error) {
+      await called((done) => producer.disconnect(0, done)).catch(() => undefined);
+      throw error;
+    }
+  }
+  private async end(): Promise<void> {
+    const { producer } = this;
+    this.producer = undefined;
+    if (producer) await called((done) => producer.disconnect(0, done)).catch(() => undefined);
+  }
+  private async tookEffect({ offsets }: Step): Promise<boolean> {
+    const committed = await this.options.committed(offsets);
+    return offsets.every(({ topic, partition, offset }) => committed.some((other) => other.topic === topic && other.partition === partition && other.offset === offset));
+  }
+  private allDelivered(first: number, { records }: Step): boolean {
+    return records.every((_, i) => this.delivered.has(first + i));
+  }
+  private offsetsFrom(first: number, { records }: Step): number[] {
+    return records.map((_, i) => this.delivered.get(first + i)!);
+  }
+}
+
+/** A call that may simply be made again: it has neither failed nor to be aborted. */
+async function retriable(call: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      const { isRetriable, isTxnRequiresAbort, isFatal, code } = error as NativeError;
+      if (!(isRetriable || code === codes.timedOut) || isTxnRequiresAbort || isFatal || tries === COMMIT_TRIES) throw error;
+    }
+  }
+}
+
+/** Of several offsets of a partition the last one counts. */
+function together(steps: Step[]): Step {
+  const offsets = new Map<string, TopicOffset>();
+  for (const step of steps) for (const offset of step.offsets) offsets.set(`${offset.topic}/${offset.partition}`, offset);
+  return { records: steps.flatMap(({ records }) => records), offsets: [...offsets.values()] };
+}
