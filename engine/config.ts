@@ -7,6 +7,7 @@
  */
 import { parse as parseYaml } from 'yaml';
 import { nearestName } from '../schemas/validate.js';
+import { readBrokers } from './log/kafka/connection.js';
 
 interface Described { why: string }
 export interface IntegerSetting extends Described { type: 'integer'; default: number; min: number; max: number }
@@ -30,7 +31,19 @@ export const settings = {
   adminKey: secret('API key with every scope. When empty, a first key is made and written to DIR/admin-key, mode 0600. Never a flag: flags show in the list of processes.'),
   logLevel: choice(['info', 'trace', 'debug', 'warn', 'error', 'fatal'], 'What is logged on stderr.'),
 
-  partitions: integer(0, 0, 256, 'Units of order; fixed when the log is created. 0: as stored, 8 for a new log.'),
+  kafka: text('', 'HOST:PORT of some Kafka brokers, separated by commas: the log is there instead of in the data directory. Empty: embedded.'),
+  kafkaPrefix: text('pointstream-', 'Begins the names of topics and of the group of engines, so that several installations may share a cluster.'),
+  kafkaCompression: choice(['lz4', 'none', 'zstd', 'snappy', 'gzip'], 'How what is written to Kafka is compressed.'),
+  kafkaSessionMs: integer(6000, 1000, 300_000, 'An engine that is silent for longer loses its partitions to others. Not below group.min.session.timeout.ms of the brokers.'),
+  kafkaTls: choice(['off', 'on'], 'Whether connections to Kafka are encrypted.'),
+  kafkaTlsCa: text('', 'PEM file of the authorities that sign the certificates of brokers. Empty: those of the system.'),
+  kafkaTlsCertificate: text('', 'PEM file of our own certificate, where brokers ask for one.'),
+  kafkaTlsKey: text('', 'PEM file of its key.'),
+  kafkaSasl: choice(['off', 'plain', 'scram-sha-256', 'scram-sha-512'], 'How the engine proves to Kafka who it is.'),
+  kafkaUser: text('', 'User at Kafka.'),
+  kafkaPassword: secret('Password at Kafka.'),
+
+  partitions: integer(0, 0, 256, 'Units of order; fixed when the log is created. 0: as stored, 8 for a new log, 16 on Kafka.'),
   shards: integer(0, 0, 64, 'Threads that evaluate; partitions are spread over them. 0: as many as cores, at most the partitions.'),
   parsers: integer(0, 0, 64, 'Threads that parse bodies. 0: half the cores, at least 1.'),
 
@@ -130,8 +143,21 @@ export function readConfig({ flags = {}, environment = {}, file }: ConfigSources
     if (!(name in settings)) throw unknown('command line', name, names);
     values[name] = readValue(`--${flagName(name)}`, settings[name as SettingName], value);
   }
+  refuseBadKafka(values);
   if (values.clickhouse === 'server' && values.clickhouseUrl === '') throw new ConfigError('clickhouse is "server", but clickhouseUrl is empty');
   return values as unknown as Config;
+}
+
+function refuseBadKafka(values: Record<string, string | number>): void {
+  try {
+    if (values.kafka !== '') readBrokers(String(values.kafka));
+  } catch (error) {
+    throw new ConfigError(`kafka: ${(error as Error).message}`);
+  }
+  // What Kafka allows in names of topics.
+  if (!/^[\w.-]{0,100}$/.test(String(values.kafkaPrefix))) throw new ConfigError(`kafkaPrefix: ${JSON.stringify(values.kafkaPrefix)} has other characters than letters, digits, ".", "_" and "-", or more than 100`);
+  if (values.kafkaSasl !== 'off' && values.kafkaUser === '') throw new ConfigError('kafkaSasl is on, but kafkaUser is empty');
+  if ((values.kafkaTlsCertificate === '') !== (values.kafkaTlsKey === '')) throw new ConfigError('kafkaTlsCertificate and kafkaTlsKey go together');
 }
 
 function parseFile(file: { name: string; text: string }): Record<string, unknown> {

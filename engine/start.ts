@@ -10,8 +10,8 @@ import { startAnalytics, type Analytics } from './analytics.js';
 import type { Config } from './config.js';
 import { observeEngine } from './engine-metrics.js';
 import { History } from './history.js';
-import { openEmbeddedLog } from './log/embedded.js';
 import type { Log } from './log/log.js';
+import { openLog } from './log/open.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import { Pipeline } from './pipeline.js';
@@ -42,7 +42,7 @@ export async function startEngine(
   config: Config, logger: Logger, metrics: Metrics, committed?: (results: BatchResult[], milliseconds: number) => void,
 ): Promise<RunningEngine> {
   mkdirSync(config.data, { recursive: true });
-  const log = await openEmbeddedLog({ directory: config.data, ...(config.partitions > 0 ? { partitions: config.partitions } : {}) });
+  const log = await openLog(config);
   const shards = new Shards({ count: Math.min(log.partitions, config.shards || availableParallelism()), entry: new URL('../workers/worker.js', import.meta.url) });
   let analytics: Analytics | undefined;
   const spareBuffers = new SpareBuffers(SPARE_BYTES_MAX);

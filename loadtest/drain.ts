@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Config } from '../engine/config.js';
 import type { Logger } from '../engine/logger.js';
 import { inputTopics } from '../engine/log/log.js';
+import { temporaryLog } from '../engine/log/temporary.js';
 import { createMetrics } from '../engine/metrics.js';
 import { startEngine, type RunningEngine } from '../engine/start.js';
 import type { BatchCounts } from '../workers/messages.js';
@@ -75,24 +76,26 @@ export interface DrainReport {
 export async function runDrain(options: DrainOptions): Promise<DrainReport> {
   const { transactions, accounts, seed, distribution, progress } = options;
   const directory = options.data ?? await mkdtemp(join(tmpdir(), 'pointstream-drain-'));
+  const log = options.data === undefined ? temporaryLog(options.config) : undefined, config = { ...(log?.config ?? options.config), data: directory };
   try {
     const world = new GeneratedWorld({ seed, partners: options.partners, stores: STORES, products: PRODUCTS });
     const endMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
     const generator = new Generator({ seed, transactions, accounts, distribution, startMs: endMs - DAYS * DAY_MS, days: DAYS }, world);
     const filled = await fillLog({
-      directory, partitions: options.config.partitions || undefined, program, world, rules: loadRules(world, options.rules), generator, transactions,
+      config, program, world, rules: loadRules(world, options.rules), generator, transactions,
       progress,
     });
     progress(`the log holds ${transactions} transactions (${(filled.bytes / 2 ** 20).toFixed(0)} MiB, ${filled.seconds.toFixed(1)} s)`);
-    return await drain(options, directory, filled);
+    return await drain({ ...options, config }, filled);
   } finally {
+    await log?.remove();
     if (options.data === undefined) await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function drain(options: DrainOptions, directory: string, filled: { lines: number; seconds: number }): Promise<DrainReport> {
+async function drain(options: DrainOptions, filled: { lines: number; seconds: number }): Promise<DrainReport> {
   const { transactions, progress, logger } = options;
-  const config: Config = { ...options.config, data: directory, port: 0, clickhousePort: 0, metricsPort: 0 };
+  const config: Config = { ...options.config, port: 0, clickhousePort: 0, metricsPort: 0 };
   const counts = new Counts(), memory = new MemorySampler();
   const cpuBegan = process.cpuUsage();
   const running = await startEngine(config, logger, createMetrics(), (results, milliseconds) => counts.commit(results.map((result) => result.counts), milliseconds));

@@ -1,6 +1,7 @@
 /** Fills the log of an engine that does not run: reference data, and generated transactions as the gateway would have written them. */
-import { openEmbeddedLog } from '../engine/log/embedded.js';
+import type { Config } from '../engine/config.js';
 import type { Append, Log } from '../engine/log/log.js';
+import { openLog } from '../engine/log/open.js';
 import { ReferenceStore } from '../engine/reference.js';
 import { saveReference } from '../engine/reference-storage.js';
 import { writeCommand } from '../schemas/commands.js';
@@ -15,8 +16,7 @@ const ENVELOPE_BYTES = 128 * 1024, WRITE_BYTES = 8 * 2 ** 20;
 const GATEWAY = 'loadtest';
 
 export interface FillOptions {
-  directory: string;
-  partitions: number | undefined;
+  config: Config;
   program: ProgramDocument;
   world: World;
   rules: RuleDocument[];
@@ -28,7 +28,7 @@ export interface Filled { lines: number; seconds: number; bytes: number }
 
 export async function fillLog(options: FillOptions): Promise<Filled> {
   const beganMs = performance.now();
-  const log = await openEmbeddedLog({ directory: options.directory, ...(options.partitions !== undefined && { partitions: options.partitions }) });
+  const log = await openLog(options.config);
   try {
     await publish(log, options);
     const lines = await writeTransactions(log, options);

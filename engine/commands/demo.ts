@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
+import { temporaryLog } from '../log/temporary.js';
 import { createLogger } from '../logger.js';
 import type { Endpoints, Serving } from '../serving.js';
 import { Client } from './client.js';
@@ -42,7 +43,8 @@ export const demo: CommandDefinition = {
 async function run(options: Options): Promise<ExitCode> {
   const own = options.data === undefined;
   const directory = own ? await mkdtemp(join(tmpdir(), 'pointstream-demo-')) : String(options.data);
-  const config = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
+  const given = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
+  const log = own ? temporaryLog(given) : undefined, config = log?.config ?? given;
   const logger = createLogger(config.logLevel);
   const { startServing } = await import('../serving.js');
   const signal = stopSignal();
@@ -60,6 +62,7 @@ async function run(options: Options): Promise<ExitCode> {
     return report.verified === false ? exitCodes.failed : exitCodes.fine;
   } finally {
     await serving?.stop();
+    await log?.remove();
     if (own) await rm(directory, { recursive: true, force: true });
   }
 }

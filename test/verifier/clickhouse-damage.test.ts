@@ -32,8 +32,8 @@ void t.test('rows of ClickHouse that are not those of the log', { skip: missing 
   const directory = temporaryDirectory(t), world = new GeneratedWorld({ seed, partners: 3, stores: 30, products: 300 });
   const generator = new Generator({ seed, transactions: COUNT, accounts: 200, distribution: 'uniform', startMs: Date.now() - 20 * DAY_MS, days: 20 }, world);
   const program = { name: 'Test', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }] };
-  await fillLog({ directory, partitions: 2, program, world, rules: loadRules(world, 20), generator, transactions: COUNT, progress: () => undefined });
-  const config = readConfig({ flags: { data: directory, clickhousePort: '0' }, environment: {} });
+  const config = readConfig({ flags: { data: directory, clickhousePort: '0', partitions: '2' }, environment: {} });
+  await fillLog({ config, program, world, rules: loadRules(world, 20), generator, transactions: COUNT, progress: () => undefined });
   const running = await startEngine(config, pino({ level: 'silent' }), createMetrics());
   t.teardown(() => running.stop());
   const { client } = running.analytics!;

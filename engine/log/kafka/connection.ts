@@ -1,16 +1,27 @@
 /** How a Kafka cluster is reached; the same for both clients (client.ts, cluster.ts). */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from '@platformatic/kafka';
+import type { Config } from '../../config.js';
 
 export interface KafkaConnection {
   /** HOST:PORT of some of its brokers. */
   brokers: string[];
   clientId: string;
   /** Without a file for the authorities those of the system count. */
-  tls?: { caFile?: string; certificateFile?: string; keyFile?: string };
+  tls?: { caFile: string | undefined; certificateFile: string | undefined; keyFile: string | undefined };
   sasl?: { mechanism: SaslMechanism; user: string; password: string };
 }
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+
+/** What the settings say of it. */
+export function connectionOf(config: Config): Omit<KafkaConnection, 'clientId'> {
+  const file = (name: string): string | undefined => (name === '' ? undefined : name);
+  const tls = { caFile: file(config.kafkaTlsCa), certificateFile: file(config.kafkaTlsCertificate), keyFile: file(config.kafkaTlsKey) };
+  return {
+    brokers: readBrokers(config.kafka), ...(config.kafkaTls === 'on' ? { tls } : {}),
+    ...(config.kafkaSasl === 'off' ? {} : { sasl: { mechanism: config.kafkaSasl.toUpperCase() as SaslMechanism, user: config.kafkaUser, password: config.kafkaPassword } }),
+  };
+}
 
 /** A request that is not answered by then is given up and repeated. */
 const REQUEST_MS_MAX = 20_000, CONNECT_MS_MAX = 5000;

@@ -4,9 +4,10 @@
  * Append times are the broker's (LogAppendTime), since a partition's clock is the append time of its log. Deleting is the engine's own work (trim), so nothing expires by time or size.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { createTopicsV7, describeConfigsV4 } from '@platformatic/kafka';
+import { createTopicsV7, deleteTopicsV6, describeConfigsV4 } from '@platformatic/kafka';
 import { LogError, topics as logTopics, type Topic } from '../log.js';
-import { reasonOf, type Cluster } from './cluster.js';
+import { Cluster, reasonOf } from './cluster.js';
+import type { KafkaConnection } from './connection.js';
 
 export const PARTITIONS_DEFAULT = 16;
 /** What records may have at most where we create the topics; larger results are split. Kafka's default, 1 MiB, would do for all but the largest batches. */
@@ -57,6 +58,17 @@ export class Topics {
       if (found !== wanted) throw new LogError('failed', `topic ${name} was created with partitions ${found}, not ${wanted}; this is fixed at creation`);
     }
     return new Topics(prefix, count, await check(cluster, named));
+  }
+}
+
+/** Deletes all topics of an installation, for those that were made for a while. */
+export async function removeTopics(connection: KafkaConnection, prefix: string): Promise<void> {
+  const cluster = new Cluster(connection);
+  try {
+    const there = await find(cluster, stored.map((topic) => `${prefix}${storedNames[topic]}`));
+    if (there.size > 0) await cluster.fromAny(deleteTopicsV6.api, [...there.keys()].map((name) => ({ name })), CREATE_MS_MAX);
+  } finally {
+    await cluster.close();
   }
 }
 
