@@ -134,7 +134,7 @@ export class Pipeline implements Engine {
   async submit(lane: 'interactive' | 'commands', request: number, envelopes: Envelope[], wait: 'commit' | 'append'): Promise<Reply[]> {
     this.available();
     if (lane === 'commands' && this.waitingBytes > this.options.lagBytesMax) throw new EngineError('busy', 'more purchases wait than the bound allows', 1);
-    const replies = wait === 'commit' ? this.requests.expect(request, envelopes.length) : Promise.resolve([]);
+    const replies = wait === 'commit' ? this.requests.expect(request, envelopes.reduce((sum, { count }) => sum + count, 0)) : Promise.resolve([]);
     handled(replies);
     try {
       await this.append(envelopes.map(({ partition, bytes }) => ({ topic: lane, partition, value: bytes })));

@@ -27,10 +27,13 @@ export class Reads {
     if (!id || id.partition >= this.log.partitions) return undefined;
     return this.ask(id.partition, { type: 'account', partition: id.partition, ordinal: id.ordinal });
   }
-  card(program: string, card: string): Promise<AccountView | undefined> {
+  /** The card's home knows the account, or the partition in which it lives. */
+  async card(program: string, card: string): Promise<AccountView | undefined> {
     const bytes = Buffer.from(card, 'utf8');
-    const partition = partitionOf(bytes, 0, bytes.length, this.log.partitions);
-    return this.ask(partition, { type: 'account', partition, program, card });
+    const home = partitionOf(bytes, 0, bytes.length, this.log.partitions);
+    const found = await this.ask<AccountView | { linked: number } | undefined>(home, { type: 'account', partition: home, program, card });
+    if (found === undefined || !('linked' in found)) return found;
+    return this.ask(found.linked, { type: 'account', partition: found.linked, program, card });
   }
   /** Accounts of a partition as their cells, for the verifier. */
   cells(partition: number, from: number, count: number): Promise<AccountCellsView[]> {

@@ -1,8 +1,11 @@
-/** Who waits for which answers: requests by number, each with as many replies to come as envelopes were submitted. In memory; after a crash nobody waits any more. */
+/**
+ * Who waits for which answers: requests by number, each done when all its transactions are answered, in however many replies and from whichever partitions (one may hand
+ * transactions on to another). In memory; after a crash nobody waits any more.
+ */
 import { EngineError } from './engine.js';
 import type { Reply } from '../schemas/envelope.js';
 
-interface Waiting { left: number; replies: Reply[]; resolve(replies: Reply[]): void; reject(error: Error): void }
+interface Waiting { /** transactions without an answer */ left: number; replies: Reply[]; resolve(replies: Reply[]): void; reject(error: Error): void }
 
 export class Requests {
   private readonly waiting = new Map<number, Waiting>();
@@ -14,9 +17,9 @@ export class Requests {
   get size(): number {
     return this.waiting.size;
   }
-  expect(request: number, replies: number): Promise<Reply[]> {
+  expect(request: number, transactions: number): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
-      this.waiting.set(request, { left: replies, replies: [], resolve, reject });
+      this.waiting.set(request, { left: transactions, replies: [], resolve, reject });
     });
   }
   /** One reply that became real. Replies that nobody waits for (of another run of the engine) are dropped: their callers ask again. */
@@ -24,7 +27,9 @@ export class Requests {
     const waiting = this.waiting.get(reply.request);
     if (!waiting) return;
     waiting.replies.push(reply);
-    if (--waiting.left > 0) return;
+    // What was not accepted is among the items, each once.
+    waiting.left -= reply.accepted + reply.items.length;
+    if (waiting.left > 0) return;
     this.waiting.delete(reply.request);
     waiting.resolve(waiting.replies);
   }

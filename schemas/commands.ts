@@ -13,16 +13,18 @@ export type EngineCommand =
   | { type: 'tick' }
   /** A reference set becomes live here. */
   | { type: 'activate'; version: number }
-  /** Accounts from another system; answered like an envelope. An account whose card is known already is refused. */
+  /** Accounts from another system, to the home of their first card; answered like an envelope. An account with a card that is known already is refused. */
   | { type: 'import'; partner: string; gateway: string; request: number; accounts: ImportedAccount[] }
+  /** An import on its way through the homes of the account's cards (workers/imports.ts): they link their cards, at the end the account is opened. */
+  | { type: 'import-linked'; partner: string; gateway: string; request: number; account: ImportedAccount; step: number }
   /** The purchase that a waiting return (by its key) names is in that partition. */
   | { type: 'return-located'; key: string; partition: number }
   /** A return that waited elsewhere, to be executed where its purchase is: an envelope of one transaction. */
   | { type: 'return-execute'; envelope: Uint8Array }
   /** The purchase was posted before under another home: the posting here is reversed whole. */
   | { type: 'reconcile'; partner: string; id: string; kind: 'purchase' | 'return' }
-  /** Transactions that do not belong to the partition in which they were written, as an envelope. */
-  | { type: 'forwarded'; envelope: Uint8Array }
+  /** Transactions that do not belong to the partition in which they were written, as an envelope. `linked`: by a link that their card's home has; it is not sent back. */
+  | { type: 'forwarded'; envelope: Uint8Array; linked?: true }
   /** One transaction of a record kills its worker: it is set aside. */
   | { type: 'skip'; topic: number; offset: number; index: number };
 

@@ -58,6 +58,7 @@ t.test('the core agrees with the naive implementation', (t) => {
   const seen = [
     'purchase processed', 'return processed', 'return waiting', 'return return-exceeds', 'purchase conflict', 'purchase duplicate', 'purchase late', 'purchase future',
     'return return-window', 'posting maturity pending', 'posting expiry available', 'posting reversal debt', 'posting debt debt',
+    'import of 2 cards processed', 'import of 2 cards elsewhere', 'import of 3 cards rejected', 'purchase elsewhere', 'return elsewhere',
   ];
   for (const outcome of seen) t.ok(outcomes.get(outcome), outcome);
   t.end();

@@ -5,15 +5,15 @@
 import type { FrameRecord } from '../schemas/frame.js';
 import { writeResults, type InputRange } from '../schemas/results.js';
 import type { Reply, ReplyItem } from '../schemas/envelope.js';
-import { readCommand, writeCommand } from '../schemas/commands.js';
+import { readCommand } from '../schemas/commands.js';
 import { answerOf } from './answer.js';
 import { decideCommand, openOwnAccount } from './commands.js';
 import type { Context } from './context.js';
-import { decide, parseAccount, type Outcome } from './decide.js';
-import { EnvelopeReader, EnvelopeWriter } from './envelope.js';
+import { decide, type Outcome } from './decide.js';
+import { EnvelopeReader } from './envelope.js';
+import { Forwarding } from './forwarding.js';
 import { noteOriginal } from './returns.js';
 import { Kind, Text } from './transaction.js';
-import { partitionOf } from './hash.js';
 import type { BatchCounts, BatchResult, BatchTask } from './messages.js';
 import type { Partition } from './shard.js';
 import { frameRecords } from './records/frame-records.js';
@@ -24,10 +24,11 @@ const MISSING_MAX = 256;
 /** Place of the lane `commands` among the input topics. */
 const BULK = 2;
 const reader = new EnvelopeReader();
-const forwardWriter = new EnvelopeWriter();
+const forwarding = new Forwarding();
 
 export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => void): Omit<BatchResult, 'status'> {
   const { state } = partition;
+  forwarding.clear();
   const counts: BatchCounts = {
     processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {}, awarded: [], reversed: [], imbalance: 0,
   };
@@ -56,6 +57,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
     const [position, item] = positions[record.topic]!;
     const first = record.offset === position ? item : 0;
     let bytes = record.value;
+    c.linked = false;
     if (reader.open(bytes) === 'command') {
       // Of a command that carries transactions one of these is set aside.
       if (state.skips.has(`${c.topic}:${c.offset}:0`) && !carriesEnvelope(bytes)) {
@@ -80,7 +82,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
         c.effects.skip(utf8(`${result.skip.topic}:${result.skip.offset}:${result.skip.index}`));
         c.applyEffects();
       }
-      if (result.reply) {
+      if (result.reply && result.reply.accepted + result.reply.items.length > 0) {
         replies.push({ ...result.reply, duplicates: 0, rejected: result.reply.items.length });
         counts.rejected += result.reply.items.length;
       }
@@ -89,9 +91,11 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
         continue;
       }
       bytes = result.envelope;
+      c.linked = result.linked === true;
       reader.open(bytes);
     }
     const stopped = processEnvelope(c, state.skips, partial, first, first + (task.itemsMax ?? Infinity), counts, replies);
+    forwarding.flush(c);
     if (stopped >= 0) {
       if (stopped > first) done(record, stopped);
       // A record of which nothing was taken has not been seen yet: what is read next may be older.
@@ -154,9 +158,7 @@ function processEnvelope(
         if (c.request !== 0) partial.set(`${c.topic}:${c.offset}`, mergeReply(reply, partial, c, first));
         return item;
       case 'elsewhere':
-        forwardWriter.begin(c.gateway, c.request, c.detailed);
-        forwardWriter.add(t);
-        c.forwards.push({ partition: homeOf(c), value: writeCommand({ type: 'forwarded', envelope: forwardWriter.finish() }) });
+        forwarding.add(c);
         forwarded++;
         continue;
       case 'processed':
@@ -213,13 +215,6 @@ function replyItem(c: Context, outcome: Outcome): ReplyItem {
     if (outcome.detail !== undefined) item.detail = outcome.detail;
   }
   return item;
-}
-
-/** Partition of the transaction in the context, by the identifier that it carries. */
-function homeOf(c: Context): number {
-  const { transaction: t } = c;
-  if (t.text[2 * Text.card + 1]! > 0) return partitionOf(t.bytes, t.text[2 * Text.card]!, t.text[2 * Text.card + 1]!, c.partitions);
-  return parseAccount(t.string(Text.account))!.partition;
 }
 
 /** Notes which facts the returns of the rest of the batch need, so that they come with the next batch all at once. */

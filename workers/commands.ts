@@ -2,17 +2,14 @@
  * The story of the engine's own commands (schemas/commands.ts): ticks, activations, imports, returns that waited, postings that are taken back. As deterministic as
  * transactions, through the same effects.
  */
-import { readCommand, writeCommand, type EngineCommand, type ImportedAccount } from '../schemas/commands.js';
-import type { ReplyItem } from '../schemas/envelope.js';
+import { readCommand, writeCommand, type EngineCommand } from '../schemas/commands.js';
 import type { Context } from './context.js';
 import { utf8 } from './utf8.js';
-import { Flag, missing, OWN_ACCOUNT, parseAccount, processed, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
+import { missing, OWN_ACCOUNT, parseAccount, processed, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
 import { EnvelopeReader } from './envelope.js';
 import { FactKind, FactStatus } from './facts/fact-block.js';
 import { hash128 } from './hash.js';
-import { credit, settle } from './ledger/ledger.js';
-import { NEVER } from './ledger/cells.js';
-import { PostingKind } from './ledger/postings.js';
+import { importAccounts, importLinked, ledgerFact, type ImportReply } from './imports.js';
 import { reverseWhole } from './reverse-awards.js';
 import { Text } from './transaction.js';
 
@@ -23,7 +20,9 @@ export interface CommandResult {
   outcome: Outcome;
   /** Envelope to be processed next, in place of this command (a return that waited, transactions from another partition). */
   envelope?: Uint8Array;
-  reply?: { gateway: string; request: number; accepted: number; items: ReplyItem[] };
+  /** Their cards' home has sent them here, along its links. */
+  linked?: boolean;
+  reply?: ImportReply;
   skip?: { topic: number; offset: number; index: number };
   activate?: number;
 }
@@ -38,12 +37,15 @@ export function decideCommand(c: Context, bytes: Uint8Array): CommandResult {
       return { outcome: processed, activate: command.version };
     case 'import':
       return { outcome: processed, reply: importAccounts(c, command) };
+    case 'import-linked':
+      return { outcome: processed, reply: importLinked(c, command) };
     case 'return-located':
       located(c, command.key, command.partition);
       return { outcome: processed };
     case 'return-execute':
-    case 'forwarded':
       return { outcome: processed, envelope: command.envelope };
+    case 'forwarded':
+      return { outcome: processed, envelope: command.envelope, linked: command.linked === true };
     case 'reconcile':
       return { outcome: reconcile(c, command) };
     case 'skip':
@@ -85,53 +87,6 @@ function stopWaiting(c: Context, key: string): void {
   writeFact(c, FactKind.return, -1, -1, FactStatus.ignored);
 }
 
-function importAccounts(c: Context, command: Extract<EngineCommand, { type: 'import' }>): CommandResult['reply'] {
-  const items: ReplyItem[] = [];
-  let accepted = 0;
-  for (const account of command.accounts) {
-    const problem = importAccount(c, account);
-    if (problem === undefined) accepted++;
-    else {
-      items.push({ index: account.index, id: account.id, status: 'rejected', reason: problem.reason, detail: problem.detail });
-      c.reject(command.partner, account.id, 'import', problem.reason, problem.detail);
-    }
-  }
-  return { gateway: command.gateway, request: command.request, accepted, items };
-}
-function importAccount(c: Context, account: ImportedAccount): { reason: 'conflict' | 'unknown-card' | 'payment-card' | 'wrong-program' | 'invalid'; detail: string } | undefined {
-  const { state, reference } = c;
-  const program = reference.set.programs.findIndex(({ id }) => id === account.program);
-  if (program < 0) return { reason: 'wrong-program', detail: `there is no program ${account.program}` };
-  const cards = account.cards.map((card) => utf8(card));
-  for (const [i, card] of cards.entries()) {
-    if (state.findCard(program, card, 0, card.length) >= 0) return { reason: 'conflict', detail: `card ${account.cards[i]!} belongs to an account already` };
-    if (!reference.takesCard(program, card, 0, card.length)) {
-      const reason = reference.whyNotTaken(card, 0, card.length);
-      // The number of a payment card is written nowhere.
-      return { reason, detail: reason === 'payment-card' ? `card ${i + 1} of the account looks like a payment card` : `no range of the program takes card ${account.cards[i]!}` };
-    }
-  }
-  const lots = account.lots.map((lot) => ({ ...lot, currency: reference.currencyOrdinal(lot.currency, program), funder: reference.funderOrdinal(lot.funder) }));
-  for (const lot of lots) if (lot.currency < 0 || lot.funder < 0) return { reason: 'invalid', detail: 'a lot names a currency or funder that is not known' };
-
-  // ── from here on it must succeed ──
-  const ordinal = state.accounts.opened;
-  c.effects.open(ordinal, program);
-  for (const card of cards) c.effects.card(ordinal, program, card, 0, card.length);
-  if (account.registered) c.effects.flags(ordinal, Flag.registered);
-  c.applyEffects();
-  const today = c.today(program);
-  c.postings.clear();
-  c.awards.clear();
-  for (const { currency, funder, points, expires, matures } of lots) {
-    if (points > 0) credit(c, ordinal, currency, funder, points, -1, expires < 0 ? NEVER : expires, matures, today, PostingKind.import);
-  }
-  c.applyCells(ordinal);
-  settle(c, ordinal, today);
-  ledgerFact(c, FactKind.import, ordinal);
-  return undefined;
-}
-
 function located(c: Context, key: string, partition: number): void {
   const envelope = c.state.waiting.envelope(key)?.slice();
   if (!envelope) return; // it ended meanwhile, or was located twice
@@ -169,12 +124,6 @@ function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcil
   c.applyEffects();
   c.reject(command.partner, command.id, command.kind, 'duplicate-elsewhere', `posted before under another home; this posting on account ${fact.account} was reversed`);
   return processed;
-}
-
-function ledgerFact(c: Context, kind: number, ordinal: number): void {
-  c.countPostings(c.postings);
-  c.header.ledgerRow(kind, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, c.reference.set.version);
-  c.facts.add(null, c.header, c.awards, c.postings, c.reference);
 }
 
 /** Opens the partition's own account with the first reference set. */

@@ -54,6 +54,8 @@ export class Context implements AccountCells {
   gateway = '';
   request = 0;
   detailed = false;
+  /** The home of its card has sent the transaction here, along a link: an unknown card is a new one. */
+  linked = false;
   /** Facts of earlier batches that came with this one, by `batch:row`; undefined: there is none any more. */
   earlier = new Map<string, FactRecord | undefined>();
   recentFacts!: FactCache;

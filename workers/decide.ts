@@ -19,8 +19,12 @@ export const DAY_MS = 86_400_000;
 const POINTS_MAX = Number.MAX_SAFE_INTEGER;
 /** Ordinal of a partition's own account: holds what belongs to no member (what was returned of anonymous receipts). */
 export const OWN_ACCOUNT = 0;
-/** Account flags. */
-export const Flag = { blocked: 1, registered: 2 } as const;
+/** Account flags. `linked`: no account, but cards whose account lives in another partition, whose number stands above the flags. */
+export const Flag = { blocked: 1, registered: 2, linked: 4 } as const;
+const LINK_UNIT = 8;
+export const linkFlags = (partition: number): number => Flag.linked + partition * LINK_UNIT;
+/** -1: not a link. */
+export const linkedPartition = (flags: number): number => (flags & Flag.linked ? Math.floor(flags / LINK_UNIT) : -1);
 
 /**
  * What became of it. `elsewhere`: it belongs to another partition. `missing`: a fact that it needs is not at hand; the batch ends before it. Otherwise a refusal.
@@ -29,7 +33,7 @@ export type Outcome = { status: 'processed' | 'duplicate' | 'waiting' | 'elsewhe
 export const processed: Outcome = { status: 'processed' };
 export const duplicate: Outcome = { status: 'duplicate' };
 export const missing: Outcome = { status: 'missing' };
-const elsewhere: Outcome = { status: 'elsewhere' };
+export const elsewhere: Outcome = { status: 'elsewhere' };
 const refusals = new Map(Object.entries(reasons).map(([reason, about]): [string, Outcome] => {
   const pointer = 'pointer' in about ? { pointer: about.pointer } : {};
   return [reason, { status: 'rejected', reason: reason as Reason, detail: about.text, ...pointer }];
@@ -57,8 +61,9 @@ export function decide(c: Context): Outcome {
   // ── whose account ──
   let ordinal = -1;
   if (cardLength > 0) {
-    if (partitionOf(bytes, cardStart, cardLength, c.partitions) !== state.partition) return elsewhere;
     ordinal = state.findCard(program, bytes, cardStart, cardLength, cardHash);
+    if (ordinal < 0 && !c.linked && partitionOf(bytes, cardStart, cardLength, c.partitions) !== state.partition) return elsewhere;
+    if (ordinal >= 0 && state.accounts.flags(ordinal) & Flag.linked) return elsewhere;
     if (ordinal < 0 && !reference.takesCard(program, bytes, cardStart, cardLength)) return refuse(reference.whyNotTaken(bytes, cardStart, cardLength));
   } else if (text[2 * Text.account + 1]! > 0) {
     const account = parseAccount(t.string(Text.account));
@@ -66,6 +71,7 @@ export function decide(c: Context): Outcome {
     if (!account || account.partition !== state.partition || account.ordinal === OWN_ACCOUNT || !state.hasAccount(account.ordinal)) return refuse('unknown-account');
     ordinal = account.ordinal;
     state.ensure(ordinal);
+    if (state.accounts.flags(ordinal) & Flag.linked) return refuse('unknown-account');
     if (state.accounts.program(ordinal) !== program) return refuse('wrong-program');
   }
   if (ordinal >= 0 && state.accounts.flags(ordinal) & Flag.blocked) return refuse('blocked');

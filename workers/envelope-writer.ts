@@ -78,6 +78,11 @@ export class EnvelopeWriter {
     return this.bytes.slice(0, this.at);
   }
 
+  /** Forgets what was added since `begin`. */
+  clear(): void {
+    this.at = this.count = 0;
+  }
+
   private reserve(size: number): void {
     if (this.at + size <= this.bytes.length) return;
     const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.at + size));

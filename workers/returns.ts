@@ -4,9 +4,10 @@
  */
 import type { FactRecord } from '../schemas/fact.js';
 import type { Context } from './context.js';
-import { checkTime, DAY_MS, missing, OWN_ACCOUNT, parseAccount, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
+import { checkTime, DAY_MS, elsewhere, missing, OWN_ACCOUNT, parseAccount, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
 import { EnvelopeWriter, transactionHash } from './envelope.js';
 import { FactKind } from './facts/fact-block.js';
+import { linkOf } from './forwarding.js';
 import { noteReturned, purchaseKey, returnedLines, type ReturnedLine } from './returned-lines.js';
 import { reverseReturned } from './reverse-awards.js';
 import { WaitingReturns } from './state/waiting.js';
@@ -29,7 +30,8 @@ export function decideReturn(c: Context): Outcome {
   if (!state.transactions.find(original)) {
     originalHash(t, Kind.return);
     if (state.transactions.find(original)) return refuse('not-a-purchase');
-    return wait(c);
+    // The purchases of a linked card are where its account is.
+    return linkOf(c) < 0 ? wait(c) : elsewhere;
   }
   const key = purchaseKey(original);
   const fact = c.factOf(state.transactions.batch, state.transactions.row);
@@ -120,10 +122,12 @@ function wait(c: Context): Outcome {
   if (state.waiting.has(key)) return { status: 'waiting' };
   const seconds = c.reference.set.programs[t.programOrdinal]!.document.unknownReturns?.waitSeconds ?? 86_400;
   const untilMs = c.nowMs + seconds * 1000;
-  waitingEnvelope.begin(c.gateway, c.request, c.detailed);
+  // Of a batch the answer is that it waits; what becomes of it later must not count among the answers that are still to come.
+  const request = c.detailed ? c.request : 0;
+  waitingEnvelope.begin(c.gateway, request, c.detailed);
   waitingEnvelope.add(t);
   c.effects.wait(utf8(key), WaitingReturns.value(untilMs, t.string(Text.originalId), waitingEnvelope.finish()));
   c.applyEffects();
-  c.waiting.push({ key, partner: t.string(Text.partner), originalId: t.string(Text.originalId), untilMs, request: c.request });
+  c.waiting.push({ key, partner: t.string(Text.partner), originalId: t.string(Text.originalId), untilMs, request });
   return { status: 'waiting' };
 }

@@ -5,7 +5,7 @@ import { viewOf } from './answer.js';
 import { apply } from './apply.js';
 import { processBatch } from './batch.js';
 import { Context } from './context.js';
-import { parseAccount } from './decide.js';
+import { linkedPartition, parseAccount } from './decide.js';
 import { EffectsReader } from './effects.js';
 import { explanationOf, type ExplanationView } from './explanation.js';
 import { FactCache } from './fact-cache.js';
@@ -141,6 +141,8 @@ export class Shard {
     }
     if (!state.hasAccount(ordinal) || ordinal === 0) return undefined;
     state.ensure(ordinal);
+    const linked = linkedPartition(state.accounts.flags(ordinal));
+    if (linked >= 0) return task.card === undefined ? undefined : { linked };
     const c = this.context;
     c.state = state;
     c.reference = reference;

@@ -1,6 +1,7 @@
 /**
  * POST /v1/accounts/import: accounts of another system with their balances, NDJSON, admin only. Each row becomes part of an `import` command of the partition of
- * its (first) card; an account whose card is known already is refused there, so a repeat imports nothing twice.
+ * its (first) card, where the account will live; an account of which a card is known already is refused, so a repeat imports nothing twice. Homes of further cards get links
+ * to it (workers/imports.ts), and it is answered when all of them have theirs.
  *
  *   {"card":"900" | "cards":["900","901"], "program"?, "registered"?, "balances":{"points": 120 | {"lots":[{"points":120,"funder"?,"matures"?,"expires"?}]}}}
  *
@@ -55,14 +56,7 @@ async function importRows(rows: string[], firstIndex: number, answer: BatchAnswe
   rows.forEach((row, place) => {
     const account = readRow(row, firstIndex + place, answer.items);
     if (account === undefined) return;
-    const [partition, ...others] = account.cards.map((card) => homeOf(card, engine.partitions)) as [number, ...number[]];
-    // A purchase goes to the partition of its card: one that has no link to the account would open another one, and the member's points would lie in two places.
-    const apart = others.findIndex((other) => other !== partition);
-    if (apart >= 0) {
-      const detail = 'cards of one account have to have the same home partition; import this one by itself';
-      answer.items.push({ index: account.index, id: account.id, status: 'rejected', reason: 'invalid', pointer: `/cards/${apart + 1}`, detail });
-      return;
-    }
+    const partition = homeOf(account.cards[0]!, engine.partitions);
     byPartition.set(partition, [...(byPartition.get(partition) ?? []), account]);
   });
   answer.rejected = answer.items.filter(({ status }) => status === 'rejected').length;
@@ -101,7 +95,7 @@ function readRow(row: string, index: number, items: ReplyItem[]): ImportedAccoun
   if (wrong !== undefined) return refuse(id, wrong);
   if (cards.length === 0) return refuse(id, { reason: 'missing', pointer: '/card', detail: 'card or cards is missing' });
   try {
-    return { index, id, program, cards, registered, lots: readLots(balances ?? {}) };
+    return { index, id, program, cards: [...new Set(cards)], registered, lots: readLots(balances ?? {}) };
   } catch (error) {
     if (!(error instanceof RowError)) throw error;
     return refuse(id, { reason: 'invalid', pointer: error.pointer, detail: error.message });

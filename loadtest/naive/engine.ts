@@ -39,6 +39,9 @@ export interface Outcome {
   awards?: NaiveAward[];
 }
 
+/** How cards and accounts are spread over partitions. */
+export interface Homes { partitions: number; ofCard(card: string): number }
+
 /** Ordinal of a partition's own account: it keeps what has been returned of anonymous receipts. */
 const OWN_ACCOUNT = 0;
 
@@ -51,40 +54,39 @@ export class NaivePartition {
   private readonly waiting = new Map<string, { transaction: NaiveTransaction; untilMs: number }>();
   private reference: NaiveReference | undefined;
 
-  /** `homeOf`: partition of a purchase by its card or account. */
-  constructor(
-    readonly partition: number, private readonly history: History = new MemoryHistory(),
-    private readonly homeOf: (transaction: NaiveTransaction) => number = () => partition,
-  ) {}
+  /** `homes`: what partitions there are; without it everything is at home here. */
+  constructor(readonly partition: number, private readonly history: History = new MemoryHistory(), private readonly homes?: Homes) {}
 
   activate(reference: NaiveReference): void {
     this.reference = reference;
     if (this.accounts.length === OWN_ACCOUNT) this.accounts.push(new Account(this.partition, OWN_ACCOUNT, 0, this.changes));
   }
 
-  /** Decides one transaction. `nowMs`: append time of its record, the partition's clock. */
-  post(transaction: NaiveTransaction, nowMs: number): Outcome {
+  /** Decides one transaction. `nowMs`: append time of its record, the partition's clock. `linked`: the home of its card says that its account lives here. */
+  post(transaction: NaiveTransaction, nowMs: number, linked = false): Outcome {
     if (!this.reference) return refuse('unknown-partner');
     try {
-      return transaction.kind === 'purchase' ? this.purchase(transaction, nowMs) : this.takeReturn(transaction, nowMs);
+      return transaction.kind === 'purchase' ? this.purchase(transaction, nowMs, linked) : this.takeReturn(transaction, nowMs);
     } catch (error) {
       if (error instanceof Overflow) return { status: 'rejected', reason: 'overflow' };
       throw error;
     }
   }
 
-  private purchase(transaction: NaiveTransaction, nowMs: number): Outcome {
+  private purchase(transaction: NaiveTransaction, nowMs: number, linked: boolean): Outcome {
     const reference = this.reference!;
     const partner = reference.partner(transaction.partner);
     if (!partner) return refuse('unknown-partner');
     if (transaction.program !== '' && transaction.program !== reference.set.programs[partner.program]!.id) return refuse('wrong-program');
 
-    if (this.homeOf(transaction) !== this.partition) return { status: 'elsewhere' };
     let account: Account | undefined;
     if (transaction.card !== '') {
       account = this.cards.get(`${partner.program}/${transaction.card}`);
+      if (account?.linkedTo !== undefined) return { status: 'elsewhere' };
+      if (!account && !linked && !this.isHomeOf(transaction.card)) return { status: 'elsewhere' };
       if (!account && !takesCard(reference.program(partner.program), transaction.card)) return refuse(whyNotTaken(transaction.card));
     } else if (transaction.account !== '') {
+      if (this.livesElsewhere(transaction.account)) return { status: 'elsewhere' };
       account = this.accountOf(transaction.account);
       if (!account) return refuse('unknown-account');
       if (account.program !== partner.program) return refuse('wrong-program');
@@ -149,6 +151,8 @@ export class NaivePartition {
     const purchase = this.history.purchase(originalKey);
     if (!purchase) {
       if (this.history.has(keyOf({ ...transaction, id: transaction.originalId }))) return refuse('not-a-purchase');
+      // The purchases of a linked card are where its account is.
+      if (this.cards.get(`${partner.program}/${transaction.card}`)?.linkedTo !== undefined) return { status: 'elsewhere' };
       const { waitSeconds } = reference.program(partner.program).unknownReturns ?? { waitSeconds: WAIT_SECONDS };
       if (!this.waiting.has(keyOf(transaction))) this.waiting.set(keyOf(transaction), { transaction, untilMs: nowMs + waitSeconds * 1000 });
       return { status: 'waiting' };
@@ -207,19 +211,33 @@ export class NaivePartition {
     this.facts.push({ kind: 'reconciliation', account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings });
   }
 
-  importAccount(imported: ImportedAccount, nowMs: number): Outcome {
+  /** One step of an import with cards of several homes: 0 checks where the account will live, the last opens it there; in between each home checks its cards, then links them. */
+  importLinked(imported: ImportedAccount, step: number, nowMs: number): Outcome {
+    const homes = [...new Set(imported.cards.map((card) => this.homes!.ofCard(card)))], middle = homes.length - 1;
+    if (step === 2 * middle) return this.importAccount(imported, nowMs, true);
+    const program = this.reference!.set.programs.findIndex(({ id }) => id === imported.program);
+    if (program < 0) return refuse('wrong-program');
+    const own = imported.cards.filter((card) => this.isHomeOf(card)), known = own.filter((card) => this.cards.has(`${program}/${card}`));
+    if (known.some((card) => this.cards.get(`${program}/${card}`)!.linkedTo !== homes[0])) return refuse('conflict');
+    const fresh = own.filter((card) => !known.includes(card));
+    if (step >= middle && fresh.length > 0) this.open(program, fresh).linkedTo = homes[0];
+    return { status: 'elsewhere' };
+  }
+
+  /** `isLinked`: the homes of its further cards have linked them. */
+  importAccount(imported: ImportedAccount, nowMs: number, isLinked = false): Outcome {
     const reference = this.reference!;
     const program = reference.set.programs.findIndex(({ id }) => id === imported.program);
     if (program < 0) return refuse('wrong-program');
-    for (const card of imported.cards) {
-      if (this.cards.has(`${program}/${card}`)) return refuse('conflict');
-      if (!takesCard(reference.program(program), card)) return refuse(whyNotTaken(card));
-    }
+    for (const card of imported.cards) if (!takesCard(reference.program(program), card)) return refuse(whyNotTaken(card));
     const lots = imported.lots.map((lot) => ({
       points: lot.points, matures: lot.matures, expires: lot.expires < 0 ? NEVER : lot.expires, currency: reference.currency(program, lot.currency),
       funder: reference.funder(lot.funder),
     }));
     if (lots.some(({ currency, funder }) => currency < 0 || funder < 0)) return refuse('invalid');
+    if (imported.cards.some((card) => this.cards.has(`${program}/${card}`))) return refuse('conflict');
+    // Other homes have to link their cards first.
+    if (!isLinked && imported.cards.some((card) => !this.isHomeOf(card))) return { status: 'elsewhere' };
     const account = this.open(program, imported.cards);
     account.registered = imported.registered;
     const ledger = new Ledger(account), today = localDay(reference.program(program).timeZone, nowMs);
@@ -253,7 +271,14 @@ export class NaivePartition {
   /** A member's account of this partition. */
   private accountOf(id: string): Account | undefined {
     const account = this.accounts[Number(id.split('.')[1])];
-    return account?.id === id && account.ordinal !== OWN_ACCOUNT ? account : undefined;
+    return account?.id === id && account.ordinal !== OWN_ACCOUNT && account.linkedTo === undefined ? account : undefined;
+  }
+  private isHomeOf(card: string): boolean {
+    return !this.homes || this.homes.ofCard(card) === this.partition;
+  }
+  private livesElsewhere(account: string): boolean {
+    const partition = Number(/^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,9})$/.exec(account)?.[1] ?? this.partition);
+    return this.homes !== undefined && partition !== this.partition && partition < this.homes.partitions;
   }
 }
 

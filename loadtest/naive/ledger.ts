@@ -38,6 +38,8 @@ export interface CellChange {
 export class Account implements Counters {
   blocked = false;
   registered = false;
+  /** Not an account but a link: its cards' account lives in that partition. */
+  linkedTo: number | undefined;
   readonly cards: string[] = [];
   available: Lot[] = [];
   pending: Lot[] = [];

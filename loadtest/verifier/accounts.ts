@@ -4,7 +4,7 @@ import type { Account } from '../naive/ledger.js';
 import { cellName, cellsOf, cellText, isLot } from './expected.js';
 import type { CheckName, Findings } from './report.js';
 
-const FLAG_BLOCKED = 1, FLAG_REGISTERED = 2;
+const FLAG_BLOCKED = 1, FLAG_REGISTERED = 2, FLAG_LINKED = 4, LINK_UNIT = 8;
 
 /** `taken`: what returns took of its purchases, which the naive account does not hold. */
 export function compareAccount(
@@ -16,7 +16,7 @@ export function compareAccount(
   compareMaps(findings, 'lots', wanted.lots, live.lots, where);
   compareMaps(findings, 'accounts', wanted.others, live.others, where);
   findings.compared('accounts');
-  const expectedFlags = (account.blocked ? FLAG_BLOCKED : 0) + (account.registered ? FLAG_REGISTERED : 0);
+  const expectedFlags = (account.blocked ? FLAG_BLOCKED : 0) + (account.registered ? FLAG_REGISTERED : 0) + (account.linkedTo === undefined ? 0 : FLAG_LINKED + account.linkedTo * LINK_UNIT);
   if (program !== account.program) findings.differ('accounts', `${id}: program`, account.program, program);
   if (flags !== expectedFlags) findings.differ('accounts', `${id}: flags`, expectedFlags, flags);
 }

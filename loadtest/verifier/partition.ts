@@ -5,7 +5,6 @@
  * Promises: memory is bounded by the accounts and about a hundred bytes for each transaction of the partition. Changes nothing.
  */
 import type { AccountCellsView } from '../../workers/messages.js';
-import { partitionOf } from '../../workers/hash.js';
 import { readFact, readFacts } from '../../workers/facts/read-fact.js';
 import { transactionHashOf } from '../../workers/commands.js';
 import { inputTopics } from '../../engine/log/log.js';
@@ -14,12 +13,13 @@ import type { InputRange, readResults, ResultsHeader } from '../../schemas/resul
 import { NaivePartition } from '../naive/engine.js';
 import type { Account, CellChange } from '../naive/ledger.js';
 import type { NaiveReference } from '../naive/reference.js';
-import { keyOf, type NaiveTransaction } from '../naive/transaction.js';
+import { keyOf } from '../naive/transaction.js';
 import { compareAccount, compareMaps } from './accounts.js';
 import { CellSums } from './cell-sums.js';
 import { readEffects } from './effects.js';
 import { cellOf, cellText, expectedFact, firstDifference, isSameFact, key1Of, key2Of, type Source } from './expected.js';
 import { LogHistory } from './history.js';
+import { homesOf } from './homes.js';
 import { InputReader, type ReadRecord } from './input.js';
 import type { CheckName, Findings } from './report.js';
 import { ResultsReader } from './results-reader.js';
@@ -64,7 +64,7 @@ export class PartitionVerifier {
   constructor(private readonly options: PartitionVerifierOptions) {
     const { partition, log } = options;
     this.history = new LogHistory(() => ({ batch: this.batch, row: this.naive.facts.length }), () => this.reference!, (row) => this.found[row]);
-    this.naive = new NaivePartition(partition, this.history, (transaction) => homeOf(transaction, partition, log.partitions));
+    this.naive = new NaivePartition(partition, this.history, homesOf(log.partitions));
     this.input = new InputReader(log, partition);
     this.results = new ResultsReader(log, partition);
   }
@@ -79,6 +79,10 @@ export class PartitionVerifier {
   compareAccounts(live: AccountCellsView[]): void {
     const { naive, taken } = this, { findings } = this.options;
     for (const view of live) compareAccount(findings, `account ${naive.partition}.${view.ordinal}`, naive.accounts[view.ordinal], taken.get(view.ordinal), view);
+  }
+  /** Accounts as the naive implementation has them. */
+  get accounts(): readonly Account[] {
+    return this.naive.accounts;
   }
   get accountCount(): number {
     return this.naive.accounts.length;
@@ -165,10 +169,11 @@ export class PartitionVerifier {
       await this.evaluateCommand(record, counts);
       from(0);
     }
+    const isLinked = input.command?.type === 'forwarded' && input.command.linked === true;
     for (const [place, { index, transaction }] of (input.items ?? []).entries()) {
       if (place < fromItem || place >= toItem) continue;
       const skipped = this.skipped.has(`${topic}:${offset}:${place}`);
-      const { status } = transaction && !skipped ? naive.post(transaction, this.clockMs) : { status: 'rejected' as const };
+      const { status } = transaction && !skipped ? naive.post(transaction, this.clockMs, isLinked) : { status: 'rejected' as const };
       if (status === 'processed') counts.processed++;
       else if (status === 'duplicate') counts.duplicates++;
       else if (status === 'rejected') counts.rejected++;
@@ -186,6 +191,9 @@ export class PartitionVerifier {
         return naive.activate(this.reference);
       case 'import':
         for (const account of command.accounts) if (naive.importAccount(account, this.clockMs).status === 'rejected') counts.rejected++;
+        return;
+      case 'import-linked':
+        if (naive.importLinked(command.account, command.step, this.clockMs).status === 'rejected') counts.rejected++;
         return;
       case 'return-located': {
         const [partner = '', id = ''] = command.key.split('\n');
@@ -273,15 +281,6 @@ export class PartitionVerifier {
 }
 
 const named = ({ kind, partner, id, account }: FactRecord): string => (id === '' ? `${kind} of account ${account}` : `${kind} ${partner}/${id}`);
-
-function homeOf({ card, account }: NaiveTransaction, own: number, partitions: number): number {
-  if (card !== '') {
-    const bytes = Buffer.from(card, 'utf8');
-    return partitionOf(bytes, 0, bytes.length, partitions);
-  }
-  const named = /^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,9})$/.exec(account)?.[1];
-  return named === undefined || Number(named) >= partitions ? own : Number(named);
-}
 
 function addTo(sums: Map<string, number>, name: string, value: number): void {
   const sum = (sums.get(name) ?? 0) + value;

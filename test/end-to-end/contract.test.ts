@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { pack } from 'msgpackr';
 import t, { type Test as Tap } from 'tap';
-import { ADMIN_KEY, chdbMissing, eventually, NDJSON, ndjson, TestEngine } from './engine.js';
+import { ADMIN_KEY, chdbMissing, eventually, NDJSON, ndjson, TestEngine, type Answer } from './engine.js';
 
 type Balances = Record<string, { available: number; pending: number; held: number; debt: number; lots?: object[] }>;
 
@@ -154,8 +154,6 @@ t.test('the contract', { skip: chdbMissing }, async (t) => {
       { card: '2900000000017', program: 'club', balances: { miles: 120 } }, { cards: ['7001', '7004'], program: 'club', balances: { miles: { lots: [{ points: 5, funder: 'flyer', expires: '2090-01-01' }] } } },
     ]));
     t.match(await engine.run('import', 'accounts', 'accounts.ndjson', ...admin, '--json'), { code: 0, stdout: /"accepted": 2/ });
-    const apart = await engine.call('POST', '/v1/accounts/import', { body: ndjson([{ cards: ['7002', '7001'], program: 'club' }]), type: NDJSON });
-    t.match(apart.body, { accepted: 0, rejected: 1, items: [{ id: '7002', reason: 'invalid', pointer: '/cards/1' }] }, 'cards of different homes');
     t.match(await engine.run('import', 'accounts', 'accounts.ndjson', ...admin), { code: 4, stderr: /conflict/ }, 'nothing is imported twice');
     // 1 % of 1000 yen in tenths of a mile; default's rules don't fire.
     t.match(await ok(t, engine, flight('registered', '7004')), { points: 100, awards: [{ rule: 'fly', currency: 'miles', points: 100 }], balances: { miles: { available: 105 } } });
@@ -168,6 +166,41 @@ t.test('the contract', { skip: chdbMissing }, async (t) => {
     t.match(await engine.call('GET', '/v1/transactions/grocer/one', { key }), { status: 403 });
     t.match(await engine.call('GET', '/v1/cards/7004', { key }), { status: 200, body: { program: 'club', cards: ['7001', '7004'] } });
     t.match(await engine.call('POST', '/v1/transactions', { body: { ...flight('foreign', '7004'), card: undefined, account } }), { status: 422, body: { type: '/problems/wrong-program' } });
+  });
+
+  await t.test('many cards, one account: wherever the cards are at home', async (t) => {
+    const cards = Array.from({ length: 8 }, (_, i) => `many-${i}`), importOf = (...rows: object[]): Promise<Answer> => (
+      engine.call('POST', '/v1/accounts/import', { body: ndjson(rows), type: NDJSON }));
+    t.match(await importOf({ cards, balances: { points: 40 } }, { cards: ['many-8', 'many-9'] }), { status: 200, body: { accepted: 2, rejected: 0, items: [] } });
+    const { body: view } = await engine.call('GET', `/v1/cards/${cards[0]!}`), { account } = view as { account: string };
+    t.match(view, { cards, balances: { points: { available: 40 } } });
+    for (const card of cards) t.same((await engine.call('GET', `/v1/cards/${card}`)).body, view, card);
+    t.same((await engine.call('GET', `/v1/accounts/${account}`)).body, view);
+
+    // Answered with all of it, by whichever partition.
+    const buy = (card: string, i: number): object => purchase(`many-${i}`, { card, lines: [bread] });
+    t.match(await ok(t, engine, buy(cards[5]!, 5)), { status: 'processed', account, points: 6, balances: { points: { available: 46 } } });
+    t.match(await ok(t, engine, buy(cards[5]!, 5)), { status: 'duplicate', account, points: 6, balances: { points: { available: 46 } } });
+    t.match(await engine.call('POST', '/v1/transactions', { body: purchase('many-5', { card: cards[5]!, lines: [cheese] }) }), { status: 409, body: { type: '/problems/conflict' } });
+    const posted = await engine.post([...cards.map(buy), { ...buy(cards[0]!, 0), id: 'many-late', partner: 'nobody' }, { ...buy(cards[6]!, 6), total: 601 }]);
+    t.match(posted, { status: 200, body: { accepted: 7, duplicates: 1, rejected: 2, items: [{ index: 5, status: 'duplicate' }, { index: 8, status: 'rejected' }, { index: 9, status: 'rejected' }] } });
+    t.match(await balances(engine, cards[7]!), { points: { available: 88 } });
+    t.match((await engine.call('GET', '/v1/transactions/grocer/many-3')).body, { account, points: 6 });
+    t.match(await engine.call('GET', '/v1/transactions/grocer/many-3/explanation'), { status: 200, body: { account } });
+
+    const back = (i: number, card: string | undefined): object => ({ id: `back-${i}`, kind: 'return', partner: 'grocer', card, occurredAt: at(6), original: { id: `many-${i}` } });
+    t.match(await ok(t, engine, back(1, cards[1])), { status: 'processed', account, points: -6, balances: { points: { available: 82 } } });
+    t.match(await ok(t, engine, back(2, cards[7])), { account, points: -6 }, 'with another card of the account');
+    t.match(await ok(t, engine, back(3, undefined)), { account, points: -6 }, 'without a card');
+    t.match(await ok(t, engine, back(1, cards[1])), { status: 'duplicate', account, points: -6, balances: { points: { available: 70 } } });
+
+    // Whole or not at all: a card that is known anywhere refuses the account.
+    await ok(t, engine, purchase('taken', { card: 'taken-1', total: 100 }));
+    const refused = await importOf({ cards: ['fresh-1', 'fresh-2', 'taken-1', 'fresh-3'], balances: { points: 9 } }, { cards: ['fresh-4', 'many-2'] }, { cards }, { card: 'many-4' });
+    t.match(refused.body, { accepted: 0, rejected: 4, items: [0, 1, 2, 3].map((index) => ({ index, status: 'rejected', reason: 'conflict', detail: /belongs to an account/ })) });
+    for (const card of ['fresh-1', 'fresh-3', 'fresh-4']) t.match(await engine.call('GET', `/v1/cards/${card}`), { status: 404 }, card);
+    t.match(await importOf({ cards: ['fresh-3', 'fresh-2', 'fresh-1', 'fresh-4', 'fresh-4'] }), { body: { accepted: 1, rejected: 0 } }, 'and its other cards are free');
+    t.match((await engine.call('GET', '/v1/cards/fresh-4')).body, { cards: ['fresh-3', 'fresh-2', 'fresh-1', 'fresh-4'] });
   });
 
   await t.test('a CSV file, its rejects and the exit code', async (t) => {

@@ -179,8 +179,9 @@ export class Bench {
     return partitionOf(bytes, 0, bytes.length, this.log.partitions);
   }
   account(program: string, card: string): AccountView | undefined {
-    const partition = this.homeOf(card);
-    return this.run(partition, { type: 'account', partition, program, card });
+    const at = (partition: number): AccountView | { linked: number } | undefined => this.run(partition, { type: 'account', partition, program, card });
+    const found = at(this.homeOf(card));
+    return found && 'linked' in found ? at(found.linked) as AccountView | undefined : found;
   }
   cells(partition: number): AccountCellsView[] {
     return this.run(partition, { type: 'cells', partition, from: 0, count: Infinity });

@@ -33,7 +33,7 @@ export type Act =
   | { act: 'tick' }
   | { act: 'locate' }
   | { act: 'publish' }
-  | { act: 'import'; card: number; registered: boolean; lots: { points: number; matures: number; expires: number; currency: string; funder: string }[] }
+  | { act: 'import'; cards: number[]; registered: boolean; lots: { points: number; matures: number; expires: number; currency: string; funder: string }[] }
   | { act: 'reconcile'; of: number; partition: number }
   /** How the core goes on: in small bites or large ones, committing late; for tests of the core alone. */
   | { act: 'work'; records: number; items: number | undefined; commits: number };
@@ -54,7 +54,7 @@ const giveBack = fc.record({
   who: fc.oneof({ weight: 5, arbitrary: fc.constant('same' as const) }, { weight: 2, arbitrary: who }), ageMinutes, id: maybe(fc.nat(3), 15), together,
 });
 const importAct = fc.record({
-  act: fc.constant('import' as const), card: fc.nat(cards.length - 1), registered: fc.boolean(),
+  act: fc.constant('import' as const), cards: fc.uniqueArray(fc.nat(cards.length - 1), { minLength: 1, maxLength: 3 }), registered: fc.boolean(),
   lots: fc.array(fc.record({
     points: fc.integer({ min: 1, max: 300 }), matures: fc.constantFrom(0, 3, 20), expires: fc.constantFrom(-1, 4, 6, 10),
     currency: fc.constantFrom('points', 'cents'), funder: fc.constantFrom('import', 'shop'),

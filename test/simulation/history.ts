@@ -95,7 +95,7 @@ export class Player {
         const lots = act.lots.map((lot) => ({
           ...lot, matures: lot.matures === 0 ? 0 : day + lot.matures - 10, expires: lot.expires < 0 ? -1 : day + lot.expires - 5,
         }));
-        const account = { index: 0, id: 'a', program: 'default', cards: [cards[act.card]!], registered: act.registered, lots };
+        const account = { index: 0, id: 'a', program: 'default', cards: act.cards.map((card) => cards[card]!), registered: act.registered, lots };
         bench.command(bench.homeOf(account.cards[0]!), { type: 'import', partner: 'shop', gateway: 'bench', request: 7, accounts: [account] });
         return this.barrier();
       }

@@ -9,6 +9,7 @@ import type { ReferenceSet } from '../../schemas/reference.js';
 import type { Rejected } from '../../schemas/reasons.js';
 import type { TransactionDocument } from '../../schemas/transaction.js';
 import type { WaitingNotice } from '../../workers/state/waiting.js';
+import type { Account } from '../../loadtest/naive/ledger.js';
 import { localDay } from '../../loadtest/naive/calendar.js';
 import { CellKind, cellKind, lotExpires, lotMatures } from '../../workers/ledger/cells.js';
 import type { StoredLog } from './stored-log.js';
@@ -71,6 +72,25 @@ export function checkNothingLost(stored: StoredLog, posted: TransactionDocument[
   }
   for (const { partner, originalId, key } of waiting) {
     if (facts.has(nameOf(partner, 'purchase', originalId))) throw new Error(`the return ${key} still waits for purchase ${originalId}, which is there`);
+  }
+}
+
+/** A card leads to one account, however often it was imported or used while it was; a link leads there. */
+export function checkCards(partitions: (readonly Account[])[]): void {
+  const owners = new Map<string, Account>(), accounts = partitions.flat();
+  for (const account of accounts) {
+    for (const card of account.linkedTo === undefined ? account.cards : []) {
+      const name = `${account.program}/${card}`, owner = owners.get(name);
+      if (owner) throw new Error(`card ${name} belongs to ${owner.id} and to ${account.id}`);
+      owners.set(name, account);
+    }
+  }
+  for (const { id, linkedTo, program, cards } of accounts) {
+    if (linkedTo === undefined) continue;
+    for (const card of cards) {
+      const owner = owners.get(`${program}/${card}`);
+      if (owner && !owner.id.startsWith(`${linkedTo}.`)) throw new Error(`link ${id} leads card ${card} to partition ${linkedTo}, its account is ${owner.id}`);
+    }
   }
 }
 

@@ -28,7 +28,7 @@ import { FakeShards, POISON } from './fake-shards.js';
 import { history } from './history-arbitrary.js';
 import { Player, startMs } from './history.js';
 import { Recorder, type Step } from './recorder.js';
-import { checkNothingDue, checkNothingLost, checkRestored, checkStored } from './invariants.js';
+import { checkCards, checkNothingDue, checkNothingLost, checkRestored, checkStored } from './invariants.js';
 import { Scheduler } from './scheduler.js';
 import { StoredLog } from './stored-log.js';
 
@@ -236,6 +236,7 @@ export class Simulation {
       verifier.compareAccounts(accounts);
       if (atRestMs !== undefined) checkNothingDue(accounts, this.life.pipeline.reference, atRestMs);
     }
+    checkCards(this.verifiers.map(({ accounts }) => accounts));
     const { ok, differences } = this.findings.report(0);
     const lines = differences.map(({ check, where, expected, found }) => `${check}: ${where}: expected ${expected}, found ${found}`);
     if (!ok) throw new Error(`the log, evaluated again, says otherwise:\n${lines.join('\n')}`);

@@ -5,15 +5,16 @@
  */
 import { inputTopics } from '../../engine/log/log.js';
 import { cellOf, expectedFact, firstDifference, type Source } from '../../loadtest/verifier/expected.js';
+import { homesOf } from '../../loadtest/verifier/homes.js';
 import { readInput } from '../../loadtest/verifier/records.js';
 import { NaivePartition, type Outcome } from '../../loadtest/naive/engine.js';
 import type { Account } from '../../loadtest/naive/ledger.js';
 import type { NaiveReference } from '../../loadtest/naive/reference.js';
+import type { ImportedAccount } from '../../schemas/commands.js';
 import type { Reply } from '../../schemas/envelope.js';
 import type { FactRecord } from '../../schemas/fact.js';
 import { readResults } from '../../schemas/results.js';
 import { EnvelopeReader } from '../../workers/envelope.js';
-import { partitionOf } from '../../workers/hash.js';
 import { CellKind, cellA, cellKind } from '../../workers/ledger/cells.js';
 import type { AccountCellsView, BatchResult } from '../../workers/messages.js';
 import { readFacts } from '../../workers/facts/read-fact.js';
@@ -44,11 +45,7 @@ export class Twin {
   private replies: Answered[] = [];
 
   constructor(readonly partition: number, private readonly log: StoredLog, private readonly referenceOf: (version: number) => NaiveReference) {
-    this.naive = new NaivePartition(partition, undefined, ({ card, account }) => {
-      const bytes = Buffer.from(card), named = /^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,9})$/.exec(account)?.[1];
-      if (card !== '') return partitionOf(bytes, 0, bytes.length, log.partitions);
-      return named === undefined || Number(named) >= log.partitions ? partition : Number(named);
-    });
+    this.naive = new NaivePartition(partition, undefined, homesOf(log.partitions));
   }
 
   /** Throws at the first difference. */
@@ -99,16 +96,8 @@ export class Twin {
         break;
       }
       case 'activate': naive.activate(this.reference = this.referenceOf(command.version)); break;
-      case 'import': {
-        const rejected = command.accounts.flatMap((account) => {
-          const { reason } = naive.importAccount(account, this.clockMs);
-          if (reason) this.letters.push([command.partner, account.id, 'import', reason]);
-          return reason ? [{ index: account.index, id: account.id, status: 'rejected', reason }] : [];
-        });
-        const accepted = command.accounts.length - rejected.length;
-        this.replies.push({ request: command.request, accepted, duplicates: 0, rejected: rejected.length, items: rejected });
-        break;
-      }
+      case 'import': this.imported(command, command.accounts.map((account) => [account, naive.importAccount(account, this.clockMs)])); break;
+      case 'import-linked': this.imported(command, [[command.account, naive.importLinked(command.account, command.step, this.clockMs)]]); break;
       case 'return-located': {
         const [partner = '', id = ''] = command.key.split('\n');
         naive.stopWaiting(partner, id);
@@ -128,11 +117,12 @@ export class Twin {
     from(0);
     if (!items) return;
     envelope.open(command?.type === 'forwarded' || command?.type === 'return-execute' ? command.envelope : value);
+    const isLinked = command?.type === 'forwarded' && command.linked === true;
     const { request, detailed } = envelope.header, place = `${topic}:${offset}`;
     const nothing: Answered = { request, accepted: 0, duplicates: 0, rejected: 0, items: [] };
     let { answered, forwarded } = this.partial.get(place) ?? { answered: nothing, forwarded: 0 };
     items.slice(fromItem, toItem).forEach(({ index, transaction }) => {
-      const outcome: Outcome = transaction ? naive.post(transaction, this.clockMs) : { status: 'rejected', reason: 'malformed' };
+      const outcome: Outcome = transaction ? naive.post(transaction, this.clockMs, isLinked) : { status: 'rejected', reason: 'malformed' };
       const { status, reason } = outcome, { partner = '', id = '', kind = '' } = transaction ?? {};
       add(this.outcomes, `${kind} ${reason ?? status}`, 1);
       from(index);
@@ -159,6 +149,13 @@ export class Twin {
       const { accepted, duplicates, rejected } = answered;
       if (request !== 0 && (forwarded === 0 || accepted + duplicates + rejected + answered.items.length > 0)) this.replies.push(answered);
     }
+  }
+  private imported({ partner, request }: { partner: string; request: number }, outcomes: [ImportedAccount, Outcome][]): void {
+    const rejected = outcomes.flatMap(([{ id }, { reason }]) => (reason ? [{ index: 0, id, status: 'rejected', reason }] : []));
+    for (const { id, reason } of rejected) this.letters.push([partner, id, 'import', reason]);
+    for (const [{ cards }, { status }] of outcomes) add(this.outcomes, `import of ${cards.length} cards ${status}`, 1);
+    const accepted = outcomes.filter(([, { status }]) => status === 'processed').length;
+    if (accepted + rejected.length > 0) this.replies.push({ request, accepted, duplicates: 0, rejected: rejected.length, items: rejected });
   }
   /** A tick may settle in whatever order; but all that is due, and nobody twice. */
   private tick(settled: FactRecord[]): void {
