@@ -135,7 +135,6 @@ export class Pipeline implements Engine {
     this.available();
     if (lane === 'commands' && this.waitingBytes > this.options.lagBytesMax) throw new EngineError('busy', 'more purchases wait than the bound allows', 1);
     const replies = wait === 'commit' ? this.requests.expect(request, envelopes.reduce((sum, { count }) => sum + count, 0)) : Promise.resolve([]);
-    handled(replies);
     try {
       await this.append(envelopes.map(({ partition, bytes }) => ({ topic: lane, partition, value: bytes })));
     } catch (error) {
@@ -230,7 +229,6 @@ export class Pipeline implements Engine {
     }
     if (envelopes.length === 1 && envelopes[0]!.count === 1 && reply.items[0]?.status === 'waiting') {
       const final = this.requests.expect(reply.request, 1);
-      handled(final);
       if (await this.located.lookForRequest(reply.request)) return this.complete((await final)[0]!, envelopes);
       this.requests.fail(reply.request, new Error('no purchase'));
     }
@@ -295,9 +293,4 @@ export class Pipeline implements Engine {
   private async teach(shard: number): Promise<void> {
     for (const lesson of this.activations.lessons) await this.options.shards.runOn(shard, lesson);
   }
-}
-
-/** It may be rejected while something else is awaited, before anybody waits for it: that alone is no reason for node to end the process. */
-function handled(promise: Promise<unknown>): void {
-  promise.catch(() => undefined);
 }

@@ -17,10 +17,13 @@ export class Requests {
   get size(): number {
     return this.waiting.size;
   }
+  /** May be rejected while the caller awaits something else, before anybody waits for it: that alone is no reason for node to end the process. */
   expect(request: number, transactions: number): Promise<Reply[]> {
-    return new Promise((resolve, reject) => {
+    const replies = new Promise<Reply[]>((resolve, reject) => {
       this.waiting.set(request, { left: transactions, replies: [], resolve, reject });
     });
+    replies.catch(() => undefined);
+    return replies;
   }
   /** One reply that became real. Replies that nobody waits for (of another run of the engine) are dropped: their callers ask again. */
   deliver(reply: Reply): void {

@@ -153,7 +153,8 @@ function lineOf(fact: FactRecord, batch: number): string {
     awards: list(fact.awards, ({ ruleIndex, version, currency, rule, points }) => `${ruleIndex}\t${version}\t${currency}\t${rule},${points}`),
     counters: fact.awards.flatMap(({ input, milestones, period }, award) => (
       input || milestones || period ? [`${award},${input},${milestones},${period}`] : [])).join(LIST_SEPARATOR),
-    shares: fact.awards.flatMap(({ shares, points: given }, award) => (given === 0 && shares.length === earning ? [] : shares).map(({ line, points }) => `${award},${line},${points}`)).join(LIST_SEPARATOR),
+    shares: fact.awards.flatMap(({ shares, points: given }, award) => (
+      (given === 0 && shares.length === earning ? [] : shares).map(({ line, points }) => `${award},${line},${points}`))).join(LIST_SEPARATOR),
     postings: list(fact.postings, ({ kind, balance, counter, currency, funder, points, award, expires, matures }) => (
       `${kind}\t${balance}\t${counter}\t${currency}\t${funder},${points},${award},${expires},${matures}`)),
   };

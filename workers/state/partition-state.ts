@@ -10,13 +10,13 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { Packr } from 'msgpackr';
 import { CellKind, cellKey, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
 import { AccountStore } from './account-store.js';
+import { accountsOfBucket, asDoubles, BUCKET } from './bucket.js';
 import { hashCard } from './card-index.js';
 import { DueIndex, type DueChunk } from './due-index.js';
 import { PAGE_ENTRIES, TransactionIndex, type Run } from './transaction-index.js';
 import { WaitingReturns } from './waiting.js';
 
 const PENDING = cellKey(CellKind.pending, 0, 0), AFTER_PENDING = cellKey(CellKind.pending + 1, 0, 0);
-const BUCKET = 16;
 const PAGE_WORDS = PAGE_ENTRIES * 8;
 const packr = new Packr({ useRecords: false });
 
@@ -242,7 +242,7 @@ export class PartitionState {
     this.debtBytes -= this.debtAtCycle;
     this.cycle = undefined;
   }
-  /** [stamp, then for each account: place in the bucket, doubles that follow, program, flags, cells …] */
+  /** As bucket.ts draws it. */
   private collectBucket(bucket: number, cards: { key: Buffer; ordinal: number }[]): Float64Array {
     const { accounts } = this;
     const stored = this.hasBuckets ? this.readBucket(bucket) : undefined;
@@ -293,13 +293,4 @@ export class PartitionState {
     key.set(text.subarray(start, start + length), 2);
     return key;
   }
-}
-
-function asDoubles(saved: Buffer | undefined): Float64Array | undefined {
-  return saved && new Float64Array(saved.buffer.slice(saved.byteOffset, saved.byteOffset + saved.byteLength) as ArrayBuffer);
-}
-function accountsOfBucket(bucket: Float64Array): Map<number, Float64Array> {
-  const found = new Map<number, Float64Array>();
-  for (let at = 1; at < bucket.length; at += 2 + bucket[at + 1]!) found.set(bucket[at]!, bucket.subarray(at + 2, at + 2 + bucket[at + 1]!));
-  return found;
 }
