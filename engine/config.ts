@@ -155,7 +155,9 @@ function refuseBadKafka(values: Record<string, string | number>): void {
     throw new ConfigError(`kafka: ${(error as Error).message}`);
   }
   // What Kafka allows in names of topics.
-  if (!/^[\w.-]{0,100}$/.test(String(values.kafkaPrefix))) throw new ConfigError(`kafkaPrefix: ${JSON.stringify(values.kafkaPrefix)} has other characters than letters, digits, ".", "_" and "-", or more than 100`);
+  if (!/^[\w.-]{0,100}$/.test(String(values.kafkaPrefix))) {
+    throw new ConfigError(`kafkaPrefix: ${JSON.stringify(values.kafkaPrefix)} has other characters than letters, digits, ".", "_" and "-", or more than 100`);
+  }
   if (values.kafkaSasl !== 'off' && values.kafkaUser === '') throw new ConfigError('kafkaSasl is on, but kafkaUser is empty');
   if ((values.kafkaTlsCertificate === '') !== (values.kafkaTlsKey === '')) throw new ConfigError('kafkaTlsCertificate and kafkaTlsKey go together');
 }

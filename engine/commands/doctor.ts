@@ -9,6 +9,8 @@ import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
+import { HOW_TO_GET_IT, loadNative } from '../log/kafka/client.js';
+import { connectionOf } from '../log/kafka/connection.js';
 import { exitCodes, print, printJson, type CommandDefinition, type ExitCode } from './command.js';
 import { addSettings, loadConfig } from './settings.js';
 
@@ -57,7 +59,8 @@ const DISK_BYTES_MIN = 2 * GiB;
 const SHARED_MEMORY_BYTES_MIN = 64 * MiB;
 
 export async function runChecks(config: Config): Promise<Check[]> {
-  const parts = [checkNode(), checkPart('lmdb', true), checkPart('chdb', config.clickhouse === 'embedded')];
+  const parts = [checkNode(), checkPart('lmdb', true), checkPart('chdb', config.clickhouse === 'embedded'), checkKafkaClient(config.kafka !== '')];
+  if (config.kafka !== '') parts.push(await checkBrokers(config));
   const ports = [];
   for (const name of ['port', 'clickhousePort', 'metricsPort'] as const) ports.push(await checkPort(name, config.host, config[name]));
   return [...parts, ...ports, ...(await checkDisk(config.data)), checkOpenFiles(), await checkMemory(), await checkSharedMemory()];
@@ -68,6 +71,25 @@ function checkNode(): Check {
   const fine = major > 20 || (major === 20 && minor >= 19);
   const detail = `${process.versions.node} on ${process.platform}-${process.arch}, ${availableParallelism()} cores`;
   return check('node', fine, detail, { status: 'failed', hint: 'install node 20.19 or newer' });
+}
+
+function checkKafkaClient(needed: boolean): Check {
+  const name = '@confluentinc/kafka-javascript';
+  try {
+    return check(name, true, `librdkafka ${loadNative().librdkafkaVersion}`);
+  } catch (error) {
+    // Nobody misses it who does not ask for Kafka.
+    return check(name, !needed, needed ? (error as Error).message : 'not installed; needed for --kafka only', { status: 'failed', hint: HOW_TO_GET_IT });
+  }
+}
+
+async function checkBrokers(config: Config): Promise<Check> {
+  const { countBrokers } = await import('../log/kafka/topics.js');
+  try {
+    return check('kafka', true, `${await countBrokers({ ...connectionOf(config), clientId: 'pointstream-doctor' })} brokers answer at ${config.kafka}`);
+  } catch (error) {
+    return check('kafka', false, (error as Error).message, { status: 'failed', hint: 'are the addresses right, and TLS and SASL as the brokers want them?' });
+  }
 }
 
 /** Whether a package can be loaded; chdb is only looked for, since loading its engine costs a second and memory. */

@@ -5,11 +5,10 @@
  * Offsets are only asked to grow: Kafka's have gaps.
  */
 import type t from 'tap';
-import type { Append, InputTopic, Log, LogError, LogRecord, Topic } from '../../engine/log/log.js';
-import { packFrame } from '../../schemas/frame.js';
-import { frameRecords } from '../../workers/records/frame-records.js';
+import type { Append, Log, LogError, LogRecord, Topic } from '../../engine/log/log.js';
+import { inputContract } from './input-contract.js';
 
-type Test = Pick<typeof t, 'test' | 'equal' | 'same' | 'ok' | 'rejects' | 'match' | 'teardown' | 'pass'>;
+export type Test = Pick<typeof t, 'test' | 'equal' | 'same' | 'ok' | 'rejects' | 'match' | 'teardown' | 'pass'>;
 
 export interface LogStorage {
   /** Opens the storage, also again after the log was closed; with another number of partitions than it was created with it must refuse. */
@@ -25,8 +24,11 @@ export interface LogImplementation {
   takesClock: boolean;
 }
 
-const bytes = (text: string): Uint8Array => Buffer.from(text);
-const texts = (records: LogRecord[]): string[] => records.map(({ value }) => Buffer.from(value).toString());
+/** A test on a new log of two partitions. */
+export type Check = (name: string, run: (t: Test, log: Log, storage: LogStorage, reopen: () => Promise<Log>) => Promise<void>) => void;
+
+export const bytes = (text: string): Uint8Array => Buffer.from(text);
+export const texts = (records: LogRecord[]): string[] => records.map(({ value }) => Buffer.from(value).toString());
 
 export async function readAll(log: Log, topic: Topic, partition: number, bytesMax = 2 ** 20): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
@@ -37,32 +39,6 @@ export async function readAll(log: Log, topic: Topic, partition: number, bytesMa
     offset = batch.nextOffset;
   }
   return records;
-}
-
-/** Input from an offset on, opened as a shard does it, up to the record at `last`. */
-async function readInputUntil(log: Log, topic: InputTopic, partition: number, from: number, last: number): Promise<LogRecord[]> {
-  const records: LogRecord[] = [];
-  for (let next = from; next <= last;) {
-    const { chunks, nextOffset } = await nextInput(log, topic, partition, next);
-    records.push(...frameRecords(packFrame(chunks.map((chunk) => ({ topic: 0, ...chunk })))));
-    next = nextOffset;
-  }
-  return records;
-}
-/** Waits until there is something, as flows do. */
-async function nextInput(log: Log, topic: InputTopic, partition: number, from: number): ReturnType<Log['readInput']> {
-  let heard = (): void => undefined;
-  const end = log.onAppend(() => heard());
-  try {
-    for (;;) {
-      const more = new Promise<void>((resolve) => { heard = resolve; });
-      const found = await log.readInput(topic, partition, from, 1000);
-      if (found.chunks.length > 0 || found.nextOffset > from) return found;
-      await more;
-    }
-  } finally {
-    end();
-  }
 }
 
 /** The log as it is, then the same log closed and opened again. */
@@ -77,7 +53,7 @@ const rejectsWith = (t: Test, promise: Promise<unknown>, code: LogError['code'],
 );
 
 export function logContract(t: Test, implementation: LogImplementation): void {
-  const check = (name: string, run: (t: Test, log: Log, storage: LogStorage, reopen: () => Promise<Log>) => Promise<void>): void => {
+  const check: Check = (name, run) => {
     void t.test(`${implementation.name}: ${name}`, async (t) => {
       const storage = await implementation.create();
       let log = await storage.open({ partitions: 2 });
@@ -183,32 +159,6 @@ export function logContract(t: Test, implementation: LogImplementation): void {
     t.same((await log.read('commands', 0, end, 1000)).records, [], 'there is nothing at the end');
   });
 
-  check('shards get their input in order, from where they stand, also in the middle', async (t, log) => {
-    const offsets: number[] = [];
-    for (let i = 0; i < 30; i++) offsets.push(...await log.append([{ topic: 'commands', partition: 1, value: bytes(`${i}`) }, { topic: 'commands', partition: 1, value: bytes(`${i}+`) }]));
-    const expected = Array.from({ length: 30 }, (_, i) => [`${i}`, `${i}+`]).flat();
-    for (const start of [0, 33, 7, 59]) {
-      const records = await readInputUntil(log, 'commands', 1, offsets[start]!, offsets[59]!);
-      t.same(records.map(({ offset }) => offset), offsets.slice(start));
-      t.same(texts(records), expected.slice(start), `from ${start}`);
-    }
-    const { chunks, nextOffset } = await log.readInput('commands', 1, offsets[59]! + 1, 1000);
-    t.same([chunks, nextOffset], [[], offsets[59]! + 1]);
-  });
-
-  check('input is committed records only, and where nothing more is to come the place goes on', async (t, log) => {
-    await log.commit({ outputs: [{ topic: 'internal', partition: 0, value: bytes('forwarded') }], positions: [{ topic: 'commands', partition: 0, offset: 0 }] });
-    const { end } = await log.bounds('internal', 0);
-    t.same(texts(await readInputUntil(log, 'internal', 0, 0, 0)), ['forwarded']);
-    let place = 1;
-    while (place < end) {
-      const { chunks, nextOffset } = await nextInput(log, 'internal', 0, place);
-      t.same(chunks, []);
-      place = nextOffset;
-    }
-    t.equal(place, end);
-  });
-
   check('values that were read stay as they were', async (t, log) => {
     const write = (fill: number): Append[] => [1, 100, 10_000, 300_000].map((length) => ({ topic: 'commands', partition: 0, value: Buffer.alloc(length, fill) }));
     await log.append(write(1));
@@ -222,6 +172,8 @@ export function logContract(t: Test, implementation: LogImplementation): void {
     t.equal(records[3]!.value.length, 0, 'and may be transferred to a worker');
     t.equal((await readAll(log, 'commands', 0)).length, 4);
   });
+
+  inputContract(check);
 
   check('append times of a partition never go backwards', async (t, log, _, reopen) => {
     const times: number[] = [];

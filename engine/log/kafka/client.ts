@@ -58,7 +58,7 @@ export const codes = {
 } as const;
 
 export const HOW_TO_GET_IT = 'npm ci downloads it where it may; else install pkg-config, a C++ compiler and the headers of zlib, OpenSSL, zstd, curl, SASL and lz4 '
-  + '(Debian: zlib1g-dev libssl-dev libzstd-dev libcurl4-openssl-dev libsasl2-dev liblz4-dev), then CKJS_LINKING=dynamic npm run build';
+  + '(Debian: zlib1g-dev libssl-dev libzstd-dev libcurl4-openssl-dev libsasl2-dev liblz4-dev), then CKJS_LINKING=dynamic node scripts/install.mjs';
 
 /** Throws LogError `failed` when it is not installed here. */
 export function loadNative(): Native {

@@ -177,7 +177,9 @@ class KafkaLog implements Log {
     for (const { topic, partition } of appends) this.refuseUnknown(topic, partition);
     const { messageBytesMax } = this.topics;
     return appends.flatMap(({ topic, partition, value }) => {
-      if (topic !== 'results' && value.length > messageBytesMax - 1024) throw new LogError('unavailable', `a record of ${value.length} bytes is more than ${this.topics.name(topic)} takes (${messageBytesMax})`);
+      if (topic !== 'results' && value.length > messageBytesMax - 1024) {
+        throw new LogError('unavailable', `a record of ${value.length} bytes is more than ${this.topics.name(topic)} takes (${messageBytesMax})`);
+      }
       const parts = topic === 'results' ? splitIntoParts(value, messageBytesMax) : [{ key: null, value }];
       return parts.map((part, index) => ({ record: { topic: this.topics.name(topic), partition, ...part }, first: index === 0 }));
     });
@@ -207,7 +209,9 @@ class KafkaLog implements Log {
     return committedOffsets(this.cluster, this.group, names, partitions);
   }
   private async allOwned(): Promise<void> {
-    const late = setTimeout(() => this.fail(new LogError('unavailable', `the group of engines gave this one ${this.membership!.owned.size} of ${this.partitions} partitions: others run`)), JOIN_MS_MAX);
+    const late = setTimeout(() => {
+      this.fail(new LogError('unavailable', `the group of engines gave this one ${this.membership!.owned.size} of ${this.partitions} partitions: others run`));
+    }, JOIN_MS_MAX);
     while (this.membership!.owned.size < this.partitions && !this.failure) await new Promise<void>((resolve) => { this.gained = resolve; });
     clearTimeout(late);
     if (this.failure) throw this.failure;

@@ -42,7 +42,9 @@ export class Topics {
 
   /** `partitions`: wanted; the stored number, or 16, when not given. Throws LogError `failed` when what is there does not fit. */
   static async open(cluster: Cluster, prefix: string, partitions: number | undefined): Promise<Topics> {
-    if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1 || partitions > 256)) throw new LogError('failed', `the number of partitions must be 1 to 256, not ${partitions}`);
+    if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1 || partitions > 256)) {
+      throw new LogError('failed', `the number of partitions must be 1 to 256, not ${partitions}`);
+    }
     const named = new Map(stored.map((topic) => [`${prefix}${storedNames[topic]}`, topic]));
     let there = await find(cluster, [...named.keys()]);
     const known = there.get(`${prefix}${storedNames.commands}`);
@@ -58,6 +60,16 @@ export class Topics {
       if (found !== wanted) throw new LogError('failed', `topic ${name} was created with partitions ${found}, not ${wanted}; this is fixed at creation`);
     }
     return new Topics(prefix, count, await check(cluster, named));
+  }
+}
+
+/** How many brokers there are; throws when none answers. */
+export async function countBrokers(connection: KafkaConnection): Promise<number> {
+  const cluster = new Cluster(connection);
+  try {
+    return (await cluster.describe([])).brokers.length;
+  } finally {
+    await cluster.close();
   }
 }
 
@@ -95,7 +107,8 @@ async function create(cluster: Cluster, wanted: { name: string; topic: StoredTop
   } catch (error) {
     const errors = (error as { errors?: { apiId?: string }[] }).errors ?? [];
     // Another engine may have been faster.
-    if (errors.length === 0 || !errors.every(({ apiId }) => apiId === 'TOPIC_ALREADY_EXISTS')) throw new LogError('failed', `the topics can't be created: ${reasonOf(error)}`, { cause: error });
+    if (errors.length > 0 && errors.every(({ apiId }) => apiId === 'TOPIC_ALREADY_EXISTS')) return;
+    throw new LogError('failed', `the topics can't be created: ${reasonOf(error)}`, { cause: error });
   }
 }
 
