@@ -89,7 +89,8 @@ async function find(cluster: Cluster, names: string[]): Promise<Map<string, numb
   const answer = await cluster.describe(names);
   const refused = answer.topics.find(({ errorCode }) => errorCode !== 0 && errorCode !== UNKNOWN_TOPIC);
   if (refused) throw new LogError('failed', `topic ${refused.name} can't be read: error ${refused.errorCode} of the protocol`);
-  return new Map(answer.topics.filter(({ errorCode, partitions }) => errorCode === 0 && partitions.every((partition) => partition.leaderId >= 0)).map(({ name, partitions }) => [name!, partitions.length]));
+  const led = answer.topics.filter(({ errorCode, partitions }) => errorCode === 0 && partitions.every(({ leaderId }) => leaderId >= 0));
+  return new Map(led.map(({ name, partitions }) => [name!, partitions.length]));
 }
 
 async function create(cluster: Cluster, wanted: { name: string; topic: StoredTopic; partitions: number }[]): Promise<void> {
