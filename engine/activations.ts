@@ -1,64 +1,105 @@
 /**
  * How a new reference set becomes live: saved in the log, then taught to every shard, then activated by a record in each partition, so that replay changes over at the same
- * place. Keeps the sets that a partition may stand at or come to, for shards that start anew.
+ * place. Keeps the sets that a partition may stand at or come to, for shards that start anew; sets that another engine published are learned when a record activates them.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { writeCommand } from '../schemas/commands.js';
 import type { ReferenceSet } from '../schemas/reference.js';
 import type { ShardTask } from '../workers/messages.js';
 import type { Append, Log } from './log/log.js';
+import { initialSet } from './reference.js';
 import { loadReferences, saveReference, type Published } from './reference-storage.js';
 
-interface Waiting { version: number; partitions: Set<number>; resolve(): void; reject(error: Error): void }
+/** How often other engines' partitions are looked at while an activation waits for them. */
+const LOOK_MS = 20;
+
+/** `offsets`: of the activation's records, by partition, once they are written. */
+interface Waiting { version: number; partitions: Set<number>; offsets: Map<number, number>; resolve(): void; reject(error: Error): void }
+type Lesson = Extract<ShardTask, { type: 'reference' }>;
+
+export interface ActivationsOptions {
+  log: Log;
+  append(records: Append[]): Promise<number[]>;
+  /** Gives a lesson to one shard. */
+  teach(shard: number, lesson: Lesson): Promise<void>;
+  shards: number;
+}
 
 export class Activations {
   /** Oldest first. */
   private published: Published[] = [];
   private readonly waiting: Waiting[] = [];
+  private loading: Promise<void> = Promise.resolve();
 
-  constructor(private readonly log: Log, private readonly append: (records: Append[]) => Promise<void>) {}
+  constructor(private readonly options: ActivationsOptions) {}
 
   /** The newest reference set; what it was when the engine started, for whoever goes on from it. */
   get newest(): ReferenceSet {
-    return this.published.at(-1)!.set;
+    return this.published.at(-1)?.set ?? initialSet();
   }
-  /** What a shard has to know. */
-  get lessons(): Extract<ShardTask, { type: 'reference' }>[] {
-    return this.published.map(({ set, products }) => ({ type: 'reference', set, products: [...products] }));
+  /** Learns everything from the oldest of these versions on, and what is known already, up to the newest; all shards then know it. */
+  load(versions: number[]): Promise<void> {
+    this.loading = this.loading.catch(() => undefined).then(async () => {
+      const found = await loadReferences(this.options.log, Math.min(...versions, this.published[0]?.set.version ?? Infinity));
+      const known = new Set(this.published.map(({ set }) => set.version));
+      this.published = found;
+      for (const publication of found) if (!known.has(publication.set.version)) await this.teachAll(publication);
+    });
+    return this.loading;
   }
-  /** `versions`: where each partition stands. */
-  async load(versions: number[]): Promise<void> {
-    this.published = await loadReferences(this.log, Math.min(...versions));
+  /** Everything to one shard that starts anew. */
+  async teach(shard: number): Promise<void> {
+    for (const publication of this.published) await this.options.teach(shard, lessonOf(publication));
   }
-  /** A publication that was saved, and whose activation did not get into the log before the engine died, is activated now: repeating its PUT would change nothing. */
-  async catchUp(versions: number[]): Promise<void> {
-    const behind = versions.flatMap((version, partition) => (version < this.newest.version ? [partition] : []));
-    if (behind.length > 0) await this.append(activationRecords(behind, this.newest.version));
+  /** A publication that was saved, and whose activation did not get into the log before its engine died, is activated now: repeating its PUT would change nothing. */
+  async catchUp(versions: ReadonlyMap<number, number>): Promise<void> {
+    const behind = [...versions].flatMap(([partition, version]) => (version < this.newest.version ? [partition] : []));
+    if (behind.length > 0) await this.options.append(activationRecords(behind, this.newest.version));
   }
-  /** Resolves when every partition has passed the place. `teach` gives the set to all shards. */
-  async activate(publication: Published, teach: (lesson: ShardTask) => Promise<void>): Promise<void> {
-    await saveReference(this.log, publication);
+  /** Resolves when every partition has passed the place. */
+  async activate(publication: Published): Promise<void> {
+    const { log, append } = this.options, { version } = publication.set;
+    await saveReference(log, publication);
     this.published.push(publication);
-    await teach(this.lessons.at(-1)!);
-    const { version } = publication.set, partitions = Array.from({ length: this.log.partitions }, (_, partition) => partition);
-    const passed = new Promise<void>((resolve, reject) => this.waiting.push({ version, partitions: new Set(partitions), resolve, reject }));
+    await this.teachAll(publication);
+    const partitions = Array.from({ length: log.partitions }, (_, partition) => partition);
+    const passed = new Promise<void>((resolve, reject) => this.waiting.push({ version, partitions: new Set(partitions), offsets: new Map(), resolve, reject }));
     // It may be rejected while the append is awaited, before anybody waits for it: that alone is no reason for node to end the process.
     passed.catch(() => undefined);
-    await this.append(activationRecords(partitions, version));
+    const activation = this.waiting.at(-1)!, offsets = await append(activationRecords(partitions, version));
+    offsets.forEach((offset, partition) => activation.offsets.set(partition, offset));
+    if (log.shared) void this.watch(activation).catch((error: unknown) => activation.reject(error as Error));
     await passed;
   }
   passed(partition: number, version: number): void {
-    for (const activation of [...this.waiting]) {
-      if (activation.version > version) continue;
-      activation.partitions.delete(partition);
-      if (activation.partitions.size > 0) continue;
-      this.waiting.splice(this.waiting.indexOf(activation), 1);
-      activation.resolve();
-    }
+    for (const activation of [...this.waiting]) if (activation.version <= version) this.settle(activation, partition);
   }
   failAll(error: Error): void {
     for (const { reject } of this.waiting.splice(0)) reject(error);
   }
+
+  private async teachAll(publication: Published): Promise<void> {
+    for (let shard = 0; shard < this.options.shards; shard++) await this.options.teach(shard, lessonOf(publication));
+  }
+  /** Other engines have passed it when their commits have. */
+  private async watch(activation: Waiting): Promise<void> {
+    while (this.waiting.includes(activation)) {
+      for (const partition of [...activation.partitions]) {
+        if (await this.options.log.position('internal', partition) > activation.offsets.get(partition)!) this.settle(activation, partition);
+      }
+      await pause(LOOK_MS);
+    }
+  }
+  private settle(activation: Waiting, partition: number): void {
+    activation.partitions.delete(partition);
+    const place = this.waiting.indexOf(activation);
+    if (activation.partitions.size > 0 || place < 0) return;
+    this.waiting.splice(place, 1);
+    activation.resolve();
+  }
 }
+
+const lessonOf = ({ set, products }: Published): Lesson => ({ type: 'reference', set, products: [...products] });
 
 function activationRecords(partitions: number[], version: number): Append[] {
   return partitions.map((partition) => ({ topic: 'internal', partition, value: writeCommand({ type: 'activate', version }) }));

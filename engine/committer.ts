@@ -3,7 +3,7 @@
  * commits, and under load commits grow by themselves. Results, dead letters, forwarded commands and input positions of a batch become real together or not at all.
  */
 import { pack } from 'msgpackr';
-import { inputTopics, type Append, type Commit, type Log, type Position } from './log/log.js';
+import { inputTopics, LogError, type Append, type Commit, type Log, type Position } from './log/log.js';
 import type { BatchResult } from '../workers/messages.js';
 
 /** Bytes of results in one commit: enough to keep the disk busy, little enough that nobody waits long. */
@@ -20,6 +20,7 @@ export class Committer {
   private ready: BatchResult[] = [];
   private running: Promise<void> | undefined;
   private broken = false;
+  private readonly abandoned = new Set<number>();
 
   constructor(private readonly log: Log, private readonly events: CommitterEvents) {}
 
@@ -29,8 +30,10 @@ export class Committer {
   }
   /** Drops what has not been handed to the log of these partitions: their state is thrown away. Resolves when no commit is in flight. */
   async abandon(partitions: ReadonlySet<number>): Promise<void> {
+    for (const partition of partitions) this.abandoned.add(partition);
     this.ready = this.ready.filter(({ partition }) => !partitions.has(partition));
     await this.running;
+    for (const partition of partitions) this.abandoned.delete(partition);
   }
   async idle(): Promise<void> {
     while (this.running) await this.running;
@@ -45,6 +48,11 @@ export class Committer {
         const { step, places } = commitOf(taken), offsets = await this.log.commit(step);
         taken.forEach((result, i) => { result.offset = offsets[places[i]!]!; });
       } catch (error) {
+        if (error instanceof LogError && error.code === 'moved') {
+          // Another engine decides those now; what is ours still goes into the next commit.
+          this.ready.unshift(...taken.filter(({ partition }) => this.log.owned.has(partition) && !this.abandoned.has(partition)));
+          continue;
+        }
         this.broken = true;
         this.running = undefined;
         this.events.failed(error as Error);

@@ -53,13 +53,13 @@ export function observeEngine(metrics: Metrics): EngineObserver {
         const now = performance.eventLoopUtilization();
         metrics.busySeconds.inc({ part: 'main' }, (now.active - utilization.active) / 1000);
         utilization = now;
-        metrics.workerRestarts.inc(pipeline.shardFailures - counted.failures);
-        counted.failures = pipeline.shardFailures;
+        metrics.workerRestarts.inc(pipeline.owned.shardFailures - counted.failures);
+        counted.failures = pipeline.owned.shardFailures;
         metrics.ruleSet.set(pipeline.reference.ruleSet);
         metrics.referenceVersion.set(pipeline.reference.version);
         lag.collect(metrics);
         const cache = shards.busyMs.map(() => ({ accounts: 0, bytes: 0 }));
-        for (const { status } of pipeline.flows) {
+        for (const { status } of pipeline.flows.values()) {
           const partition = String(status.partition);
           metrics.accounts.set({ partition }, status.accounts);
           metrics.checkpointAgeSeconds.set({ partition }, status.debtBytes === 0 ? 0 : Math.max(0, (status.clockMs - status.floorClockMs) / 1000));
@@ -83,19 +83,21 @@ class Lag {
   private readonly records: number[];
 
   constructor(private readonly pipeline: Pipeline, private readonly log: Log) {
-    this.records = pipeline.flows.map(() => 0);
+    this.records = Array.from({ length: log.partitions }, () => 0);
   }
   collect(metrics: Metrics): void {
     for (const [partition, records] of this.records.entries()) {
+      if (!this.pipeline.flows.has(partition)) continue; // its owner says it
       metrics.lagRecords.set({ partition: String(partition) }, records);
-      const { clockMs } = this.pipeline.flows[partition]!.status;
+      const clockMs = this.pipeline.flows.get(partition)?.status.clockMs ?? 0;
       metrics.lagSeconds.set({ partition: String(partition) }, records === 0 ? 0 : Math.max(0, (Date.now() - clockMs) / 1000));
       void this.ask(partition);
     }
   }
   private async ask(partition: number): Promise<void> {
     let records = 0;
-    for (const [place, topic] of inputTopics.entries()) records += (await this.log.bounds(topic, partition)).end - this.pipeline.flows[partition]!.evaluatedTo(place);
+    const flow = this.pipeline.flows.get(partition);
+    for (const [place, topic] of inputTopics.entries()) records += (await this.log.bounds(topic, partition)).end - (flow?.evaluatedTo(place) ?? Infinity);
     this.records[partition] = Math.max(0, records);
   }
 }

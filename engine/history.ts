@@ -13,7 +13,7 @@ const INTERVAL_MS = 3_600_000;
 export interface HistoryOptions {
   log: Log;
   results: Results;
-  flows: readonly PartitionFlow[];
+  flows: ReadonlyMap<number, PartitionFlow>;
   historyDays: number;
   /** Offset of the first results of a partition that the sink has not delivered; Infinity without a sink. */
   sinkPosition(partition: number): number;
@@ -44,7 +44,7 @@ export class History {
   private async trimAll(beforeMs: number): Promise<void> {
     const { log, results, flows, sinkPosition } = this.options;
     for (const topic of topics) {
-      for (const [partition, flow] of flows.entries()) {
+      for (const [partition, flow] of flows) {
         let place = await this.firstSince(topic, partition, beforeMs);
         if (topic === 'results') place = Math.min(place, await results.offsetOf(partition, flow.status.floor + 1), sinkPosition(partition));
         const input = inputTopics.findIndex((name) => name === topic);

@@ -23,6 +23,8 @@ export interface FlowEvents {
   evaluated(result: BatchResult): void;
   /** The shard failed on this partition. The owner restores all partitions of that shard and calls `restart` on each. */
   shardFailed(partition: number, error: Error): void;
+  /** A record activates a reference set that is not known here: another engine published it. Resolves when the shard knows it. */
+  unknownReference(): Promise<void>;
   /** The log can't be read or written any more. */
   failed(error: Error): void;
 }
@@ -191,6 +193,7 @@ export class PartitionFlow {
     }
     this.status = result.status;
     this.needed = result.missing;
+    if (result.unknownReference) await events.unknownReference();
     if (suspect && result.results) this.suspect = { at: '', failures: suspect.failures, records: suspect.records, items: suspect.items };
     if (!result.results) return;
     result.results = this.emptyOutbox(result.results);

@@ -15,18 +15,17 @@ import { Committer } from './committer.js';
 import { EngineError, type AccountView, type Engine, type Envelope, type ReadyCheck } from './engine.js';
 import type { Logger } from './logger.js';
 import { LogError, type Append, type Log } from './log/log.js';
-import { PartitionFlow } from './partition-flow.js';
+import type { PartitionFlow } from './partition-flow.js';
+import { Partitions } from './partitions.js';
 import { Reads, type TransactionKind } from './reads.js';
 import { Requests } from './requests.js';
-import { checkpointPartition, restorePartition } from './restore.js';
+import { checkpointPartition } from './restore.js';
 import { Results } from './results.js';
 import { ShardError, type Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
 import { Ticks } from './ticks.js';
 import { WaitingReturnsLocator } from './waiting-returns.js';
 
-/** How LMDB and the system say that nothing more can be written. */
-const DISK_TROUBLE = /no space left|ENOSPC|input\/output error|\bEIO\b|MDB_MAP_FULL|read-only file system/i;
 const TICK_MS = 1000;
 
 export interface PipelineOptions {
@@ -54,29 +53,37 @@ export interface PipelineOptions {
 
 export class Pipeline implements Engine {
   readonly requests = new Requests();
-  readonly flows: PartitionFlow[] = [];
+  readonly owned: Partitions;
   readonly results: Results;
   private readonly committer: Committer;
   private readonly located: WaitingReturnsLocator;
   private readonly activations: Activations;
   private readonly reads: Reads;
   private readonly ticks: Ticks;
-  private readonly restoring = new Set<number>();
   private failure: string | undefined;
+  private broken: Error | undefined;
   private stopping = false;
   private readonly clock: Clock;
   private endTicking: (() => void) | undefined;
-  private endListening: (() => void) | undefined;
   /** Bytes submitted here that are not committed yet. */
   private waitingBytes = 0;
-  /** How often a shard had to be replaced. */
-  shardFailures = 0;
 
   constructor(private readonly options: PipelineOptions) {
     this.clock = options.clock ?? systemClock;
     this.results = new Results(options.log);
     this.committer = new Committer(options.log, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
-    this.activations = new Activations(options.log, (records) => this.append(records));
+    const { log, shards, logger } = options;
+    this.activations = new Activations({
+      log, shards: shards.count, append: (records) => this.append(records), teach: (shard, lesson) => this.ask(shard, () => shards.runOn(shard, lesson)),
+    });
+    this.owned = new Partitions({
+      log, results: this.results, shards, committer: this.committer, activations: this.activations, logger, batchBytesMax: options.batchBytesMax, spareBuffers: options.spareBuffers,
+      open: (partition) => ({ ...options.open, directory: options.stateDirectory(partition) }),
+      events: {
+        took: (partition, status) => { for (const notice of status.waiting) this.located.add(partition, notice); },
+        failed: (error) => this.fail(error),
+      },
+    });
     this.reads = new Reads(options.log, this.results, (partition, task) => this.read(partition, task));
     this.located = new WaitingReturnsLocator({
       find: (partner, id) => this.reads.places(partner, id, 'purchase'), append: (records) => this.append(records), nowMs: () => this.clock.nowMs(), logger: options.logger,
@@ -85,36 +92,18 @@ export class Pipeline implements Engine {
   }
 
   async start(): Promise<void> {
-    const { log } = this.options;
-    const restored = await Promise.all(Array.from({ length: log.partitions }, (_, partition) => this.restore(partition)));
-    const versions = restored.map(({ status }) => status.reference);
-    await this.activations.load(versions);
-    for (let shard = 0; shard < this.options.shards.count; shard++) await this.teach(shard);
-    this.endListening = log.onAppend((topic, partition) => this.flows[partition]?.appended(topic));
-    for (const [partition, state] of restored.entries()) {
-      const flow = new PartitionFlow({
-        log, results: this.results, shards: this.options.shards, partition, batchBytesMax: this.options.batchBytesMax, spareBuffers: this.options.spareBuffers,
-        events: {
-          evaluated: (result) => this.committer.add(result),
-          shardFailed: (failed, error) => void this.shardFailed(this.options.shards.shardOf(failed), error),
-          failed: (error) => this.fail(error),
-        },
-      }, state);
-      this.flows.push(flow);
-      for (const notice of state.status.waiting) this.located.add(partition, notice);
-    }
-    await this.activations.catchUp(versions);
-    for (const flow of this.flows) flow.start();
+    await this.owned.start();
+    if (this.failure !== undefined) throw this.broken;
     this.endTicking = this.clock.every(TICK_MS, () => this.tick());
   }
   async stop(): Promise<void> {
     this.stopping = true;
-    for (const end of [this.endTicking, this.endListening]) end?.();
-    await Promise.all(this.flows.map((flow) => flow.stop()));
+    this.endTicking?.();
+    await this.owned.stop();
     await this.committer.idle();
     this.requests.failAll('the engine stops');
     if (this.failure === undefined) {
-      await Promise.all(this.flows.map(({ committed }, partition) => checkpointPartition(this.options.shards, partition, committed))).catch((error: unknown) => {
+      await Promise.all([...this.flows].map(([partition, { committed }]) => checkpointPartition(this.options.shards, partition, committed))).catch((error: unknown) => {
         this.options.logger.warn({ error: String(error) }, 'stopped without a last checkpoint: the next start has more to replay');
       });
     }
@@ -122,6 +111,9 @@ export class Pipeline implements Engine {
   }
 
   // ── Engine: what doors ask ──
+  get flows(): ReadonlyMap<number, PartitionFlow> {
+    return this.owned.flows;
+  }
   get partitions(): number {
     return this.options.log.partitions;
   }
@@ -160,9 +152,7 @@ export class Pipeline implements Engine {
   }
   async activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void> {
     this.available();
-    await this.activations.activate({ set, products }, async (lesson) => {
-      for (let shard = 0; shard < this.options.shards.count; shard++) await this.ask(shard, () => this.options.shards.runOn(shard, lesson));
-    });
+    await this.activations.activate({ set, products });
   }
   sinkCaughtUp(timeoutMs: number): Promise<boolean> {
     return this.options.sinkCaughtUp(timeoutMs);
@@ -175,10 +165,10 @@ export class Pipeline implements Engine {
     return this.activations.newest;
   }
   checks(): ReadyCheck[] {
-    const restoring = [...this.restoring].join(', ');
+    const restoring = [...this.owned.restoring].join(', ');
     return [
       { name: 'log', ok: this.failure === undefined, ...(this.failure === undefined ? {} : { detail: this.failure }) },
-      { name: 'partitions', ok: restoring === '' && this.flows.length === this.partitions, ...(restoring === '' ? {} : { detail: `being restored: ${restoring}` }) },
+      { name: 'partitions', ok: restoring === '', ...(restoring === '' ? {} : { detail: `being restored: ${restoring}` }) },
       { name: 'stopping', ok: !this.stopping },
       ...this.options.otherChecks(),
     ];
@@ -188,14 +178,14 @@ export class Pipeline implements Engine {
   cells(partition: number, from: number, count: number): Promise<AccountCellsView[]> {
     return this.reads.cells(partition, from, count);
   }
-  async append(records: Append[]): Promise<void> {
+  async append(records: Append[]): Promise<number[]> {
     const bytes = records.reduce((sum, { topic, value }) => sum + (topic === 'commands' ? value.byteLength : 0), 0);
     this.waitingBytes += bytes;
     try {
-      await this.options.log.append(records);
+      return await this.options.log.append(records);
     } catch (error) {
       this.waitingBytes -= bytes;
-      if (error instanceof LogError) this.fail(error);
+      if (error instanceof LogError && error.code !== 'unavailable') this.fail(error);
       throw new EngineError('unavailable', `the log refuses: ${(error as Error).message}`, 5);
     }
   }
@@ -208,7 +198,7 @@ export class Pipeline implements Engine {
     this.available();
     return this.ask(this.options.shards.shardOf(partition), async () => {
       const answer = await this.options.shards.run<T>(partition, task);
-      await this.flows[partition]!.whenCommitted();
+      await this.flows.get(partition)?.whenCommitted();
       return answer;
     });
   }
@@ -217,7 +207,7 @@ export class Pipeline implements Engine {
     try {
       return await question();
     } catch (error) {
-      if (error instanceof ShardError) void this.shardFailed(shard, error);
+      if (error instanceof ShardError) void this.owned.shardFailed(shard, error);
       throw new EngineError('unavailable', `shard ${shard} is being restored: ${(error as Error).message}`, 1);
     }
   }
@@ -240,7 +230,7 @@ export class Pipeline implements Engine {
       const { partition, batch, offset, counts: { imbalance } } = result;
       this.results.note(partition, batch, offset);
       if (imbalance !== 0) this.options.logger.error({ partition, batch, points: imbalance }, 'the ledger is out of balance: balances and postings of a batch differ');
-      this.flows[partition]!.onCommitted(batch);
+      this.flows.get(partition)?.onCommitted(batch);
       for (const notice of result.waiting) this.located.add(partition, notice);
     }
     for (const result of results) {
@@ -251,46 +241,17 @@ export class Pipeline implements Engine {
     this.options.onCommitted(results, milliseconds);
   }
   private tick(): void {
-    this.ticks.tick(this.clock.nowMs(), this.flows.map(({ status }) => status.dueMs));
+    this.ticks.tick(this.clock.nowMs(), new Map([...this.flows].map(([partition, { status }]) => [partition, status.dueMs])));
     void this.located.lookForAll();
   }
 
   // ── when things break ──
   private fail(error: Error): void {
     if (this.failure !== undefined) return;
+    this.broken = error;
     this.failure = error instanceof LogError && error.code === 'full' ? `the disk is full: ${error.message}` : `the log failed: ${error.message}`;
     this.options.logger.fatal({ error: error.stack }, 'the engine stops accepting: %s', this.failure);
     this.requests.failAll(this.failure);
     this.activations.failAll(new EngineError('unavailable', this.failure, 30));
-  }
-  private async shardFailed(shard: number, error: Error): Promise<void> {
-    const partitions = this.flows.flatMap((_, partition) => (this.options.shards.shardOf(partition) === shard ? [partition] : []));
-    if (partitions.some((partition) => this.restoring.has(partition)) || this.failure !== undefined || this.stopping) return;
-    if (DISK_TROUBLE.test(error.message)) return this.fail(new LogError('full', `a checkpoint could not be written: ${error.message}`, { cause: error }));
-    for (const partition of partitions) this.restoring.add(partition);
-    this.shardFailures++;
-    this.options.logger.error({ error: error.stack, shard, partitions }, 'a shard failed; its partitions are restored from checkpoint and effects');
-    try {
-      await Promise.all(partitions.map((partition) => this.flows[partition]!.pause()));
-      await this.committer.abandon(new Set(partitions));
-      await this.options.shards.replace(shard);
-      await this.teach(shard);
-      // All of them before the first goes on: what killed the worker may do it again at once.
-      const restored = await Promise.all(partitions.map((partition) => this.restore(partition)));
-      for (const [i, partition] of partitions.entries()) {
-        this.restoring.delete(partition);
-        this.flows[partition]!.restart(restored[i]!);
-      }
-      this.options.logger.info({ shard, partitions }, 'the partitions are restored');
-    } catch (again) {
-      this.fail(again as Error);
-    }
-  }
-  private restore(partition: number): ReturnType<typeof restorePartition> {
-    return restorePartition(this.options.log, this.results, this.options.shards, partition, { ...this.options.open, directory: this.options.stateDirectory(partition) });
-  }
-  /** Gives a shard the reference sets it may come across. */
-  private async teach(shard: number): Promise<void> {
-    for (const lesson of this.activations.lessons) await this.options.shards.runOn(shard, lesson);
   }
 }

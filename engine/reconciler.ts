@@ -17,7 +17,7 @@ const PLACE = 'reconciler';
 export interface ReconcilerOptions {
   client: ClickHouseClient;
   log: Log;
-  append(records: Append[]): Promise<void>;
+  append(records: Append[]): Promise<unknown>;
   /** How often it looks, ms. */
   intervalMs: number;
   logger: Logger;

@@ -12,11 +12,11 @@ const IDLE_TICK_MS = 60_000;
 export class Ticks {
   private readonly lastMs = new Map<number, number>();
 
-  constructor(private readonly append: (records: Append[]) => Promise<void>, private readonly logger: Logger) {}
+  constructor(private readonly append: (records: Append[]) => Promise<unknown>, private readonly logger: Logger) {}
 
   /** `dueMs` of each partition: when the next thing is due. */
-  tick(nowMs: number, dueMs: number[]): void {
-    const due = dueMs.flatMap((ms, partition) => (ms <= nowMs && nowMs - (this.lastMs.get(partition) ?? 0) >= IDLE_TICK_MS ? [partition] : []));
+  tick(nowMs: number, dueMs: ReadonlyMap<number, number>): void {
+    const due = [...dueMs].flatMap(([partition, ms]) => (ms <= nowMs && nowMs - (this.lastMs.get(partition) ?? 0) >= IDLE_TICK_MS ? [partition] : []));
     if (due.length === 0) return;
     for (const partition of due) this.lastMs.set(partition, nowMs);
     this.append(due.map((partition) => ({ topic: 'internal', partition, value: writeCommand({ type: 'tick' }) })))

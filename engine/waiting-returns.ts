@@ -12,7 +12,7 @@ const ROUND_MAX = 500;
 
 export interface LocatorOptions {
   find(partner: string, id: string): Promise<{ partition: number }[]>;
-  append(records: Append[]): Promise<void>;
+  append(records: Append[]): Promise<unknown>;
   nowMs(): number;
   logger: Logger;
 }

@@ -115,7 +115,7 @@ async function drain(options: DrainOptions, filled: { lines: number; seconds: nu
     const endMs = performance.now();
     const main = performance.eventLoopUtilization(counts.mainBegan), { user, system } = process.cpuUsage(cpuBegan), peak = memory.stop();
     if (found && found.transactions !== counts.total.processed) throw new Error(`ClickHouse counts ${found.transactions} transactions, the log ${counts.total.processed}`);
-    const seconds = (endMs - Math.min(...engine.flows.map(({ firstReadMs }) => firstReadMs ?? Infinity))) / 1000;
+    const seconds = (endMs - Math.min(...[...engine.flows.values()].map(({ firstReadMs }) => firstReadMs ?? Infinity))) / 1000;
     const childSeconds = cpuSecondsOf(analytics?.pid), cpuSeconds = (user + system) / 1e6 + childSeconds, cores = availableParallelism();
     progress(`drained in ${seconds.toFixed(2)} s`);
     const verified = options.verify ? await verifyRunning(running, { progress }) : undefined;
@@ -146,7 +146,7 @@ async function drain(options: DrainOptions, filled: { lines: number; seconds: nu
 
 /** Whether everything that the input topics hold is evaluated and committed. */
 async function allCommitted({ engine, log }: RunningEngine): Promise<boolean> {
-  for (const [partition, flow] of engine.flows.entries()) {
+  for (const [partition, flow] of engine.flows) {
     if (flow.committed < flow.evaluated) return false;
     for (const [place, topic] of inputTopics.entries()) if ((await log.bounds(topic, partition)).end > flow.evaluatedTo(place)) return false;
   }

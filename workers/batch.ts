@@ -26,7 +26,7 @@ const BULK = 2;
 const reader = new EnvelopeReader();
 const forwarding = new Forwarding();
 
-export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => void): Omit<BatchResult, 'status'> {
+export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => boolean): Omit<BatchResult, 'status'> {
   const { state } = partition;
   forwarding.clear();
   const counts: BatchCounts = {
@@ -35,7 +35,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   const inputs: InputRange[] = [];
   const replies: Reply[] = [];
   const partial = new Map(task.partial);
-  let activated: number | undefined, inputBytes = 0;
+  let activated: number | undefined, unknownReference = false, inputBytes = 0;
   const positions = task.positions.map(([offset, item]): [number, number] => [offset, item]);
   const done = (record: FrameRecord, nextItem: number): void => {
     const [from, fromItem] = positions[record.topic]!;
@@ -72,7 +72,11 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
         break;
       }
       if (result.activate !== undefined) {
-        useReference(result.activate);
+        if (!useReference(result.activate)) {
+          unknownReference = true;
+          state.clockMs = clockBeforeMs;
+          break;
+        }
         openOwnAccount(c);
         c.effects.reference(result.activate);
         c.applyEffects();
@@ -123,7 +127,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   return {
     partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions,
     forwards: c.forwards, rejected: c.rejected, replies, partial: [...partial], waiting: c.waiting,
-    missing: c.missing, activated, counts, inputBytes, offset: -1,
+    missing: c.missing, activated, unknownReference, counts, inputBytes, offset: -1,
   };
 }
 

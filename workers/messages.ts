@@ -92,6 +92,8 @@ export interface BatchResult {
   /** Facts that the next batch needs; the batch ended before the command that needs them. */
   missing: { batch: number; row: number }[];
   activated: number | undefined;
+  /** The batch ended before the activation of a reference set that this shard has not learned. */
+  unknownReference: boolean;
   counts: BatchCounts;
   status: PartitionStatus;
   /** Bytes of records of the lane `commands` that the batch finished. */

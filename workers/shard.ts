@@ -87,8 +87,9 @@ export class Shard {
   private learn(set: Extract<ShardTask, { type: 'reference' }>['set'], products: [number, Uint8Array][]): void {
     for (const [partner, content] of products) this.products.set(partner, content);
     if (this.references.has(set.version)) return;
-    this.newest = new Reference(set, this.products, this.newest);
-    this.references.set(set.version, this.newest);
+    const reference = new Reference(set, this.products, this.newest);
+    this.references.set(set.version, reference);
+    if (!this.newest || set.version > this.newest.set.version) this.newest = reference;
     const live = new Set([...this.partitions.values()].map(({ state }) => state.reference));
     for (const version of this.references.keys()) if (version < set.version - 8 && !live.has(version)) this.references.delete(version);
   }
@@ -106,8 +107,8 @@ export class Shard {
     c.beginBatch(state, this.references.get(state.reference) ?? this.newest!);
     const result = processBatch(c, partition, task, (version) => {
       const reference = this.references.get(version);
-      if (!reference) throw new Error(`reference set ${version} has not been loaded`);
-      c.reference = reference;
+      if (reference) c.reference = reference;
+      return reference !== undefined;
     });
     if (result.results) state.batch = task.batch;
     if (state.floorClockMs === 0) state.floorClockMs = state.clockMs; // before the first checkpoint

@@ -84,6 +84,8 @@ class EmbeddedLog implements Log {
   private closing: Promise<void> | undefined;
   readonly partitions: number;
   readonly hash: string;
+  readonly shared = false;
+  readonly owned: ReadonlySet<number>;
   bytesAppended = 0;
 
   private constructor(
@@ -92,6 +94,7 @@ class EmbeddedLog implements Log {
   ) {
     this.partitions = settings.partitions;
     this.hash = settings.hash;
+    this.owned = new Set(Array.from({ length: settings.partitions }, (_, partition) => partition));
     this.writer = new GroupCommit(root, directory, groupBytesMax);
     this.lastAppendMs = new Float64Array(settings.partitions);
     const openRecords = (topic: Topic, partition: number): Records => root.openDB({ name: `${topic}/${partition}`, encoding: 'binary', useVersions: true });
@@ -132,6 +135,11 @@ class EmbeddedLog implements Log {
       await root.close();
       throw error;
     }
+  }
+
+  /** Nothing ever changes. */
+  onOwnership(): () => void {
+    return () => undefined;
   }
 
   async append(records: Append[]): Promise<number[]> {

@@ -29,14 +29,31 @@ export interface Position { topic: InputTopic; partition: number; offset: number
 /** One atomic step: all outputs and all offsets, or nothing. `positions` are the next offsets to read. */
 export interface Commit { outputs: Append[]; positions: Position[] }
 
+/**
+ * Hears which partitions this engine is to process. Of those that are released nothing may be under way any more once the promise resolves; those that are lost may be another
+ * engine's already, and commits of them are refused (`moved`).
+ */
+export interface OwnershipListener {
+  gained(partitions: number[]): void;
+  released(partitions: number[]): Promise<void>;
+  lost(partitions: number[]): void;
+}
+
+/** `fenced`, `full`, `failed`, `closed` are final. `moved`: a partition of the step is another engine's now. `unavailable`: the log can't be reached; try again. */
 export class LogError extends Error {
-  constructor(readonly code: 'fenced' | 'full' | 'failed' | 'unavailable' | 'closed', message: string, options?: ErrorOptions) {
+  constructor(readonly code: 'fenced' | 'moved' | 'full' | 'failed' | 'unavailable' | 'closed', message: string, options?: ErrorOptions) {
     super(message, options);
   }
 }
 
 export interface Log {
   readonly partitions: number;
+  /** Other engines may work on the same log: partitions come and go, and answers may have to go to another machine. */
+  readonly shared: boolean;
+  /** The partitions that this engine is to process, at the moment. */
+  readonly owned: ReadonlySet<number>;
+  /** Returns a function that ends it. */
+  onOwnership(listener: OwnershipListener): () => void;
   /** Names the way texts are spread over partitions, e.g. "murmur2". */
   readonly hash: string;
   /**
@@ -44,7 +61,7 @@ export interface Log {
    * repeats them has to be recognised.
    */
   append(records: Append[]): Promise<number[]>;
-  /** Resolves with the offsets of the outputs once the step survives a crash. Throws LogError: `fenced` and `full` are final. Commits take effect in the order in which they are called. */
+  /** Resolves with the offsets of the outputs once the step survives a crash. Throws LogError. Commits take effect in the order in which they are called. */
   commit(step: Commit): Promise<number[]>;
   /** Committed records from an offset on: at least one when there is one, else up to about bytesMax. Empty when there is none yet. Begins at the first record kept when that is later. */
   read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch>;

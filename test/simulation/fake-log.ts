@@ -14,6 +14,8 @@ export interface LogFaults { failPerMille: number; twicePerMille: number }
 export class FakeLog implements Log {
   readonly partitions: number;
   readonly hash = 'murmur2';
+  readonly shared = false;
+  readonly owned: ReadonlySet<number>;
   private readonly writes: Lane;
   /** Writes are answered in their order. */
   private readonly answers: Lane;
@@ -25,6 +27,7 @@ export class FakeLog implements Log {
     private readonly nowMs: () => number, private readonly faults: LogFaults,
   ) {
     this.partitions = stored.partitions;
+    this.owned = new Set(Array.from({ length: stored.partitions }, (_, partition) => partition));
     this.writes = new Lane(scheduler);
     this.answers = new Lane(scheduler);
   }
@@ -32,6 +35,9 @@ export class FakeLog implements Log {
     return this.stored.bytesAppended;
   }
 
+  onOwnership(): () => void {
+    return () => undefined;
+  }
   append(records: Append[]): Promise<number[]> {
     return this.write({ outputs: records, positions: [] }, this.random.below(1000) < this.faults.twicePerMille);
   }

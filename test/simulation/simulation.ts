@@ -183,7 +183,7 @@ export class Simulation {
   }
   private async perform({ pipeline, publish, gateway }: Life, step: Step): Promise<void> {
     if (step.do === 'publish') return void (await publish!((references) => step.change(references as ReferenceStore)));
-    if (step.do === 'append') return pipeline.append(step.records.map((record) => ({ ...record, value: Uint8Array.from(record.value) })));
+    if (step.do === 'append') return void (await pipeline.append(step.records.map((record) => ({ ...record, value: Uint8Array.from(record.value) }))));
     const { documents } = step, single = documents.length === 1, request = pipeline.nextRequest();
     const bytes = Buffer.from(JSON.stringify(single ? documents[0] : documents));
     const { envelopes } = parseItems({ format: 'json', bytes, firstIndex: 0, gateway, request, detailed: single, partitions: this.partitions });
@@ -249,7 +249,7 @@ export class Simulation {
         if (position !== end) throw new Error(`${topic}/${partition} has ${end} records, ${position} were consumed`);
       }
     }
-    checkNothingLost(this.stored, this.posted, pipeline.flows.flatMap(({ status }) => status.waiting));
+    checkNothingLost(this.stored, this.posted, [...pipeline.flows.values()].flatMap(({ status }) => status.waiting));
     let stopped = false;
     const stop = pipeline.stop().then(() => { stopped = true; }, (error: unknown) => { this.trouble = error as Error; });
     for (await turn(); !stopped && !this.trouble; await turn()) {

@@ -12,7 +12,7 @@
  */
 import { join } from 'node:path';
 import {
-  LogError, inputTopics, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type Position, type Topic,
+  LogError, inputTopics, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnershipListener, type Position, type Topic,
 } from '../log.js';
 import { own, type Owner } from '../owner.js';
 import { Appender, type OutgoingRecord } from './appender.js';
@@ -73,8 +73,10 @@ class KafkaLog implements Log {
   private transactions: Transactions | undefined;
   private failure: LogError | undefined;
   private closing: Promise<void> | undefined;
-  private gained: (() => void) | undefined;
+  private assigned: (() => void) | undefined;
+  private ownership: OwnershipListener | undefined;
   readonly hash = 'murmur2';
+  readonly shared = true;
   bytesAppended = 0;
 
   constructor(private readonly cluster: Cluster, private readonly topics: Topics, private readonly options: KafkaLogOptions, private readonly owner: Owner) {
@@ -88,6 +90,13 @@ class KafkaLog implements Log {
   get partitions(): number {
     return this.topics.partitions;
   }
+  get owned(): ReadonlySet<number> {
+    return this.membership!.owned;
+  }
+  onOwnership(listener: OwnershipListener): () => void {
+    this.ownership = listener;
+    return () => { this.ownership = undefined; };
+  }
 
   async open(native: ReturnType<typeof loadNative>, connection: KafkaConnection): Promise<void> {
     const { options: { codec, directory, sessionMs }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
@@ -95,19 +104,30 @@ class KafkaLog implements Log {
     this.membership = new Membership({
       native, connection, group: this.group, instance, topic: this.topics.name('commands'), sessionMs,
       events: {
-        gained: () => this.gained?.(),
-        released: async () => this.transactions?.idle(),
-        lost: (partitions) => this.fail(new LogError('fenced', `partitions ${partitions.join(', ')} are another engine's now`)),
+        gained: (partitions) => {
+          this.assigned?.();
+          this.ownership?.gained(partitions);
+        },
+        released: async (partitions) => {
+          await this.ownership?.released(partitions);
+          await this.transactions?.idle();
+          this.forget(partitions);
+        },
+        lost: (partitions) => {
+          this.forget(partitions);
+          this.ownership?.lost(partitions);
+        },
         failed: (error) => this.fail(error),
       },
     });
+    const assigned = this.firstAssignment();
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
       checkOwned: (offsets) => this.checkOwned(offsets), committed: (offsets) => this.committed(offsets), trouble: () => undefined,
     });
     await this.transactions.open();
-    await this.allOwned();
+    await assigned;
   }
 
   async append(records: Append[]): Promise<number[]> {
@@ -202,23 +222,25 @@ class KafkaLog implements Log {
   private checkOwned(offsets: TopicOffset[]): void {
     if (this.failure) throw this.failure;
     const foreign = offsets.find(({ partition }) => !this.membership!.owned.has(partition));
-    if (foreign) throw new LogError('fenced', `partition ${foreign.partition} is another engine's now`);
+    if (foreign) throw new LogError('moved', `partition ${foreign.partition} is another engine's now`);
   }
   private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
     const names = [...new Set(offsets.map(({ topic }) => topic))], partitions = [...new Set(offsets.map(({ partition }) => partition))];
     return committedOffsets(this.cluster, this.group, names, partitions);
   }
-  private async allOwned(): Promise<void> {
-    const late = setTimeout(() => {
-      this.fail(new LogError('unavailable', `the group of engines gave this one ${this.membership!.owned.size} of ${this.partitions} partitions: others run`));
-    }, JOIN_MS_MAX);
-    while (this.membership!.owned.size < this.partitions && !this.failure) await new Promise<void>((resolve) => { this.gained = resolve; });
+  /** Resolves when the group has told us what is ours, be it nothing. */
+  private async firstAssignment(): Promise<void> {
+    const late = setTimeout(() => this.fail(new LogError('unavailable', `the group of engines ${this.group} does not settle`)), JOIN_MS_MAX);
+    await new Promise<void>((resolve) => { this.assigned = resolve; });
     clearTimeout(late);
     if (this.failure) throw this.failure;
   }
+  private forget(partitions: number[]): void {
+    for (const topic of inputTopics) for (const partition of partitions) this.streams[topic === 'commands' ? 'bulk' : 'first'].forget(this.topics.name(topic), partition);
+  }
   private fail(error: Error): void {
     this.failure ??= error instanceof LogError ? error : new LogError('failed', error.message, { cause: error });
-    this.gained?.();
+    this.assigned?.();
   }
   private refuseUnknown(topic: Topic, partition: number): void {
     this.refuseWhenClosed();

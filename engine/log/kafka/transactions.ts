@@ -7,7 +7,7 @@
  *                  └▶ abort, and the same once more                        transaction one way or the other; the committed offsets say which
  *
  * Promises: a step takes effect once or not at all, in the order of the calls, whatever breaks meanwhile: it goes on until it knows. What was aborted is tried again with the same bytes,
- * since the state that they came from is still there. Throws `fenced` when partitions of the step belong to another engine now. Steps that wait share the next transaction.
+ * since the state that they came from is still there. Throws `moved` when partitions of the step belong to another engine now. Steps that wait share the next transaction.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { LogError } from '../log.js';
@@ -27,7 +27,7 @@ export interface TransactionsOptions {
   codec: string;
   messageBytesMax: number;
   consumer: NativeConsumer;
-  /** Throws LogError `fenced` when the partitions of the offsets are not ours: Kafka does not look at that. */
+  /** Throws LogError `moved` when the partitions of the offsets are not ours: Kafka does not look at that. */
   checkOwned(offsets: TopicOffset[]): void;
   /** The group's offsets of these partitions, once nothing is pending. */
   committed(offsets: TopicOffset[]): Promise<TopicOffset[]>;
@@ -79,8 +79,10 @@ export class Transactions {
         let at = 0;
         for (const { step: { records }, resolve } of group) resolve(offsets.slice(at, (at += records.length)));
       } catch (error) {
-        this.refusal ??= error instanceof LogError ? error : new LogError('failed', `a commit failed: ${(error as Error).message}`, { cause: error });
-        for (const { reject } of [...group, ...this.waiting.splice(0)]) reject(this.refusal);
+        const refusal = error instanceof LogError ? error : new LogError('failed', `a commit failed: ${(error as Error).message}`, { cause: error });
+        // Partitions that moved are no reason to stop: the others go on.
+        if (refusal.code !== 'moved') this.refusal ??= refusal;
+        for (const { reject } of [...group, ...(this.refusal ? this.waiting.splice(0) : [])]) reject(refusal);
       }
     }
     this.running = undefined;

@@ -1,0 +1,148 @@
+/**
+ * The partitions that this engine processes, each with its flow: taken when the log says that they are ours, let go when they go to another engine, restored when their shard fails.
+ *
+ *   gained ─▶ restore (checkpoint, then results) ─▶ flow runs ─▶ released: ends its batch, commits ─▶ state closed ─▶ given back
+ *                          ▲                          │    └───▶ lost: everything uncommitted is thrown away
+ *                          └────── its shard failed ──┘
+ *
+ * Promises: changes happen one after the other, in the order in which the log told them; a flow runs only on a state that stands where the log is. Embedded, all partitions are ours
+ * from the start to the end.
+ */
+import type { OpenTask, PartitionStatus } from '../workers/messages.js';
+import type { Activations } from './activations.js';
+import type { Committer } from './committer.js';
+import type { Logger } from './logger.js';
+import { LogError, type Log } from './log/log.js';
+import { PartitionFlow, type FlowEvents } from './partition-flow.js';
+import { restorePartition, type Restored } from './restore.js';
+import type { Results } from './results.js';
+import type { Shards } from './shards.js';
+import type { SpareBuffers } from './spare-buffers.js';
+
+/** How LMDB and the system say that nothing more can be written. */
+const DISK_TROUBLE = /no space left|ENOSPC|input\/output error|\bEIO\b|MDB_MAP_FULL|read-only file system/i;
+
+export interface PartitionsOptions {
+  log: Log;
+  results: Results;
+  shards: Shards;
+  committer: Committer;
+  activations: Activations;
+  logger: Logger;
+  batchBytesMax: number;
+  spareBuffers: SpareBuffers;
+  /** Where a partition's state lives, and how much of it may be in memory. */
+  open(partition: number): Omit<OpenTask, 'type' | 'partition' | 'epoch'>;
+  events: {
+    /** It runs from now on, from this state. */
+    took(partition: number, status: PartitionStatus): void;
+    /** Final. */
+    failed(error: Error): void;
+  };
+}
+
+export class Partitions {
+  readonly flows = new Map<number, PartitionFlow>();
+  /** Being restored, by a failed shard or because they have just come. */
+  readonly restoring = new Set<number>();
+  /** How often a shard had to be replaced. */
+  shardFailures = 0;
+  private stopping = false;
+  private changing: Promise<void> = Promise.resolve();
+  private endListening: (() => void)[] = [];
+
+  constructor(private readonly options: PartitionsOptions) {}
+
+  /** Resolves when what is ours now is restored and runs. */
+  async start(): Promise<void> {
+    const { log } = this.options;
+    this.endListening.push(
+      log.onOwnership({
+        gained: (partitions) => this.inTurn(() => this.take(partitions)),
+        released: (partitions) => this.inTurn(() => this.letGo(partitions, false)),
+        lost: (partitions) => void this.inTurn(() => this.letGo(partitions, true)),
+      }),
+      log.onAppend((topic, partition) => this.flows.get(partition)?.appended(topic)),
+    );
+    await this.inTurn(() => this.take([...log.owned]));
+  }
+  /** Ends the flows after the batch at their shard. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    for (const end of this.endListening) end();
+    await Promise.all([...this.flows.values()].map((flow) => flow.stop()));
+    await this.changing;
+  }
+  /** A shard did not answer, whoever asked it. */
+  async shardFailed(shard: number, error: Error): Promise<void> {
+    const { shards, logger, committer, activations, events } = this.options;
+    const partitions = [...this.flows.keys()].filter((partition) => shards.shardOf(partition) === shard);
+    if (partitions.some((partition) => this.restoring.has(partition)) || this.stopping) return;
+    if (DISK_TROUBLE.test(error.message)) return events.failed(new LogError('full', `a checkpoint could not be written: ${error.message}`, { cause: error }));
+    for (const partition of partitions) this.restoring.add(partition);
+    this.shardFailures++;
+    logger.error({ error: error.stack, shard, partitions }, 'a shard failed; its partitions are restored from checkpoint and effects');
+    await this.inTurn(async () => {
+      const ours = partitions.filter((partition) => this.flows.has(partition));
+      await Promise.all(ours.map((partition) => this.flows.get(partition)!.pause()));
+      await committer.abandon(new Set(ours));
+      await shards.replace(shard);
+      await activations.teach(shard);
+      // All of them before the first goes on: what killed the worker may do it again at once.
+      const restored = await Promise.all(ours.map((partition) => this.restore(partition)));
+      for (const partition of partitions) this.restoring.delete(partition);
+      for (const [i, partition] of ours.entries()) this.flows.get(partition)!.restart(restored[i]!);
+      logger.info({ shard, partitions }, 'the partitions are restored');
+    });
+  }
+
+  private async take(wanted: number[]): Promise<void> {
+    const { log, activations, events, logger } = this.options;
+    const partitions = wanted.filter((partition) => log.owned.has(partition) && !this.flows.has(partition));
+    for (const partition of partitions) this.restoring.add(partition);
+    try {
+      const restored = await Promise.all(partitions.map((partition) => this.restore(partition)));
+      const versions = new Map(partitions.map((partition, i) => [partition, restored[i]!.status.reference]));
+      await activations.load([...versions.values()]);
+      for (const [i, partition] of partitions.entries()) {
+        this.flows.set(partition, this.flow(partition, restored[i]!));
+        events.took(partition, restored[i]!.status);
+      }
+      await activations.catchUp(versions);
+      if (!this.stopping) for (const partition of partitions) this.flows.get(partition)!.start();
+    } finally {
+      for (const partition of partitions) this.restoring.delete(partition);
+    }
+    if (log.shared && partitions.length > 0) logger.info({ partitions }, 'partitions are processed here');
+  }
+  private async letGo(partitions: number[], lost: boolean): Promise<void> {
+    const { shards, committer, logger } = this.options;
+    const ours = partitions.filter((partition) => this.flows.has(partition));
+    await Promise.all(ours.map((partition) => this.flows.get(partition)!.stop()));
+    if (lost) await committer.abandon(new Set(ours));
+    else await Promise.all(ours.map((partition) => this.flows.get(partition)!.whenCommitted().catch(() => undefined)));
+    for (const partition of ours) {
+      this.flows.delete(partition);
+      await shards.run(partition, { type: 'close', partition });
+    }
+    if (ours.length > 0) logger.info({ partitions: ours, lost }, 'partitions are not processed here any more');
+  }
+  private flow(partition: number, restored: Restored): PartitionFlow {
+    const { log, results, shards, committer, batchBytesMax, spareBuffers, activations, events } = this.options;
+    const flowEvents: FlowEvents = {
+      evaluated: (result) => committer.add(result),
+      shardFailed: (failed, error) => void this.shardFailed(shards.shardOf(failed), error),
+      failed: (error) => events.failed(error),
+      unknownReference: () => activations.load([]),
+    };
+    return new PartitionFlow({ log, results, shards, partition, batchBytesMax, spareBuffers, events: flowEvents }, restored);
+  }
+  private restore(partition: number): Promise<Restored> {
+    const { log, results, shards, open } = this.options;
+    return restorePartition(log, results, shards, partition, open(partition));
+  }
+  private inTurn(change: () => Promise<void>): Promise<void> {
+    this.changing = this.changing.then(change).catch((error: unknown) => this.options.events.failed(error as Error));
+    return this.changing;
+  }
+}
