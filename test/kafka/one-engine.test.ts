@@ -1,5 +1,5 @@
 /**
- * One engine whose log is on a real broker: kill -9 of the engine while a file is fed by `pointstream feed`, then the same file again. Nothing is lost, nothing
+ * One engine whose log is on a real broker: kill -9 of the engine and of the broker while a file is fed by `pointstream feed`, then the same file again. Nothing is lost, nothing
  * counts twice, and the verifier agrees with topics, accounts and ClickHouse.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 500 
 const generator = new Generator({ seed, transactions: TRANSACTIONS, accounts: 700, distribution: 'zipf', startMs: Date.UTC(2026, 0, 1), days: 28 }, world);
 const documents = Array.from({ length: TRANSACTIONS }, (_, n) => generator.document(n));
 
-t.test('killed engines', { skip: kafkaMissing || chdbMissing }, async (t) => {
+t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing }, async (t) => {
   t.comment(`seed ${seed}; another one by POINTSTREAM_TEST_SEED`);
   const random = new Random(seed).at(0), broker = await Broker.start(t);
   const engine = await TestEngine.start(t, { flags: ['--kafka', broker.address, '--kafka-prefix', 'one.', '--partitions', '4', '--log-level', 'warn'] });
@@ -35,11 +35,18 @@ t.test('killed engines', { skip: kafkaMissing || chdbMissing }, async (t) => {
   const feed = (...more: string[]): ReturnType<TestEngine['run']> => engine.run('feed', file, '--partner', partner, '--url', engine.http, '--key', ADMIN_KEY, '--batch-bytes', BATCH_BYTES, ...more);
   const reached = (row: number): Promise<unknown> => eventually(async () => rowReached(file), (now) => now >= row);
 
-  for (const [kill, which] of (['engine', 'all'] as const).entries()) {
+  for (const [kill, which] of (['engine', 'broker', 'all'] as const).entries()) {
     const row = Math.floor((TRANSACTIONS * (kill + random.fraction())) / 4);
     t.comment(`kill ${which} after row ${row}`);
-    const feeding = feed('--retry-seconds', '0');
+    const feeding = feed('--retry-seconds', which === 'broker' ? '60' : '0');
     await reached(row);
+    if (which === 'broker') {
+      await broker.kill();
+      await broker.run();
+      const { code, stderr } = await feeding;
+      if (!t.equal(code, 0, 'the engine goes on when the broker is back')) t.comment(stderr);
+      continue;
+    }
     await engine.kill(which === 'all' ? 'all' : 'engine');
     await feeding;
     await engine.start();
