@@ -4,6 +4,7 @@
  */
 import { pack } from 'msgpackr';
 import { inputTopics, LogError, type Append, type Commit, type Log, type Position } from './log/log.js';
+import { replyRecord } from './replies.js';
 import type { BatchResult } from '../workers/messages.js';
 
 /** Bytes of results in one commit: enough to keep the disk busy, little enough that nobody waits long. */
@@ -22,7 +23,8 @@ export class Committer {
   private broken = false;
   private readonly abandoned = new Set<number>();
 
-  constructor(private readonly log: Log, private readonly events: CommitterEvents) {}
+  /** `gateway`: our own, whose replies need no way through the log. */
+  constructor(private readonly log: Log, private readonly gateway: string, private readonly events: CommitterEvents) {}
 
   add(result: BatchResult): void {
     this.ready.push(result);
@@ -45,7 +47,7 @@ export class Committer {
       const taken = this.take();
       const beganMs = performance.now();
       try {
-        const { step, places } = commitOf(taken), offsets = await this.log.commit(step);
+        const { step, places } = commitOf(taken, this.log, this.gateway), offsets = await this.log.commit(step);
         taken.forEach((result, i) => { result.offset = offsets[places[i]!]!; });
       } catch (error) {
         if (error instanceof LogError && error.code === 'moved') {
@@ -70,13 +72,14 @@ export class Committer {
 }
 
 /** `places`: of each result's record among the outputs. */
-function commitOf(results: BatchResult[]): { step: Commit; places: number[] } {
+function commitOf(results: BatchResult[], log: Log, gateway: string): { step: Commit; places: number[] } {
   const places: number[] = [];
   const outputs: Append[] = [];
   const positions = new Map<string, Position>();
   for (const result of results) {
     places.push(outputs.push({ topic: 'results', partition: result.partition, value: result.results! }) - 1);
     for (const forward of result.forwards) outputs.push({ topic: 'internal', partition: forward.partition, value: forward.value });
+    if (log.shared) for (const reply of result.replies) if (reply.gateway !== gateway) outputs.push(replyRecord(reply, log.partitions));
     for (const rejected of result.rejected) outputs.push({ topic: 'dead-letters', partition: result.partition, value: pack(rejected) });
     result.positions.forEach(([offset], place) => {
       const topic = inputTopics[place]!;

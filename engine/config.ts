@@ -42,6 +42,9 @@ export const settings = {
   kafkaSasl: choice(['off', 'plain', 'scram-sha-256', 'scram-sha-512'], 'How the engine proves to Kafka who it is.'),
   kafkaUser: text('', 'User at Kafka.'),
   kafkaPassword: secret('Password at Kafka.'),
+  roles: text('gateway,engine,sink', 'What this process does, of a log that several share on Kafka: gateway (HTTP), engine (partitions), sink (facts of its partitions to ClickHouse).'),
+  peerHost: text('', 'Address under which other engines reach this one. Empty: host.'),
+  peerPort: integer(0, 0, 65_535, 'Where other engines ask for accounts of the partitions that are here. 0 picks a free one.'),
 
   partitions: integer(0, 0, 256, 'Units of order; fixed when the log is created. 0: as stored, 8 for a new log, 16 on Kafka.'),
   shards: integer(0, 0, 64, 'Threads that evaluate; partitions are spread over them. 0: as many as cores, at most the partitions.'),
@@ -144,8 +147,22 @@ export function readConfig({ flags = {}, environment = {}, file }: ConfigSources
     values[name] = readValue(`--${flagName(name)}`, settings[name as SettingName], value);
   }
   refuseBadKafka(values);
+  refuseBadRoles(values);
   if (values.clickhouse === 'server' && values.clickhouseUrl === '') throw new ConfigError('clickhouse is "server", but clickhouseUrl is empty');
   return values as unknown as Config;
+}
+
+export const roles = ['gateway', 'engine', 'sink'] as const;
+export type Role = (typeof roles)[number];
+export function rolesOf(config: Pick<Config, 'roles'>): ReadonlySet<Role> {
+  return new Set(config.roles.split(',').map((role) => role.trim() as Role));
+}
+
+function refuseBadRoles(values: Record<string, string | number>): void {
+  const wanted = [...rolesOf({ roles: String(values.roles) })], wrong = wanted.find((role) => !roles.includes(role));
+  if (wrong !== undefined) throw new ConfigError(`roles: ${JSON.stringify(wrong)} is not one of ${roles.join(', ')}`);
+  if (values.kafka === '' && wanted.length < roles.length) throw new ConfigError('roles: a log in the data directory has one process for everything; several share a log on Kafka');
+  if (wanted.includes('sink') && !wanted.includes('engine')) throw new ConfigError('roles: the sink delivers what its engine decided, so sink needs engine');
 }
 
 function refuseBadKafka(values: Record<string, string | number>): void {

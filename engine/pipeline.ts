@@ -18,6 +18,7 @@ import { LogError, type Append, type Log } from './log/log.js';
 import type { PartitionFlow } from './partition-flow.js';
 import { Partitions } from './partitions.js';
 import { Reads, type TransactionKind } from './reads.js';
+import { followReplies } from './replies.js';
 import { Requests } from './requests.js';
 import { checkpointPartition } from './restore.js';
 import { Results } from './results.js';
@@ -49,6 +50,10 @@ export interface PipelineOptions {
   /** Where buffers of results come back to when everybody is done with them. */
   spareBuffers: SpareBuffers;
   clock?: Clock;
+  /** Asks the engine that has a partition which is not here. */
+  askPeer?(partition: number, task: ShardTask): Promise<unknown>;
+  /** A partition runs here from now on. */
+  took?(partition: number): void;
 }
 
 export class Pipeline implements Engine {
@@ -65,13 +70,14 @@ export class Pipeline implements Engine {
   private stopping = false;
   private readonly clock: Clock;
   private endTicking: (() => void) | undefined;
+  private endFollowing: (() => void) | undefined;
   /** Bytes submitted here that are not committed yet. */
   private waitingBytes = 0;
 
   constructor(private readonly options: PipelineOptions) {
     this.clock = options.clock ?? systemClock;
     this.results = new Results(options.log);
-    this.committer = new Committer(options.log, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
+    this.committer = new Committer(options.log, options.gateway, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
     const { log, shards, logger } = options;
     this.activations = new Activations({
       log, shards: shards.count, append: (records) => this.append(records), teach: (shard, lesson) => this.ask(shard, () => shards.runOn(shard, lesson)),
@@ -80,7 +86,10 @@ export class Pipeline implements Engine {
       log, results: this.results, shards, committer: this.committer, activations: this.activations, logger, batchBytesMax: options.batchBytesMax, spareBuffers: options.spareBuffers,
       open: (partition) => ({ ...options.open, directory: options.stateDirectory(partition) }),
       events: {
-        took: (partition, status) => { for (const notice of status.waiting) this.located.add(partition, notice); },
+        took: (partition, status) => {
+          for (const notice of status.waiting) this.located.add(partition, notice);
+          options.took?.(partition);
+        },
         failed: (error) => this.fail(error),
       },
     });
@@ -94,11 +103,13 @@ export class Pipeline implements Engine {
   async start(): Promise<void> {
     await this.owned.start();
     if (this.failure !== undefined) throw this.broken;
+    if (this.options.log.shared) this.endFollowing = await followReplies(this.options.log, this.gateway, (reply) => this.requests.deliver(reply));
     this.endTicking = this.clock.every(TICK_MS, () => this.tick());
   }
   async stop(): Promise<void> {
     this.stopping = true;
     this.endTicking?.();
+    this.endFollowing?.();
     await this.owned.stop();
     await this.committer.idle();
     this.requests.failAll('the engine stops');
@@ -196,8 +207,19 @@ export class Pipeline implements Engine {
   }
   private async read<T>(partition: number, task: ShardTask): Promise<T> {
     this.available();
+    const here = await this.answerHere(partition, task);
+    if (here) return here.value as T;
+    if (!this.options.askPeer) throw new EngineError('unavailable', `partition ${partition} is not here at the moment`, 1);
+    return this.options.askPeer(partition, task) as Promise<T>;
+  }
+  /** For whoever asks: what the shard of a partition says that is here; undefined when it isn't. */
+  async answerHere(partition: number, task: ShardTask): Promise<{ value: unknown } | undefined> {
+    if (!this.flows.has(partition)) return undefined;
+    return { value: await this.answer(partition, task) };
+  }
+  private answer(partition: number, task: ShardTask): Promise<unknown> {
     return this.ask(this.options.shards.shardOf(partition), async () => {
-      const answer = await this.options.shards.run<T>(partition, task);
+      const answer = await this.options.shards.run<unknown>(partition, task);
       await this.flows.get(partition)?.whenCommitted();
       return answer;
     });

@@ -4,7 +4,7 @@
  */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from './config.js';
+import { rolesOf, type Config } from './config.js';
 import { queryEntriesOf } from './entries.js';
 import { startGateway } from './gateway/gateway.js';
 import { adminKey, Keys, makeOperatorKey, operatorKeyPath } from './keys.js';
@@ -16,7 +16,7 @@ import { startEngine, type RunningEngine } from './start.js';
 /** The verifier, which lies outside engine/ and is handed in. */
 export type VerifyEngine = (running: RunningEngine, progress: (line: string) => void) => Promise<object>;
 /** DIR/endpoints.json: base addresses of a running engine. */
-export interface Endpoints { pid: number; http: string; clickhouse: string | null; metrics: string }
+export interface Endpoints { pid: number; /** Empty without the role gateway. */ http: string; clickhouse: string | null; metrics: string }
 export interface Serving { endpoints: Endpoints; running: RunningEngine; adminKey: string; stop(): Promise<void> }
 
 /** Resolves when everything answers and DIR/endpoints.json is written. When a part cannot start, those that did are stopped again. */
@@ -39,12 +39,12 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     const metricsServer = await startMetricsServer(metrics, config.host, config.metricsPort);
     stops.push(() => metricsServer.close());
     stops.push(() => rm(operatorKeyPath(config.data), { force: true }));
-    const gateway = await startGateway({
+    const gateway = rolesOf(config).has('gateway') ? await startGateway({
       engine, references, keys: await Keys.open(key, log, await makeOperatorKey(config.data)), config, logger, metrics,
       queryEntries: queryEntriesOf(analytics?.client), queryRejected: queryRejectedOf(log), ...(verify === undefined ? {} : { verify: (progress) => verify(running, progress) }),
-    });
-    stops.push(() => gateway.close());
-    const endpoints: Endpoints = { pid: process.pid, http: gateway.url, clickhouse: analytics?.url ?? null, metrics: metricsServer.url };
+    }) : undefined;
+    if (gateway) stops.push(() => gateway.close());
+    const endpoints: Endpoints = { pid: process.pid, http: gateway?.url ?? '', clickhouse: analytics?.url ?? null, metrics: metricsServer.url };
     stops.push(() => rm(endpointsPath, { force: true }));
     await writeFile(`${endpointsPath}.new`, `${JSON.stringify(endpoints)}\n`);
     await rename(`${endpointsPath}.new`, endpointsPath);

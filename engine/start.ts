@@ -7,13 +7,14 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { startAnalytics, type Analytics } from './analytics.js';
-import type { Config } from './config.js';
+import { rolesOf, type Config } from './config.js';
 import { observeEngine } from './engine-metrics.js';
 import { History } from './history.js';
 import type { Log } from './log/log.js';
 import { openLog } from './log/open.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
+import { Peers } from './peers.js';
 import { Pipeline } from './pipeline.js';
 import type { BatchResult } from '../workers/messages.js';
 import { ReferenceStore } from './reference.js';
@@ -44,7 +45,7 @@ export async function startEngine(
   mkdirSync(config.data, { recursive: true });
   const log = await openLog(config);
   const shards = new Shards({ count: Math.min(log.partitions, config.shards || availableParallelism()), entry: new URL('../workers/worker.js', import.meta.url) });
-  let analytics: Analytics | undefined;
+  let analytics: Analytics | undefined, peers: Peers | undefined;
   const spareBuffers = new SpareBuffers(SPARE_BYTES_MAX);
   const observe = observeEngine(metrics);
   const pipeline = new Pipeline({
@@ -64,11 +65,16 @@ export async function startEngine(
       if (analytics) analytics.committed(results);
       else for (const { results: record } of results) spareBuffers.give(record!);
     },
+    askPeer: (partition, task) => peers!.ask(partition, task),
+    took: (partition) => void peers?.announce(partition).catch((error: unknown) => logger.warn({ error: String(error), partition }, 'this engine could not say that it has the partition')),
   });
   try {
+    if (log.shared) {
+      peers = await Peers.start({ log, host: config.peerHost || config.host, port: config.peerPort, answer: (partition, task) => pipeline.answerHere(partition, task) });
+    }
     await pipeline.start();
     const references = new ReferenceStore(pipeline.reference);
-    if (config.clickhouse !== 'off') analytics = await startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers });
+    if (config.clickhouse !== 'off' && rolesOf(config).has('sink')) analytics = await startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers });
     observe.watch({ pipeline, log, shards, analytics });
     const sinkPosition = (partition: number): number => analytics?.sink.position(partition) ?? Infinity;
     const history = new History({ log, results: pipeline.results, flows: pipeline.flows, historyDays: config.historyDays, sinkPosition, logger });
@@ -78,6 +84,7 @@ export async function startEngine(
       async stop() {
         await history.stop();
         await pipeline.stop();
+        await peers?.stop();
         await analytics?.stop();
         await log.close();
       },
@@ -85,6 +92,7 @@ export async function startEngine(
   } catch (error) {
     await analytics?.stop();
     await pipeline.stop();
+    await peers?.stop();
     await log.close();
     throw error;
   }

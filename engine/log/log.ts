@@ -4,7 +4,7 @@
  * Names and promises are Kafka's: topics with partitions, records with offsets that only grow (not necessarily by one), an append time per partition that never goes
  * backwards, readers that see committed records only, commits that make outputs and input offsets real in one atomic step, and fencing by epoch.
  */
-export const topics = ['commands', 'internal', 'interactive', 'results', 'dead-letters'] as const;
+export const topics = ['commands', 'internal', 'interactive', 'results', 'dead-letters', 'replies'] as const;
 export type Topic = (typeof topics)[number];
 /** The topics whose records a partition's shard consumes; results records name them by their place here. */
 export const inputTopics = ['interactive', 'internal', 'commands'] as const satisfies readonly Topic[];
@@ -76,11 +76,14 @@ export interface Log {
   bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }>;
   /** Called after records of an input topic became readable. Returns a function that ends it. */
   onAppend(listener: (topic: InputTopic, partition: number) => void): () => void;
+  /** Hands each record of a topic's partition over that is committed from now on, until the function that it resolves with is called. */
+  follow(topic: Topic, partition: number, listener: (value: Uint8Array) => void): Promise<() => void>;
   /** Forgets records before an offset. */
   trim(topic: Topic, partition: number, beforeOffset: number): Promise<void>;
   /** Small named values that survive a crash (sink intents, checkpoint places); a Map of the log's own. */
   getValue(name: string): Promise<Uint8Array | undefined>;
-  putValue(name: string, value: Uint8Array): Promise<void>;
+  /** With a partition: only as long as that is ours, else LogError `moved`. */
+  putValue(name: string, value: Uint8Array, partition?: number): Promise<void>;
   /** Bytes written to the log since it was opened, for bytesLoggedPerTransaction. */
   readonly bytesAppended: number;
   close(): Promise<void>;

@@ -1,5 +1,5 @@
 /** Opens the log that the settings name: on Kafka, or embedded in the data directory. The one place that knows both. */
-import type { Config } from '../config.js';
+import { rolesOf, type Config } from '../config.js';
 import { openEmbeddedLog } from './embedded.js';
 import { connectionOf } from './kafka/connection.js';
 import type { Log } from './log.js';
@@ -9,5 +9,8 @@ export async function openLog(config: Config): Promise<Log> {
   if (config.kafka === '') return openEmbeddedLog({ directory, ...partitions });
   // Loaded when it is asked for: its clients take half a second.
   const { openKafkaLog } = await import('./kafka/kafka-log.js');
-  return openKafkaLog({ connection: connectionOf(config), prefix: config.kafkaPrefix, directory, codec: config.kafkaCompression, sessionMs: config.kafkaSessionMs, ...partitions });
+  return openKafkaLog({
+    connection: connectionOf(config), prefix: config.kafkaPrefix, directory, codec: config.kafkaCompression, sessionMs: config.kafkaSessionMs,
+    engine: rolesOf(config).has('engine'), ...partitions,
+  });
 }

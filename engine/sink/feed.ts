@@ -122,6 +122,12 @@ export class Feed {
     }
     return range;
   }
+  /** Gives back what it holds. */
+  clear(): void {
+    this.budget.bytesLeft += this.freshBytes;
+    this.fresh = [];
+    this.freshRows = this.freshBytes = 0;
+  }
   /** The range is in ClickHouse. */
   delivered(range: Range, nowMs: number): void {
     for (const record of range.held.splice(0)) this.release(record);

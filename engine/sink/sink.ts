@@ -16,6 +16,7 @@ import type { Logger } from '../logger.js';
 import { intentName, readIntent, verdict, writeIntent, type Intent } from './delivery.js';
 import { Budget, Feed, type Offered, type Range } from './feed.js';
 import { countRows, insertRange } from './insert.js';
+import { Turns } from './turns.js';
 
 /** How long a fact waits for company while nothing else happens. */
 const LINGER_MS = 100;
@@ -72,6 +73,11 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
 export class Sink {
   private readonly counts = { rows: 0, inserts: 0, retries: 0, insertMs: 0 };
   private readonly feeds: Feed[];
+  /** Partitions whose facts are delivered here: those that are processed here. */
+  private readonly active = new Set<number>();
+  private readonly deliveries = new Map<number, Promise<void>>();
+  private readonly budget: Budget;
+  private endListening: (() => void) | undefined;
   /** Ranges whose insert an earlier run may have done. */
   private readonly unsure = new Map<number, Intent>();
   private readonly running = new Set<Promise<void>>();
@@ -87,27 +93,27 @@ export class Sink {
   private looking: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: SinkOptions) {
-    const budget = new Budget(options.memoryBytesMax ?? 128 * 2 ** 20);
-    this.feeds = Array.from({ length: options.partitions }, (_, partition) => new Feed(partition, options.log, budget, (record) => options.release?.(record)));
+    this.budget = new Budget(options.memoryBytesMax ?? 128 * 2 ** 20);
+    this.feeds = Array.from({ length: options.partitions }, (_, partition) => this.newFeed(partition));
     this.insertTurns = new Turns(options.insertsMax ?? 2);
     this.rangesMax = options.rangesMax ?? 4;
     this.smallInsertMs = Math.max(1000, (options.partitions * 1000) / SMALL_INSERTS_PER_SECOND);
   }
 
   async start(): Promise<void> {
-    for (const feed of this.feeds) {
-      const bytes = await this.options.log.getValue(intentName(feed.partition));
-      if (!bytes) continue;
-      const intent = readIntent(bytes);
-      feed.position = feed.end = intent.done ? intent.to : intent.from;
-      if (!intent.done) this.unsure.set(feed.partition, intent);
-    }
-    await this.look();
+    const { log } = this.options;
+    this.endListening = log.onOwnership({
+      gained: (partitions) => void this.begin(partitions).catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'the sink cannot begin with partitions that came')),
+      released: (partitions) => this.end(partitions),
+      lost: (partitions) => void this.end(partitions),
+    });
+    await this.begin([...log.owned]);
     this.looking = setInterval(() => void this.look().catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'the sink cannot look at the log')), LOOK_MS);
   }
   /** Inserts under way may end within the time, then they are cut off. What is not in ClickHouse stays in the log; what was cut off is repeated by the next start. */
   async stop(waitMs = STOP_MS): Promise<void> {
     this.stopping = true;
+    this.endListening?.();
     clearInterval(this.looking);
     clearTimeout(this.timer);
     for (const { resolve } of this.waiters.splice(0)) resolve(false);
@@ -119,6 +125,7 @@ export class Sink {
 
   /** A results record that was committed just now. The record may not change afterwards. */
   offer(partition: number, offered: Offered): void {
+    if (!this.active.has(partition)) return;
     this.feeds[partition]!.offer(offered, Date.now());
     this.schedule();
   }
@@ -129,7 +136,7 @@ export class Sink {
   /** Whether everything that is committed now gets into ClickHouse within the time; it is delivered without lingering. */
   async caughtUp(timeoutMs: number): Promise<boolean> {
     await this.look();
-    const ends = this.feeds.map(({ end }) => end);
+    const ends = this.feeds.map(({ end, partition }) => (this.active.has(partition) ? end : 0));
     if (this.stopping || this.has(ends)) return this.has(ends);
     for (const feed of this.feeds) feed.hurryTo = feed.end;
     return new Promise((resolve) => {
@@ -148,8 +155,8 @@ export class Sink {
     const nowMs = Date.now();
     return {
       ...this.counts,
-      lagRecords: this.feeds.map(({ position, end }) => Math.max(0, end - position)),
-      lagSeconds: this.feeds.map(({ waiting, sinceMs }) => (waiting ? Math.max(0, nowMs - sinceMs) / 1000 : 0)),
+      lagRecords: this.feeds.map(({ position, end, partition }) => (this.active.has(partition) ? Math.max(0, end - position) : 0)),
+      lagSeconds: this.feeds.map(({ waiting, sinceMs, partition }) => (waiting && this.active.has(partition) ? Math.max(0, nowMs - sinceMs) / 1000 : 0)),
     };
   }
   /** Why facts of some partition don't get into ClickHouse at the moment. */
@@ -157,9 +164,31 @@ export class Sink {
     return this.feeds.find(({ failure }) => failure !== undefined)?.failure;
   }
 
+  /** Goes on with partitions where whoever delivered them before was. */
+  private async begin(partitions: number[]): Promise<void> {
+    for (const partition of partitions) {
+      if (this.active.has(partition)) continue;
+      const feed = (this.feeds[partition] = this.newFeed(partition)), bytes = await this.options.log.getValue(intentName(partition));
+      const intent = bytes && readIntent(bytes);
+      if (intent) feed.position = feed.end = intent.done ? intent.to : intent.from;
+      if (intent && !intent.done) this.unsure.set(partition, intent);
+      if (this.options.log.owned.has(partition)) this.active.add(partition);
+    }
+    await this.look();
+  }
+  /** Resolves when nothing of these partitions is under way. */
+  private async end(partitions: number[]): Promise<void> {
+    for (const partition of partitions) {
+      this.active.delete(partition);
+      await this.deliveries.get(partition);
+      this.feeds[partition]!.clear();
+      this.unsure.delete(partition);
+    }
+  }
   /** Results may have been committed that nobody offered: before the start, by an earlier run. */
   private async look(): Promise<void> {
     for (const feed of this.feeds) {
+      if (!this.active.has(feed.partition)) continue;
       const { begin, end } = await this.options.log.bounds('results', feed.partition);
       if (!feed.busy && feed.position < begin && !this.unsure.has(feed.partition)) feed.position = begin;
       feed.extend(end, Date.now());
@@ -185,18 +214,23 @@ export class Sink {
       const delivery = this.deliver(feed).finally(() => {
         feed.busy = false;
         this.running.delete(delivery);
+        this.deliveries.delete(feed.partition);
         this.schedule();
       });
       this.running.add(delivery);
+      this.deliveries.set(feed.partition, delivery);
     }
   }
   /** When a feed's next range should go: at once when it is large or somebody waits, else when it has gathered for a while. */
   private dueMs(feed: Feed): number {
-    if (feed.busy || !feed.waiting) return Infinity;
+    if (feed.busy || !feed.waiting || !this.active.has(feed.partition)) return Infinity;
     if (feed.behind || feed.hurryTo > feed.position || feed.freshRows >= this.options.rowsMax || feed.bytes >= this.options.bytesMax) return 0;
     return Math.max(feed.sinceMs + LINGER_MS, feed.lastInsertMs + (feed.freshRows < BULK_ROWS ? this.smallInsertMs : Math.max(BULK_INSERT_MS, this.smallInsertMs)));
   }
 
+  private newFeed(partition: number): Feed {
+    return new Feed(partition, this.options.log, this.budget, (record) => this.options.release?.(record));
+  }
   private async deliver(feed: Feed): Promise<void> {
     const { log, logger, rowsMax, bytesMax } = this.options;
     const { partition } = feed;
@@ -205,10 +239,10 @@ export class Sink {
       const range = await feed.collect(unsure ? { rowsMax: Infinity, bytesMax: Infinity, to: unsure.to } : { rowsMax, bytesMax, to: feed.end });
       if (range.rows > 0) {
         const intent = unsure ?? { from: range.from, to: range.to, token: `${partition}.${range.from}.${range.to}.${randomUUID()}`, done: false };
-        if (!unsure) await log.putValue(intentName(partition), writeIntent(intent));
+        if (!unsure) await log.putValue(intentName(partition), writeIntent(intent), partition);
         await this.insertUntilThere(feed, range, intent.token, unsure !== undefined);
         // Not waited for: what is written after it survives a crash only together with it, and without it the range is found in the table.
-        log.putValue(intentName(partition), writeIntent({ ...intent, done: true })).catch((error: unknown) => this.fail(feed, error));
+        log.putValue(intentName(partition), writeIntent({ ...intent, done: true }), partition).catch((error: unknown) => this.fail(feed, error));
       }
       this.unsure.delete(partition);
       feed.delivered(range, Date.now());
@@ -218,7 +252,8 @@ export class Sink {
       }
       for (const { ends, resolve } of [...this.waiters]) if (this.has(ends)) resolve(true);
     } catch (error) {
-      if (this.stopping) return;
+      // Its next owner goes on.
+      if (this.stopping || !this.active.has(partition)) return;
       this.fail(feed, error);
       await pause(RETRY_MS_MAX, undefined, { signal: this.aborted.signal }).catch(() => undefined);
     }
@@ -234,7 +269,7 @@ export class Sink {
         if (decided === 'insert') await this.insertTurns.take(() => this.insert(range, token));
         return;
       } catch (error) {
-        if (this.stopping) throw error;
+        if (this.stopping || !this.active.has(feed.partition)) throw error;
         this.fail(feed, error);
         this.counts.retries++;
         await pause(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10)), undefined, { signal });
@@ -258,24 +293,5 @@ export class Sink {
   }
   private has(ends: number[]): boolean {
     return ends.every((end, partition) => this.feeds[partition]!.position >= end);
-  }
-}
-
-/** Lets a few at a time go on, in the order in which they came. */
-class Turns {
-  private readonly waiting: (() => void)[] = [];
-
-  constructor(private free: number) {}
-
-  async take<T>(action: () => Promise<T>): Promise<T> {
-    if (this.free > 0) this.free--;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
-    try {
-      return await action();
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.free++;
-    }
   }
 }

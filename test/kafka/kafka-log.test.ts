@@ -18,7 +18,7 @@ else {
       const directory = mkdtempSync(join(tmpdir(), 'pointstream-log-')), prefix = `contract-${storages++}-`;
       return {
         open: ({ partitions }) => openKafkaLog({
-          connection: { brokers: [broker.address] }, prefix, directory, codec: 'lz4', sessionMs: 6000, ...(partitions === undefined ? {} : { partitions }),
+          connection: { brokers: [broker.address] }, prefix, directory, codec: 'lz4', sessionMs: 6000, engine: true, ...(partitions === undefined ? {} : { partitions }),
         }),
         async remove() { rmSync(directory, { recursive: true }); },
       };

@@ -64,6 +64,9 @@ export class FakeLog implements Log {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
+  async follow(): Promise<() => void> {
+    return () => undefined;
+  }
   trim(): Promise<void> {
     throw new Error('nothing of a simulation is trimmed');
   }

@@ -19,6 +19,7 @@ import { Appender, type OutgoingRecord } from './appender.js';
 import { loadNative, type TopicOffset } from './client.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
+import { Followers } from './followers.js';
 import { InputStream } from './input-stream.js';
 import { instanceOf } from './instance.js';
 import { Membership } from './membership.js';
@@ -41,6 +42,8 @@ export interface KafkaLogOptions {
   codec: string;
   /** An engine that is away for longer loses its partitions to others. */
   sessionMs: number;
+  /** Whether partitions are to be processed here; else the log is only read and appended to. */
+  engine: boolean;
 }
 
 /** How long the first assignment may take: as long as a group of others may need to agree. */
@@ -64,6 +67,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
 
 class KafkaLog implements Log {
   private readonly streams: { bulk: InputStream; first: InputStream };
+  private readonly followers: Followers;
   private readonly values: Values;
   private readonly listeners = new Set<(topic: InputTopic, partition: number) => void>();
   private readonly begins = new Map<string, number>();
@@ -74,7 +78,9 @@ class KafkaLog implements Log {
   private failure: LogError | undefined;
   private closing: Promise<void> | undefined;
   private assigned: (() => void) | undefined;
-  private ownership: OwnershipListener | undefined;
+  private readonly ownership = new Set<OwnershipListener>();
+  /** By partition: where `commands` stands, as committed. */
+  private readonly standing = new Map<number, number>();
   readonly hash = 'murmur2';
   readonly shared = true;
   bytesAppended = 0;
@@ -82,7 +88,10 @@ class KafkaLog implements Log {
   constructor(private readonly cluster: Cluster, private readonly topics: Topics, private readonly options: KafkaLogOptions, private readonly owner: Owner) {
     const arrived = (name: string, partition: number): void => this.announce(topics.topicOf(name) as InputTopic, partition);
     const failed = (error: Error): void => this.fail(error);
-    this.streams = { bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed) };
+    this.streams = {
+      bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed),
+    };
+    this.followers = new Followers(cluster, failed);
     const control = topics.name('control');
     this.values = new Values(control, topics.messageBytesMax, (from, bytesMax) => readRecords(cluster, control, 0, from, bytesMax, false));
     this.group = `${topics.prefix}engines`;
@@ -91,31 +100,32 @@ class KafkaLog implements Log {
     return this.topics.partitions;
   }
   get owned(): ReadonlySet<number> {
-    return this.membership!.owned;
+    return this.membership?.owned ?? nothing;
   }
   onOwnership(listener: OwnershipListener): () => void {
-    this.ownership = listener;
-    return () => { this.ownership = undefined; };
+    this.ownership.add(listener);
+    return () => this.ownership.delete(listener);
   }
 
   async open(native: ReturnType<typeof loadNative>, connection: KafkaConnection): Promise<void> {
     const { options: { codec, directory, sessionMs }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
     this.appender = await Appender.open(native, connection, codec, messageBytesMax);
+    if (!this.options.engine) return;
     this.membership = new Membership({
       native, connection, group: this.group, instance, topic: this.topics.name('commands'), sessionMs,
       events: {
         gained: (partitions) => {
           this.assigned?.();
-          this.ownership?.gained(partitions);
+          for (const listener of this.ownership) listener.gained(partitions);
         },
         released: async (partitions) => {
-          await this.ownership?.released(partitions);
+          await Promise.all([...this.ownership].map((listener) => listener.released(partitions)));
           await this.transactions?.idle();
           this.forget(partitions);
         },
         lost: (partitions) => {
           this.forget(partitions);
-          this.ownership?.lost(partitions);
+          for (const listener of this.ownership) listener.lost(partitions);
         },
         failed: (error) => this.fail(error),
       },
@@ -124,7 +134,8 @@ class KafkaLog implements Log {
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
-      checkOwned: (offsets) => this.checkOwned(offsets), committed: (offsets) => this.committed(offsets), trouble: () => undefined,
+      checkOwned: (offsets) => this.checkOwned(offsets), committed: (offsets) => this.committed(offsets), standing: (partition) => this.standingOf(partition),
+      advanced: (offsets) => this.advanced(offsets), trouble: () => undefined,
     });
     await this.transactions.open();
     await assigned;
@@ -139,7 +150,8 @@ class KafkaLog implements Log {
   async commit({ outputs, positions }: Commit): Promise<number[]> {
     for (const { topic, partition } of positions) this.refuseUnknown(topic, partition);
     const outgoing = this.outgoing(outputs);
-    const offsets = await this.transactions!.commit({ records: outgoing.map(({ record }) => record), offsets: positions.map((position) => this.offsetOf(position)) });
+    const step = { records: outgoing.map(({ record }) => record), offsets: positions.map((position) => this.offsetOf(position)), fences: [] };
+    const offsets = await this.control.commit(step);
     this.written(outputs);
     return firstOffsets(outgoing, offsets);
   }
@@ -155,6 +167,7 @@ class KafkaLog implements Log {
   async position(topic: InputTopic, partition: number): Promise<number> {
     this.refuseUnknown(topic, partition);
     const [committed] = await committedOffsets(this.cluster, this.group, [this.topics.name(topic)], [partition]);
+    if (topic === 'commands' && this.owned.has(partition)) this.standing.set(partition, committed!.offset);
     return committed!.offset;
   }
   async bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }> {
@@ -177,15 +190,21 @@ class KafkaLog implements Log {
     this.refuseWhenClosed();
     return this.values.get(name);
   }
-  async putValue(name: string, value: Uint8Array): Promise<void> {
+  async putValue(name: string, value: Uint8Array, partition?: number): Promise<void> {
     this.refuseWhenClosed();
-    await this.transactions!.commit({ records: this.values.put(name, value), offsets: [] });
+    const records = this.values.put(name, value);
+    if (this.transactions) await this.transactions.commit({ records, offsets: [], fences: partition === undefined ? [] : [partition] });
+    else await this.appender!.append(records);
+  }
+  async follow(topic: Topic, partition: number, listener: (value: Uint8Array) => void): Promise<() => void> {
+    const { end } = await this.bounds(topic, partition);
+    return this.followers.follow(this.topics.name(topic), partition, end, listener);
   }
   close(): Promise<void> {
     this.closing ??= (async () => {
       await Promise.all([this.appender?.close(), this.transactions?.close()]);
       await this.membership?.leave();
-      for (const stream of Object.values(this.streams)) stream.close();
+      for (const stream of [...Object.values(this.streams), this.followers]) stream.close();
       await this.cluster.close();
       await this.owner.release();
     })();
@@ -219,6 +238,20 @@ class KafkaLog implements Log {
   private offsetOf({ topic, partition, offset }: Position): TopicOffset {
     return { topic: this.topics.name(topic), partition, offset };
   }
+  /** The engine's own: who only serves a gateway commits nothing. */
+  private get control(): Transactions {
+    if (!this.transactions) throw new LogError('failed', 'this process has no part in the group of engines, so it commits nothing');
+    return this.transactions;
+  }
+  private standingOf(partition: number): TopicOffset {
+    const offset = this.standing.get(partition);
+    if (offset === undefined || !this.owned.has(partition)) throw new LogError('moved', `partition ${partition} is another engine's now`);
+    return { topic: this.topics.name('commands'), partition, offset };
+  }
+  private advanced(offsets: TopicOffset[]): void {
+    const commands = this.topics.name('commands');
+    for (const { topic, partition, offset } of offsets) if (topic === commands && this.owned.has(partition)) this.standing.set(partition, offset);
+  }
   private checkOwned(offsets: TopicOffset[]): void {
     if (this.failure) throw this.failure;
     const foreign = offsets.find(({ partition }) => !this.membership!.owned.has(partition));
@@ -236,6 +269,7 @@ class KafkaLog implements Log {
     if (this.failure) throw this.failure;
   }
   private forget(partitions: number[]): void {
+    for (const partition of partitions) this.standing.delete(partition);
     for (const topic of inputTopics) for (const partition of partitions) this.streams[topic === 'commands' ? 'bulk' : 'first'].forget(this.topics.name(topic), partition);
   }
   private fail(error: Error): void {
@@ -253,6 +287,7 @@ class KafkaLog implements Log {
   }
 }
 
+const nothing: ReadonlySet<number> = new Set();
 /** Of each record that was asked for, the first of those that it became. */
 const firstOffsets = (outgoing: { first: boolean }[], offsets: number[]): number[] => offsets.filter((_, index) => outgoing[index]!.first);
 const isInput = (topic: Topic): topic is InputTopic => (inputTopics as readonly Topic[]).includes(topic);

@@ -22,10 +22,13 @@ const TOMBSTONES_MS = 30 * 86_400_000;
 /** In the order of log.ts, then the log's own. */
 export type StoredTopic = Topic | 'control';
 const storedNames: Record<StoredTopic, string> = {
-  commands: 'commands', internal: 'commands-internal', interactive: 'interactive', results: 'results', 'dead-letters': 'dead-letters', control: 'control',
+  commands: 'commands', internal: 'commands-internal', interactive: 'interactive', results: 'results', 'dead-letters': 'dead-letters', replies: 'replies', control: 'control',
 };
 const stored: StoredTopic[] = [...logTopics, 'control'];
 const compacted = new Set<StoredTopic>(['control']);
+/** Whoever waits for an answer has given up by then; everything else is kept until the engine trims it. */
+const REPLIES_MS = 3_600_000;
+const retentionMs = (topic: StoredTopic): string => (topic === 'replies' ? String(REPLIES_MS) : '-1');
 
 export class Topics {
   private readonly byName = new Map<string, StoredTopic>();
@@ -96,7 +99,7 @@ async function find(cluster: Cluster, names: string[]): Promise<Map<string, numb
 async function create(cluster: Cluster, wanted: { name: string; topic: StoredTopic; partitions: number }[]): Promise<void> {
   const { brokers } = await cluster.describe([]), replicationFactor = Math.min(REPLICAS_WANTED, brokers.length);
   const settings = (topic: StoredTopic): Record<string, string> => ({
-    'message.timestamp.type': 'LogAppendTime', 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': String(MESSAGE_BYTES_MAX), 'compression.type': 'producer',
+    'message.timestamp.type': 'LogAppendTime', 'retention.ms': retentionMs(topic), 'retention.bytes': '-1', 'max.message.bytes': String(MESSAGE_BYTES_MAX), 'compression.type': 'producer',
     'cleanup.policy': compacted.has(topic) ? 'compact' : 'delete', 'unclean.leader.election.enable': 'false', 'min.insync.replicas': replicationFactor > 2 ? '2' : '1',
     ...(compacted.has(topic) ? { 'delete.retention.ms': String(TOMBSTONES_MS) } : {}),
   });
@@ -126,7 +129,7 @@ async function check(cluster: Cluster, named: Map<string, StoredTopic>): Promise
     if (has['message.timestamp.type'] !== 'LogAppendTime') refuse('message.timestamp.type', 'LogAppendTime');
     const policy = compacted.has(topic) ? 'compact' : 'delete';
     if (has['cleanup.policy'] !== policy) refuse('cleanup.policy', policy);
-    for (const limit of ['retention.ms', 'retention.bytes']) if (policy === 'delete' && has[limit] !== '-1') refuse(limit, '-1');
+    for (const limit of ['retention.ms', 'retention.bytes']) if (policy === 'delete' && topic !== 'replies' && has[limit] !== '-1') refuse(limit, '-1');
     const bytes = Number(has['max.message.bytes']);
     if (bytes < MESSAGE_BYTES_MIN) refuse('max.message.bytes', String(MESSAGE_BYTES_MAX));
     messageBytesMax = Math.min(messageBytesMax, bytes);

@@ -19,7 +19,8 @@ import type { KafkaConnection } from './connection.js';
 const TRANSACTION_MS_MAX = 5000;
 const CALL_MS_MAX = 4000, INIT_MS_MAX = 30_000, COMMIT_TRIES = 3, BACKOFF_MS = 100, BATCH_BYTES_MAX = 1_000_000, GROUP_BYTES_MAX = 32 * 2 ** 20;
 
-export interface Step { records: OutgoingRecord[]; offsets: TopicOffset[] }
+/** `fences`: partitions that must be ours for the step to count, though it moves none of their offsets. */
+export interface Step { records: OutgoingRecord[]; offsets: TopicOffset[]; fences: number[] }
 export interface TransactionsOptions {
   native: Native;
   connection: KafkaConnection;
@@ -29,6 +30,10 @@ export interface TransactionsOptions {
   consumer: NativeConsumer;
   /** Throws LogError `moved` when the partitions of the offsets are not ours: Kafka does not look at that. */
   checkOwned(offsets: TopicOffset[]): void;
+  /** Where a partition stands: committing it again changes nothing, and Kafka refuses it from whom it is not assigned to. Throws `moved` when it is not ours. */
+  standing(partition: number): TopicOffset;
+  /** These took effect: told before the next step is looked at. */
+  advanced(offsets: TopicOffset[]): void;
   /** The group's offsets of these partitions, once nothing is pending. */
   committed(offsets: TopicOffset[]): Promise<TopicOffset[]>;
   /** Something broke and is being mended, or (undefined) goes well again. */
@@ -76,6 +81,7 @@ export class Transactions {
       const group = this.take(), step = together(group.map(({ step }) => step));
       try {
         const offsets = await this.untilKnown(step);
+        this.options.advanced(step.offsets);
         let at = 0;
         for (const { step: { records }, resolve } of group) resolve(offsets.slice(at, (at += records.length)));
       } catch (error) {
@@ -97,9 +103,10 @@ export class Transactions {
     for (let attempt = 0; ; attempt++) {
       if (attempt > 0) await pause(BACKOFF_MS);
       this.options.checkOwned(step.offsets);
+      const offsets = [...step.offsets, ...step.fences.map((partition) => this.options.standing(partition)).filter(({ topic, partition }) => !has(step.offsets, topic, partition))];
       const first = this.numbers + 1;
       try {
-        await this.attempt(step);
+        await this.attempt(step.records, offsets);
         this.options.trouble(undefined);
         return this.offsetsFrom(first, step);
       } catch (error) {
@@ -115,7 +122,7 @@ export class Transactions {
       }
     }
   }
-  private async attempt({ records, offsets }: Step): Promise<void> {
+  private async attempt(records: OutgoingRecord[], offsets: TopicOffset[]): Promise<void> {
     const producer = this.producer!, last = this.numbers + records.length;
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
@@ -195,5 +202,7 @@ async function retriable(call: () => Promise<void>): Promise<void> {
 function together(steps: Step[]): Step {
   const offsets = new Map<string, TopicOffset>();
   for (const step of steps) for (const offset of step.offsets) offsets.set(`${offset.topic}/${offset.partition}`, offset);
-  return { records: steps.flatMap(({ records }) => records), offsets: [...offsets.values()] };
+  return { records: steps.flatMap(({ records }) => records), offsets: [...offsets.values()], fences: [...new Set(steps.flatMap(({ fences }) => fences))] };
 }
+
+const has = (offsets: TopicOffset[], topic: string, partition: number): boolean => offsets.some((other) => other.topic === topic && other.partition === partition);
