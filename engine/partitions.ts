@@ -58,7 +58,7 @@ export class Partitions {
     const { log } = this.options;
     this.endListening.push(
       log.onOwnership({
-        gained: (partitions) => this.inTurn(() => this.take(partitions)),
+        gained: (partitions) => void this.inTurn(() => this.take(partitions)),
         released: (partitions) => this.inTurn(() => this.letGo(partitions, false)),
         lost: (partitions) => void this.inTurn(() => this.letGo(partitions, true)),
       }),
