@@ -15,6 +15,7 @@ export interface Restored { status: PartitionStatus; positions: [offset: number,
 export async function restorePartition(
   log: Log, results: Results, shards: Shards, partition: number, open: Omit<OpenTask, 'type' | 'epoch' | 'partition'>,
 ): Promise<Restored> {
+  await log.settled(partition);
   const found = await results.last(partition), last = found?.header, end = found ? found.offset + 1 : 0, batches = last ? last.batch + 1 : 0;
   const epoch = (last?.epoch ?? 0) + 1;
   let status = await shards.run<PartitionStatus>(partition, { ...open, type: 'open', partition, epoch });

@@ -203,6 +203,11 @@ class EmbeddedLog implements Log {
     return () => this.listeners.delete(listener);
   }
 
+  /** An earlier engine is gone with all that it had not committed. */
+  async settled(): Promise<void> {
+    return undefined;
+  }
+
   /** What is committed here was decided here: nobody has to be told. */
   async follow(): Promise<() => void> {
     return () => undefined;

@@ -64,6 +64,9 @@ export class FakeLog implements Log {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
+  settled(): Promise<void> {
+    return this.scheduler.later(() => undefined);
+  }
   async follow(): Promise<() => void> {
     return () => undefined;
   }

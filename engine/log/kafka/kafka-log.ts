@@ -23,11 +23,12 @@ import { Followers } from './followers.js';
 import { InputStream } from './input-stream.js';
 import { instanceOf } from './instance.js';
 import { Membership } from './membership.js';
-import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset } from './offsets.js';
+import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, untilStable } from './offsets.js';
 import { splitIntoParts } from './parts.js';
 import { readRecords } from './read.js';
 import { Topics } from './topics.js';
 import { Transactions } from './transactions.js';
+import { Unseen } from './unseen.js';
 import { Values } from './values.js';
 
 export interface KafkaLogOptions {
@@ -79,6 +80,7 @@ class KafkaLog implements Log {
   private closing: Promise<void> | undefined;
   private assigned: (() => void) | undefined;
   private readonly ownership = new Set<OwnershipListener>();
+  private readonly unseen: Unseen;
   /** By partition: where `commands` stands, as committed. */
   private readonly standing = new Map<number, number>();
   readonly hash = 'murmur2';
@@ -92,6 +94,7 @@ class KafkaLog implements Log {
       bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed),
     };
     this.followers = new Followers(cluster, failed);
+    this.unseen = new Unseen(cluster);
     const control = topics.name('control');
     this.values = new Values(control, topics.messageBytesMax, (from, bytesMax) => readRecords(cluster, control, 0, from, bytesMax, false));
     this.group = `${topics.prefix}engines`;
@@ -152,11 +155,13 @@ class KafkaLog implements Log {
     const outgoing = this.outgoing(outputs);
     const step = { records: outgoing.map(({ record }) => record), offsets: positions.map((position) => this.offsetOf(position)), fences: [] };
     const offsets = await this.control.commit(step);
+    outgoing.forEach(({ record: { topic, partition } }, i) => this.unseen.committed(topic, partition, offsets[i]!));
     this.written(outputs);
     return firstOffsets(outgoing, offsets);
   }
   async read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch> {
     this.refuseUnknown(topic, partition);
+    await this.unseen.readable(this.topics.name(topic), partition);
     const { records, nextOffset } = await readRecords(this.cluster, this.topics.name(topic), partition, fromOffset, bytesMax, topic === 'results');
     return { topic, partition, records: records.map(({ offset, timestampMs, value }) => ({ offset, timestampMs, value })), nextOffset };
   }
@@ -173,9 +178,13 @@ class KafkaLog implements Log {
   async bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }> {
     this.refuseUnknown(topic, partition);
     const name = this.topics.name(topic), known = this.begins.get(`${topic}/${partition}`);
+    await this.unseen.readable(name, partition);
     const [begin, end] = await Promise.all([known ?? listOffset(this.cluster, name, partition, EARLIEST), listOffset(this.cluster, name, partition, LATEST)]);
     this.begins.set(`${topic}/${partition}`, begin);
     return { begin, end };
+  }
+  settled(partition: number): Promise<void> {
+    return untilStable(this.cluster, this.topics.name('results'), partition);
   }
   onAppend(listener: (topic: InputTopic, partition: number) => void): () => void {
     this.listeners.add(listener);
@@ -188,13 +197,15 @@ class KafkaLog implements Log {
   }
   async getValue(name: string): Promise<Uint8Array | undefined> {
     this.refuseWhenClosed();
+    await this.unseen.readable(this.topics.name('control'), 0);
     return this.values.get(name);
   }
   async putValue(name: string, value: Uint8Array, partition?: number): Promise<void> {
     this.refuseWhenClosed();
     const records = this.values.put(name, value);
-    if (this.transactions) await this.transactions.commit({ records, offsets: [], fences: partition === undefined ? [] : [partition] });
-    else await this.appender!.append(records);
+    if (!this.transactions) return void await this.appender!.append(records);
+    const offsets = await this.transactions.commit({ records, offsets: [], fences: partition === undefined ? [] : [partition] });
+    this.unseen.committed(this.topics.name('control'), 0, offsets.at(-1)!);
   }
   async follow(topic: Topic, partition: number, listener: (value: Uint8Array) => void): Promise<() => void> {
     const { end } = await this.bounds(topic, partition);

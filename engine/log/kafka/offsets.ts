@@ -1,16 +1,26 @@
 /** Offsets that brokers keep: where a partition begins and ends, up to where the group has committed, and what is forgotten. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { deleteRecordsV2, listOffsetsV8, offsetFetchV8 } from '@platformatic/kafka';
 import type { TopicOffset } from './client.js';
 import type { Cluster } from './cluster.js';
 
-const READ_COMMITTED = 1, CONSUMER = -1, ANY_EPOCH = -1, DELETE_MS_MAX = 20_000;
+const READ_UNCOMMITTED = 0, READ_COMMITTED = 1, LOOK_MS = 2, CONSUMER = -1, ANY_EPOCH = -1, DELETE_MS_MAX = 20_000;
 /** Timestamps with which the protocol asks for them. LATEST is the last stable offset. */
 export const EARLIEST = -2n, LATEST = -1n;
 
-export async function listOffset(cluster: Cluster, topic: string, partition: number, which: bigint): Promise<number> {
+export async function listOffset(cluster: Cluster, topic: string, partition: number, which: bigint, isolation = READ_COMMITTED): Promise<number> {
   const wanted = [{ name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch: ANY_EPOCH, timestamp: which }] }];
-  const { topics: [answer] } = await cluster.fromLeader(topic, partition, listOffsetsV8.api, CONSUMER, READ_COMMITTED, wanted);
+  const { topics: [answer] } = await cluster.fromLeader(topic, partition, listOffsetsV8.api, CONSUMER, isolation, wanted);
   return Number(answer!.partitions[0]!.offset);
+}
+
+/**
+ * Resolves when the record at an offset, or everything that is there now, can be read: a commit is answered when Kafka has decided it, and its marks get into the partitions a moment
+ * later; and what an engine left open that is gone ends within its transaction's time.
+ */
+export async function untilStable(cluster: Cluster, topic: string, partition: number, offset?: number): Promise<void> {
+  const end = offset === undefined ? await listOffset(cluster, topic, partition, LATEST, READ_UNCOMMITTED) : offset + 1;
+  while (await listOffset(cluster, topic, partition, LATEST) < end) await pause(LOOK_MS);
 }
 
 /** What the group has committed: the next offset of each, 0 where there is nothing yet. Never while a commit is pending: stable ones are waited for. */
