@@ -79,8 +79,9 @@ export class Broker {
   }
 }
 
-async function freePorts(): Promise<number[]> {
-  const servers = [createServer(), createServer()];
+/** Free a moment ago, all different. */
+export async function freePorts(count = 2): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(servers.map(async (server) => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -1,16 +1,33 @@
-/** The log's contract on Apache Kafka, with a real broker. */
+/** The log's contract on Apache Kafka, with a real broker; and what only Kafka can do to it: lose an answer, be written by others, hold a transaction open. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { called, connectNative, loadNative } from '../../engine/log/kafka/client.js';
 import { openKafkaLog } from '../../engine/log/kafka/kafka-log.js';
-import { logContract, type LogStorage } from '../log-contract/log-contract.js';
-import { Broker, kafkaMissing } from './broker.js';
+import type { Log } from '../../engine/log/log.js';
+import { readInputUntil } from '../log-contract/input-contract.js';
+import { logContract, readAll, type LogStorage } from '../log-contract/log-contract.js';
+import { Broker, freePorts, kafkaMissing } from './broker.js';
+import { END_TRANSACTION, Proxy } from './proxy.js';
+
+const texts = (records: { value: Uint8Array }[]): string[] => records.map(({ value }) => Buffer.from(value).toString());
 
 if (kafkaMissing) t.pass('skipped', { skip: kafkaMissing });
 else {
-  const broker = await Broker.start(t);
+  // Clients are sent to the proxy, which loses what a test wants lost.
+  const [port] = await freePorts(1), broker = await Broker.start(t, { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}` });
+  const proxy = await Proxy.start(t, port!, broker.port), native = loadNative();
   let storages = 0;
+  const openLog = async (t: { teardown(end: () => Promise<void>): void }, prefix: string): Promise<Log> => {
+    const directory = mkdtempSync(join(tmpdir(), 'pointstream-log-'));
+    const log = await openKafkaLog({ connection: { brokers: [broker.address] }, prefix, directory, codec: 'lz4', sessionMs: 6000, engine: true, partitions: 2 });
+    t.teardown(async () => {
+      await log.close();
+      rmSync(directory, { recursive: true });
+    });
+    return log;
+  };
   logContract(t, {
     name: 'kafka',
     takesClock: false,
@@ -23,5 +40,62 @@ else {
         async remove() { rmSync(directory, { recursive: true }); },
       };
     },
+  });
+
+  t.test('a commit whose answer is lost took effect once', async (t) => {
+    const log = await openLog(t, 'lost-');
+    const step = (n: number): Promise<number[]> => log.commit({
+      outputs: [0, 1].map((partition) => ({ topic: 'results', partition, value: Buffer.from(`result ${n}`) })), positions: [{ topic: 'commands', partition: 0, offset: n + 1 }],
+    });
+    await step(0);
+    for (const n of [1, 2, 3]) {
+      const lost = proxy.loseAnswer(END_TRANSACTION);
+      const [offsets] = await Promise.all([step(n), lost]);
+      const { records } = await log.read('results', 1, offsets![1]!, 1);
+      t.same(texts(records), [`result ${n}`], 'its places are known all the same');
+      t.equal(await log.position('commands', 0), n + 1);
+    }
+    await step(4);
+    for (const partition of [0, 1]) t.same(texts(await readAll(log, 'results', partition)), [0, 1, 2, 3, 4].map((n) => `result ${n}`));
+  });
+
+  t.test('records of other producers are read, whatever compresses them; what they abort is not', async (t) => {
+    const log = await openLog(t, 'codecs-'), topic = 'codecs-commands', expected: string[] = [];
+    for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+      const producer = new native.Producer({ 'bootstrap.servers': broker.address, 'compression.codec': codec, 'linger.ms': 50 });
+      await connectNative(producer);
+      for (let i = 0; i < 40; i++) {
+        expected.push(`${codec} ${i} ${'text '.repeat(i)}`);
+        producer.produce(topic, 0, Buffer.from(expected.at(-1)!), `key ${i}`, null, i);
+      }
+      await called((done) => producer.flush(10_000, done));
+      await called((done) => producer.disconnect(done));
+    }
+    const aborting = new native.Producer({ 'bootstrap.servers': broker.address, 'transactional.id': 'aborts' });
+    await connectNative(aborting);
+    await called((done) => aborting.initTransactions(10_000, done));
+    await called((done) => aborting.beginTransaction(done));
+    aborting.produce(topic, 0, Buffer.from('aborted'), null, null, 0);
+    await called((done) => aborting.flush(10_000, done));
+    t.same(texts(await readAll(log, 'commands', 0)), expected, 'an open transaction is not read');
+    await called((done) => aborting.abortTransaction(10_000, done));
+    await called((done) => aborting.disconnect(done));
+    const [last] = await log.append([{ topic: 'commands', partition: 0, value: Buffer.from('last') }]);
+    expected.push('last');
+    t.same(texts(await readAll(log, 'commands', 0)), expected);
+    t.same(texts(await readInputUntil(log, 'commands', 0, 0, last!)), expected, 'also as shards get it');
+  });
+
+  t.test('results and values that are larger than a record may be come back whole', async (t) => {
+    const log = await openLog(t, 'large-'), large = Buffer.alloc(20 * 2 ** 20, 'large '), small = Buffer.from('small');
+    const offsets = await log.commit({ outputs: [small, large, small].map((value) => ({ topic: 'results', partition: 0, value })), positions: [] });
+    const records = await readAll(log, 'results', 0);
+    t.same(records.map(({ offset, value }) => [offset, value.length]), [[offsets[0], 5], [offsets[1], large.length], [offsets[2], 5]]);
+    t.ok(Buffer.from(records[1]!.value).equals(large));
+    t.equal((await log.read('results', 0, offsets[1]! + 1, 1)).records[0]!.offset, offsets[2], 'from its middle on the next one is read');
+    for (const value of [large, large.subarray(1), small]) {
+      await log.putValue('products/a', value);
+      t.ok(Buffer.from((await log.getValue('products/a'))!).equals(value));
+    }
   });
 }

@@ -5,7 +5,7 @@ import { frameRecords } from '../../workers/records/frame-records.js';
 import { bytes, texts, type Check } from './log-contract.js';
 
 /** Input from an offset on, opened as a shard does it, up to the record at `last`. */
-async function readInputUntil(log: Log, topic: InputTopic, partition: number, from: number, last: number): Promise<LogRecord[]> {
+export async function readInputUntil(log: Log, topic: InputTopic, partition: number, from: number, last: number): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   for (let next = from; next <= last;) {
     const { chunks, nextOffset } = await nextInput(log, topic, partition, next);

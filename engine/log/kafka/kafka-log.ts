@@ -15,7 +15,7 @@ import {
   LogError, inputTopics, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnershipListener, type Position, type Topic,
 } from '../log.js';
 import { own, type Owner } from '../owner.js';
-import { Appender, type OutgoingRecord } from './appender.js';
+import { Appender } from './appender.js';
 import { loadNative, type TopicOffset } from './client.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
@@ -24,7 +24,7 @@ import { InputStream } from './input-stream.js';
 import { instanceOf } from './instance.js';
 import { Membership } from './membership.js';
 import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, untilStable } from './offsets.js';
-import { splitIntoParts } from './parts.js';
+import { firstOffsets, outgoingRecords, type Outgoing } from './parts.js';
 import { readRecords } from './read.js';
 import { Topics } from './topics.js';
 import { Transactions } from './transactions.js';
@@ -222,17 +222,9 @@ class KafkaLog implements Log {
     return this.closing;
   }
 
-  /** One record may become several. */
-  private outgoing(appends: Append[]): { record: OutgoingRecord; first: boolean }[] {
+  private outgoing(appends: Append[]): Outgoing[] {
     for (const { topic, partition } of appends) this.refuseUnknown(topic, partition);
-    const { messageBytesMax } = this.topics;
-    return appends.flatMap(({ topic, partition, value }) => {
-      if (topic !== 'results' && value.length > messageBytesMax - 1024) {
-        throw new LogError('unavailable', `a record of ${value.length} bytes is more than ${this.topics.name(topic)} takes (${messageBytesMax})`);
-      }
-      const parts = topic === 'results' ? splitIntoParts(value, messageBytesMax) : [{ key: null, value }];
-      return parts.map((part, index) => ({ record: { topic: this.topics.name(topic), partition, ...part }, first: index === 0 }));
-    });
+    return outgoingRecords(appends, this.topics);
   }
   private written(appends: Append[]): void {
     const heard = new Set<string>();
@@ -299,6 +291,4 @@ class KafkaLog implements Log {
 }
 
 const nothing: ReadonlySet<number> = new Set();
-/** Of each record that was asked for, the first of those that it became. */
-const firstOffsets = (outgoing: { first: boolean }[], offsets: number[]): number[] => offsets.filter((_, index) => outgoing[index]!.first);
 const isInput = (topic: Topic): topic is InputTopic => (inputTopics as readonly Topic[]).includes(topic);
