@@ -7,11 +7,13 @@
  * facts wait in the log.
  */
 import { join } from 'node:path';
-import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
-import { migrate } from '../schemas/clickhouse/migrations.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ClickHouseClient } from '@clickhouse/client';
+import { migrate, pendingMigrations } from '../schemas/clickhouse/migrations.js';
 import type { BatchResult } from '../workers/messages.js';
-import { startEmbeddedClickHouse } from './clickhouse/child.js';
-import type { Config } from './config.js';
+import { startEmbeddedClickHouse, type EmbeddedClickHouse } from './clickhouse/child.js';
+import { atServer, connect, embeddedEndpoint, serverEndpoint, type Endpoint } from './clickhouse-endpoint.js';
+import { isServer, type Config } from './config.js';
 import type { ReadyCheck } from './engine.js';
 import type { Log } from './log/log.js';
 import type { Logger } from './logger.js';
@@ -24,19 +26,14 @@ import { Dimensions } from './sink/dimensions.js';
 import { startSink, type Sink } from './sink/sink.js';
 
 const RECONCILE_MS = 60_000;
-/** An insert or a query that takes longer has lost its server. */
-const REQUEST_MS_MAX = 60_000;
+/** How often a server is asked whether it has the tables by now. */
 const RETRY_MS = 1000;
 /** How long a stop waits for ClickHouse to have everything; what is left goes there after the next start. */
 const STOP_MS = 10_000;
 
 export interface AnalyticsOptions { config: Config; logger: Logger; metrics: Metrics; log: Log; pipeline: Pipeline; spareBuffers: SpareBuffers }
 
-export interface Analytics {
-  url: string;
-  /** The engine's own, who may write. */
-  user: string;
-  password: string;
+export interface Analytics extends Endpoint {
   client: ClickHouseClient;
   /** Of the embedded child. */
   readonly pid: number | undefined;
@@ -49,26 +46,36 @@ export interface Analytics {
   stop(): Promise<void>;
 }
 
-interface Endpoint { url: string; user: string; password: string; child: Restarts | undefined }
-
-/** Resolves when the embedded ClickHouse has its tables; a server is not waited for. */
+/** Resolves when the embedded ClickHouse has its tables, which are made here; a server's are made by `pointstream migrate`, and not waited for. */
 export async function startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers }: AnalyticsOptions): Promise<Analytics> {
-  const { child, ...endpoint } = await openEndpoint(config, logger);
-  const client = createClient({
-    url: endpoint.url, username: endpoint.user, password: endpoint.password, request_timeout: REQUEST_MS_MAX, log: { level: ClickHouseLogLevel.OFF },
-    application: 'pointstream',
-  });
-  let stopping = false;
+  const child = isServer(config.clickhouse) ? undefined : await startChild(config, logger);
+  const endpoint = child ? embeddedEndpoint(child.embedded) : serverEndpoint(config), client = connect(endpoint);
+  const stopped = new AbortController();
   const reconciler = new Reconciler({ client, log, append: (records) => pipeline.append(records), intervalMs: RECONCILE_MS, logger });
-  const dimensions = new Dimensions({ client, log, logger, reference: () => pipeline.reference });
-  const prepare = async (): Promise<void> => {
-    await migrate(client);
+  const dimensions = new Dimensions({ client, log, logger, cluster: endpoint.cluster, reference: () => pipeline.reference });
+  /** Why there are no tables yet. */
+  let unprepared: string | undefined;
+  const goOn = (): void => {
+    unprepared = undefined;
     dimensions.update();
     reconciler.start();
   };
+  const waitForTables = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      const lacking = await lackingTables(endpoint);
+      if (stopped.signal.aborted) return;
+      if (lacking === undefined) return goOn();
+      if (lacking !== unprepared) logger.warn({ reason: lacking }, 'ClickHouse has no tables yet; facts wait in the log');
+      unprepared = lacking;
+      await pause(RETRY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+    }
+  };
+  let waiting = Promise.resolve();
   try {
-    if (child) await prepare();
-    else void retried(prepare, () => stopping, (error) => logger.warn({ error: String(error) }, 'ClickHouse has no tables yet; facts wait in the log'));
+    if (child) {
+      await atServer(endpoint, migrate);
+      goOn();
+    } else waiting = waitForTables();
     const sink = await startSink({
       log, client, partitions: log.partitions, logger, rowsMax: config.sinkRowsMax, bytesMax: config.sinkBytesMax,
       release: (record) => spareBuffers.give(record),
@@ -78,7 +85,7 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
     return {
       ...endpoint, client, sink,
       get pid() {
-        return child?.pid;
+        return child?.restarts.pid;
       },
       caughtUp: (timeoutMs) => sink.caughtUp(timeoutMs),
       committed(results) {
@@ -88,7 +95,7 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
         }
       },
       collect() {
-        const { rows, retries, lagRecords, lagSeconds } = sink.stats, restarts = child?.count ?? 0;
+        const { rows, retries, lagRecords, lagSeconds } = sink.stats, restarts = child?.restarts.count ?? 0;
         metrics.sinkRows.inc(rows - counted.rows);
         metrics.sinkRetries.inc(retries - counted.retries);
         metrics.clickhouseRestarts.inc(restarts - counted.restarts);
@@ -97,44 +104,46 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
         for (const [partition, seconds] of lagSeconds.entries()) metrics.sinkLagSeconds.set({ partition: String(partition) }, seconds);
       },
       check() {
-        const detail = child?.failure ?? sink.failure;
+        const down = child?.restarts.failure, detail = down ?? unprepared ?? sink.failure;
         // Tills go on without analytics: a failing insert is said, but only a child that is down makes the engine not ready while it is started again.
-        return { name: 'clickhouse', ok: child?.failure === undefined, ...(detail === undefined ? {} : { detail }) };
+        return { name: 'clickhouse', ok: down === undefined, ...(detail === undefined ? {} : { detail }) };
       },
       async stop() {
-        stopping = true;
+        stopped.abort();
+        await waiting;
         await reconciler.stop();
         await dimensions.stop();
-        if (child?.failure === undefined && sink.failure === undefined) await sink.caughtUp(STOP_MS);
+        if (child?.restarts.failure === undefined && unprepared === undefined && sink.failure === undefined) await sink.caughtUp(STOP_MS);
         await sink.stop();
         await client.close();
-        await child?.stop();
+        await child?.restarts.stop();
       },
     };
   } catch (error) {
-    stopping = true;
+    stopped.abort();
+    await waiting;
     await reconciler.stop();
+    await dimensions.stop();
     await client.close();
-    await child?.stop();
+    await child?.restarts.stop();
     throw error;
   }
 }
 
-async function openEndpoint(config: Config, logger: Logger): Promise<Endpoint> {
-  if (config.clickhouse === 'server') return { url: config.clickhouseUrl, user: config.clickhouseUser, password: config.clickhousePassword, child: undefined };
-  const started = await startEmbeddedClickHouse({
+async function startChild(config: Config, logger: Logger): Promise<{ embedded: EmbeddedClickHouse; restarts: Restarts }> {
+  const embedded = await startEmbeddedClickHouse({
     directory: join(config.data, 'clickhouse'), port: config.clickhousePort, host: config.host, memoryBytesMax: config.clickhouseMemoryBytesMax, access: config.clickhouseAccess, logger,
   });
-  return { url: started.url, user: started.engineUser, password: started.enginePassword, child: new Restarts(started, logger) };
+  return { embedded, restarts: new Restarts(embedded, logger) };
 }
 
-async function retried(action: () => Promise<void>, ended: () => boolean, failed: (error: unknown) => void): Promise<void> {
-  while (!ended()) {
-    try {
-      return await action();
-    } catch (error) {
-      failed(error);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-    }
+/** What a server lacks before facts can go there; undefined: nothing. */
+async function lackingTables(endpoint: Endpoint): Promise<string | undefined> {
+  try {
+    const pending = await atServer(endpoint, pendingMigrations);
+    if (pending.length === 0) return undefined;
+    return `database ${endpoint.database} lacks ${pending.map(({ number, name }) => `step ${number} (${name})`).join(', ')}: run pointstream migrate`;
+  } catch (error) {
+    return (error as Error).message;
   }
 }

@@ -26,7 +26,13 @@ t.test('types and bounds', async (t) => {
   refused({ port: 70_000 }, /--port: 70000 is not between 0 and 65535/);
   refused({ logLevel: 'loud' }, /--log-level: "loud" is not one of/);
   refused({ host: 5 }, /--host: 5 is not a text/);
-  refused({ clickhouse: 'server' }, /clickhouseUrl is empty/);
+  refused({ clickhouse: 'server' }, /--clickhouse: "server" is neither embedded nor off nor an address such as http/);
+  refused({ clickhouse: 'ftp://host' }, /nor an address/);
+  refused({ clickhouse: 'http://user:secret@host' }, /^--clickhouse: user and password do not belong into an address[^@]*$/);
+  refused({ clickhouse: 'http://host:8123/database' }, /ends after the port/);
+  refused({ clickhouse: 'http://host', clickhouseDatabase: 'a.b' }, /"a\.b" is not such a name/);
+  refused({ clickhouseCluster: 'main' }, /clickhouseCluster is for a ClickHouse server, and clickhouse is embedded/);
+  t.match(readConfig({ flags: { clickhouse: 'https://host:8443/', clickhouseCluster: 'main' } }), { clickhouse: 'https://host:8443', clickhouseCluster: 'main' });
   for (const [name, setting] of Object.entries(settings as Record<string, Setting>)) {
     if (setting.type !== 'integer') continue;
     t.ok(setting.default >= setting.min && setting.default <= setting.max, `default of ${name} is within its bounds`);

@@ -11,15 +11,19 @@ import { readBrokers } from './log/kafka/connection.js';
 
 interface Described { why: string }
 export interface IntegerSetting extends Described { type: 'integer'; default: number; min: number; max: number }
-export interface TextSetting extends Described { type: 'text'; default: string; secret?: boolean }
+export interface TextSetting extends Described { type: 'text'; default: string; secret?: boolean; pattern?: RegExp }
 export interface ChoiceSetting extends Described { type: 'choice'; default: string; choices: readonly string[] }
-export type Setting = IntegerSetting | TextSetting | ChoiceSetting;
+/** One of some words, or the address of a server. */
+export interface AddressSetting extends Described { type: 'url'; default: string; words: readonly string[] }
+export type Setting = IntegerSetting | TextSetting | ChoiceSetting | AddressSetting;
 
 const MiB = 2 ** 20;
 const integer = (value: number, min: number, max: number, why: string) => ({ type: 'integer', default: value, min, max, why }) as const;
 const text = (value: string, why: string) => ({ type: 'text', default: value, why }) as const;
+const name = (value: string, pattern: RegExp, why: string) => ({ type: 'text', default: value, pattern, why }) as const;
 const secret = (why: string) => ({ type: 'text', default: '', secret: true, why }) as const;
 const choice = <const C extends readonly [string, ...string[]]>(choices: C, why: string) => ({ type: 'choice', default: choices[0], choices, why }) as const;
+const address = (words: readonly [string, ...string[]], why: string) => ({ type: 'url', default: words[0], words, why }) as const;
 const port = (value: number, why: string) => integer(value, 0, 65_535, `${why} 0 picks a free one.`);
 
 export const settings = {
@@ -69,10 +73,14 @@ export const settings = {
   historyDays: integer(400, 1, 36_500, 'How long commands, results and dead letters are kept.'),
   stopTimeoutMs: integer(30_000, 100, 600_000, 'Longest graceful stop; afterwards the process ends anyway. Nothing acknowledged is lost either way.'),
 
-  clickhouse: choice(['embedded', 'server', 'off'], 'Where facts go: the embedded engine, a server at clickhouseUrl, or nowhere (they stay in the log).'),
-  clickhouseUrl: text('', 'HTTP address of the ClickHouse server, for clickhouse=server.'),
+  clickhouse: address(['embedded', 'off'], 'Where facts go: the embedded engine, the server at an http or https address, or nowhere (off: they stay in the log).'),
   clickhouseUser: text('default', 'User at the ClickHouse server.'),
   clickhousePassword: secret('Password at the ClickHouse server.'),
+  clickhouseDatabase: name('pointstream', /^[A-Za-z_]\w*$/, 'Database at the ClickHouse server, so that several installations may share one.'),
+  clickhouseCluster: name('', /^[\w.-]*$/, 'Cluster of the ClickHouse server, of one shard, over whose replicas the tables are replicated. Empty: plain tables on one server.'),
+  clickhouseTlsCa: text('', 'PEM file of the authorities that sign the certificate of an https address. Empty: those of the system.'),
+  clickhouseTlsCertificate: text('', 'PEM file of a certificate by which the user logs in at an https address, instead of by a password.'),
+  clickhouseTlsKey: text('', 'PEM file of its key.'),
   clickhouseAccess: choice(['readonly', 'full'], 'What user default may do at the embedded endpoint: read, or also write databases other than pointstream.'),
   clickhouseMemoryBytesMax: integer(700 * MiB, 128 * MiB, 2 ** 42, 'Memory of the embedded ClickHouse.'),
   sinkRowsMax: integer(50_000, 1, 1_000_000, 'Most facts of one insert.'),
@@ -82,6 +90,9 @@ export const settings = {
 export type SettingName = keyof typeof settings;
 type ValueOf<S> = S extends { type: 'integer' } ? number : S extends { type: 'choice'; choices: infer C extends readonly string[] } ? C[number] : string;
 export type Config = { readonly [N in SettingName]: ValueOf<(typeof settings)[N]> };
+
+/** Whether the setting `clickhouse` names a server. */
+export const isServer = (clickhouse: string): boolean => !(settings.clickhouse.words as readonly string[]).includes(clickhouse);
 
 /** A mistake of whoever wrote the settings; exit code 2, no stack. */
 export class ConfigError extends Error {}
@@ -93,7 +104,7 @@ export const environmentName = (name: string): string => `POINTSTREAM_${name.rep
 export const flagSettings = (): [SettingName, Setting][] => (Object.entries(settings) as [SettingName, Setting][]).filter(([, setting]) => !isSecret(setting));
 
 /** Variables with our prefix that are not settings: the client's (commands/client.ts), the tests', and those that Kubernetes makes for a service called pointstream. */
-const otherVariables = /^POINTSTREAM_(URL|KEY|CONFIG|REQUIRE|SERVICE_(HOST|PORT.*)|PORT_\d+_.*)$/;
+const otherVariables = /^POINTSTREAM_(URL|KEY|CONFIG|REQUIRE|TEST_CLICKHOUSE_URL|SERVICE_(HOST|PORT.*)|PORT_\d+_.*)$/;
 
 function unknown(where: string, name: string, known: readonly string[]): ConfigError {
   const meant = nearestName(name, known);
@@ -111,7 +122,19 @@ function readValue(where: string, setting: Setting, value: unknown): string | nu
   if (setting.type === 'choice' && !setting.choices.includes(value)) {
     throw new ConfigError(`${where}: ${JSON.stringify(value)} is not one of ${setting.choices.join(', ')}`);
   }
-  return value;
+  if (setting.type === 'text' && setting.pattern?.test(value) === false) throw new ConfigError(`${where}: ${JSON.stringify(value)} is not such a name`);
+  return setting.type === 'url' && !setting.words.includes(value) ? readAddress(where, setting, value) : value;
+}
+
+/** Without what belongs into settings of its own. */
+function readAddress(where: string, { words }: AddressSetting, value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new ConfigError(`${where}: ${JSON.stringify(value)} is neither ${words.join(' nor ')} nor an address such as http://127.0.0.1:8123`);
+  }
+  if (url.username !== '' || url.password !== '') throw new ConfigError(`${where}: user and password do not belong into an address; there are settings for them`);
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw new ConfigError(`${where}: the address ends after the port`);
+  return url.origin;
 }
 
 export interface ConfigSources {
@@ -148,7 +171,11 @@ export function readConfig({ flags = {}, environment = {}, file }: ConfigSources
   }
   refuseBadKafka(values);
   refuseBadRoles(values);
-  if (values.clickhouse === 'server' && values.clickhouseUrl === '') throw new ConfigError('clickhouse is "server", but clickhouseUrl is empty');
+  if ((values.clickhouseTlsCertificate === '') !== (values.clickhouseTlsKey === '')) throw new ConfigError('clickhouseTlsCertificate and clickhouseTlsKey go together');
+  for (const only of ['clickhouseDatabase', 'clickhouseCluster'] as const) {
+    if (isServer(String(values.clickhouse)) || values[only] === settings[only].default) continue;
+    throw new ConfigError(`${only} is for a ClickHouse server, and clickhouse is ${values.clickhouse}`);
+  }
   return values as unknown as Config;
 }
 
@@ -191,10 +218,19 @@ function parseFile(file: { name: string; text: string }): Record<string, unknown
   return document as Record<string, unknown>;
 }
 
+function rangeOf(setting: Setting): string {
+  switch (setting.type) {
+    case 'integer': return `${setting.min} to ${setting.max}`;
+    case 'choice': return setting.choices.join(', ');
+    case 'url': return `${setting.words.join(', ')}, address`;
+    case 'text': return 'text';
+  }
+}
+
 /** The table of docs/settings.md. */
 export function settingsTable(): string {
   const rows = Object.entries(settings as Record<string, Setting>).map(([name, setting]) => {
-    const range = setting.type === 'integer' ? `${setting.min} to ${setting.max}` : setting.type === 'choice' ? setting.choices.join(', ') : 'text';
+    const range = rangeOf(setting);
     const flag = isSecret(setting) ? '(no flag)' : `\`--${flagName(name)}\``;
     return `| \`${name}\` | ${flag} | \`${environmentName(name)}\` | ${setting.default === '' ? '(empty)' : setting.default} | ${range} | ${setting.why} |`;
   });

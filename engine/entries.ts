@@ -1,5 +1,5 @@
 /**
- * Entries of an account for GET /v1/accounts/{account}/entries: a page of the view pointstream.entries, newest first. An entry's id says where it comes from
+ * Entries of an account for GET /v1/accounts/{account}/entries: a page of the view entries, newest first. An entry's id says where it comes from
  * (partition, time, topic, offset, item, place in the fact), so that a page goes on from it whatever came in between.
  */
 import { EngineError } from './engine.js';
@@ -24,7 +24,7 @@ export function queryEntriesOf(client: Analytics['client'] | undefined): QueryEn
         query: `SELECT concat(${order.map((part) => `toString(${part})`).join(", '.', ")}) AS id,
             account, currency, points, counter_account, kind, rule, rule_version, funder, partner, transaction_id,
             replaceOne(toString(occurred_at), ' ', 'T') || 'Z' AS occurred, replaceOne(toString(posted_at), ' ', 'T') || 'Z' AS posted
-          FROM pointstream.entries WHERE ${conditions.join(' AND ')} ORDER BY ${order.map((part) => `${part} DESC`).join(', ')} LIMIT {limit:UInt32}`,
+          FROM entries WHERE ${conditions.join(' AND ')} ORDER BY ${order.map((part) => `${part} DESC`).join(', ')} LIMIT {limit:UInt32}`,
         query_params: { account, partition, partner, limit: limit + 1 },
         clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
         format: 'JSONEachRow',

@@ -54,16 +54,16 @@ export class Reconciler {
     const from = saved ? Buffer.from(saved).toString('utf8') : '1970-01-01 00:00:00.000';
     const [window] = await this.query<{ to: string; rows: string }>(
       `SELECT toString(max(processed_at)) AS to, count() AS rows FROM (
-         SELECT processed_at FROM pointstream.transactions WHERE processed_at > {from:DateTime64(3, 'UTC')} ORDER BY processed_at LIMIT ${ROWS_PER_ROUND})`, { from });
+         SELECT processed_at FROM transactions WHERE processed_at > {from:DateTime64(3, 'UTC')} ORDER BY processed_at LIMIT ${ROWS_PER_ROUND})`, { from });
     const isNew = window !== undefined && Number(window.rows) > 0;
     if (!isNew && Date.now() - Date.parse(`${from.replace(' ', 'T')}Z`) > OVERLAP_MINUTES * 60_000) return 0;
     const to = isNew ? window.to : from;
     const found = await this.query<Found>(
       `SELECT partner, id, kind,
          arraySlice(arrayMap(place -> place.2, arraySort(groupArray((toUnixTimestamp64Milli(processed_at), source_partition, source_offset)))), 2) AS later
-       FROM pointstream.transactions
+       FROM transactions
        WHERE cityHash64(partner, id, kind) IN (
-         SELECT cityHash64(partner, id, kind) FROM pointstream.transactions
+         SELECT cityHash64(partner, id, kind) FROM transactions
          WHERE processed_at > {from:DateTime64(3, 'UTC')} - INTERVAL ${OVERLAP_MINUTES} MINUTE AND processed_at <= {to:DateTime64(3, 'UTC')})
        GROUP BY partner, id, kind HAVING count() > 1`, { from, to });
     const commands = found.flatMap(({ partner, id, kind, later }) => {

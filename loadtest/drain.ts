@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import type { Config } from '../engine/config.js';
 import type { Logger } from '../engine/logger.js';
 import { inputTopics } from '../engine/log/log.js';
-import { temporaryLog } from '../engine/log/temporary.js';
 import { createMetrics } from '../engine/metrics.js';
 import { startEngine, type RunningEngine } from '../engine/start.js';
+import { temporaryInstallation } from '../engine/temporary.js';
 import type { BatchCounts } from '../workers/messages.js';
 import type { ProgramDocument } from '../schemas/reference.js';
 import { fillLog } from './fill.js';
@@ -76,7 +76,7 @@ export interface DrainReport {
 export async function runDrain(options: DrainOptions): Promise<DrainReport> {
   const { transactions, accounts, seed, distribution, progress } = options;
   const directory = options.data ?? await mkdtemp(join(tmpdir(), 'pointstream-drain-'));
-  const log = options.data === undefined ? temporaryLog(options.config) : undefined, config = { ...(log?.config ?? options.config), data: directory };
+  const temporary = options.data === undefined ? await temporaryInstallation(options.config) : undefined, config = { ...(temporary?.config ?? options.config), data: directory };
   try {
     const world = new GeneratedWorld({ seed, partners: options.partners, stores: STORES, products: PRODUCTS });
     const endMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
@@ -88,7 +88,7 @@ export async function runDrain(options: DrainOptions): Promise<DrainReport> {
     progress(`the log holds ${transactions} transactions (${(filled.bytes / 2 ** 20).toFixed(0)} MiB, ${filled.seconds.toFixed(1)} s)`);
     return await drain({ ...options, config }, filled);
   } finally {
-    await log?.remove();
+    await temporary?.remove();
     if (options.data === undefined) await rm(directory, { recursive: true, force: true });
   }
 }
@@ -157,7 +157,7 @@ async function clickhouseCounts({ analytics }: RunningEngine): Promise<{ transac
   if (!analytics) return undefined;
   const answer = await analytics.client.query({
     query: `SELECT toUInt32(countIf(kind IN ('purchase', 'return'))) AS transactions, toUInt32(sum(length(postings.points))) AS entries,
-              toUInt32(sumIf(arrayCount(points -> points > 0, awards.points), kind = 'purchase')) AS awards FROM pointstream.facts`,
+              toUInt32(sumIf(arrayCount(points -> points > 0, awards.points), kind = 'purchase')) AS awards FROM facts`,
     format: 'JSONEachRow',
   });
   const [row] = await answer.json<{ transactions: number; entries: number; awards: number }>();

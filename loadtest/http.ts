@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../engine/config.js';
 import type { Logger } from '../engine/logger.js';
-import { temporaryLog } from '../engine/log/temporary.js';
 import { startServing, type Serving } from '../engine/serving.js';
+import { temporaryInstallation } from '../engine/temporary.js';
 import { Generator, type GeneratorOptions } from './generator.js';
 import type { FromSender, SenderAnswer, SenderSetup } from './http-sender.js';
 import { loadRules } from './rule-sets.js';
@@ -56,13 +56,13 @@ export interface HttpReport {
 
 export async function runHttp(options: HttpOptions): Promise<HttpReport> {
   const directory = await mkdtemp(join(tmpdir(), 'pointstream-http-'));
-  const log = temporaryLog(options.config);
-  const serving = await startServing({ ...log.config, data: directory, port: 0, clickhousePort: 0, metricsPort: 0 }, options.logger);
+  const temporary = await temporaryInstallation(options.config);
+  const serving = await startServing({ ...temporary.config, data: directory, port: 0, clickhousePort: 0, metricsPort: 0 }, options.logger);
   try {
     return await measure(options, serving);
   } finally {
     await serving.stop();
-    await log.remove();
+    await temporary.remove();
     await rm(directory, { recursive: true, force: true });
   }
 }

@@ -17,18 +17,18 @@ export interface DemoReport extends Sent, Partial<Answers> {
 
 const promotionsQuery = `
   SELECT rule, countIf(kind = 'accrual') AS awards, sum(points) AS points
-  FROM pointstream.entries WHERE kind IN ('accrual', 'reversal')
+  FROM entries WHERE kind IN ('accrual', 'reversal')
   GROUP BY rule ORDER BY points DESC LIMIT 20`;
 
 /** Lift: how much more often two products share a receipt than they would by chance. Among the products that are bought most. */
 const togetherQuery = `
   WITH
-    (SELECT uniq(partner, transaction_id) FROM pointstream.lines WHERE kind = 'purchase') AS receipts,
+    (SELECT uniq(partner, transaction_id) FROM lines WHERE kind = 'purchase') AS receipts,
     popular AS (
-      SELECT partner, sku, uniqExact(transaction_id) AS bought FROM pointstream.lines
+      SELECT partner, sku, uniqExact(transaction_id) AS bought FROM lines
       WHERE kind = 'purchase' AND quantity > 0 AND sku != '' GROUP BY partner, sku ORDER BY bought DESC LIMIT 300),
     baskets AS (
-      SELECT partner, transaction_id, groupUniqArray(sku) AS skus FROM pointstream.lines
+      SELECT partner, transaction_id, groupUniqArray(sku) AS skus FROM lines
       WHERE kind = 'purchase' AND (partner, sku) IN (SELECT partner, sku FROM popular) GROUP BY partner, transaction_id HAVING length(skus) > 1),
     pairs AS (
       SELECT partner, pair.1 AS first, pair.2 AS second, count() AS together
@@ -43,10 +43,10 @@ const togetherQuery = `
 const settlementQuery = `
   SELECT partner, any(t.transactions) AS transactions, any(t.amount) AS amount, sum(awarded) AS pointsAwarded, sum(funded) AS pointsFunded
   FROM (
-    SELECT partner, sum(points) AS awarded, 0 AS funded FROM pointstream.entries WHERE kind IN ('accrual', 'reversal') GROUP BY partner
+    SELECT partner, sum(points) AS awarded, 0 AS funded FROM entries WHERE kind IN ('accrual', 'reversal') GROUP BY partner
     UNION ALL
-    SELECT funder AS partner, 0 AS awarded, sum(points) AS funded FROM pointstream.entries WHERE kind IN ('accrual', 'reversal') GROUP BY funder) AS sides
-  LEFT JOIN (SELECT partner, count() AS transactions, sum(total) AS amount FROM pointstream.transactions GROUP BY partner) AS t USING (partner)
+    SELECT funder AS partner, 0 AS awarded, sum(points) AS funded FROM entries WHERE kind IN ('accrual', 'reversal') GROUP BY funder) AS sides
+  LEFT JOIN (SELECT partner, count() AS transactions, sum(total) AS amount FROM transactions GROUP BY partner) AS t USING (partner)
   GROUP BY partner ORDER BY pointsFunded DESC LIMIT 50`;
 
 export async function askClickhouse(client: ClickHouseClient, { rules, productName }: Coalition): Promise<Answers> {

@@ -9,9 +9,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
-import { temporaryLog } from '../log/temporary.js';
 import { createLogger } from '../logger.js';
 import type { Endpoints, Serving } from '../serving.js';
+import { temporaryInstallation } from '../temporary.js';
 import { Client } from './client.js';
 import { CommandError, exitCodes, print, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
 import { sendPurchases, type Coalition, type Sent } from './demo-feed.js';
@@ -44,7 +44,7 @@ async function run(options: Options): Promise<ExitCode> {
   const own = options.data === undefined;
   const directory = own ? await mkdtemp(join(tmpdir(), 'pointstream-demo-')) : String(options.data);
   const given = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
-  const log = own ? temporaryLog(given) : undefined, config = log?.config ?? given;
+  const temporary = own ? await temporaryInstallation(given) : undefined, config = temporary?.config ?? given;
   const logger = createLogger(config.logLevel);
   const { startServing } = await import('../serving.js');
   const signal = stopSignal();
@@ -62,7 +62,7 @@ async function run(options: Options): Promise<ExitCode> {
     return report.verified === false ? exitCodes.failed : exitCodes.fine;
   } finally {
     await serving?.stop();
-    await log?.remove();
+    await temporary?.remove();
     if (own) await rm(directory, { recursive: true, force: true });
   }
 }
@@ -72,7 +72,7 @@ function addresses({ http, clickhouse, metrics }: Endpoints, config: Config): st
   return [
     '',
     `HTTP API    ${http}   (described at ${http}/docs; ${key})`,
-    ...(clickhouse === null ? [] : [`ClickHouse  ${clickhouse}   (curl ${clickhouse} -d 'SELECT count() FROM pointstream.transactions')`]),
+    ...(clickhouse === null ? [] : [`ClickHouse  ${clickhouse}   (curl ${clickhouse} -d 'SELECT count() FROM ${config.clickhouseDatabase}.transactions')`]),
     `metrics     ${metrics}/metrics`,
     'It stays up until Ctrl-C.',
   ].join('\n');

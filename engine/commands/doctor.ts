@@ -8,7 +8,9 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { Config } from '../config.js';
+import { pendingMigrations } from '../../schemas/clickhouse/migrations.js';
+import { atServer, serverEndpoint } from '../clickhouse-endpoint.js';
+import { isServer, type Config } from '../config.js';
 import { HOW_TO_GET_IT, loadNative } from '../log/kafka/client.js';
 import { connectionOf } from '../log/kafka/connection.js';
 import { exitCodes, print, printJson, type CommandDefinition, type ExitCode } from './command.js';
@@ -62,8 +64,9 @@ export async function runChecks(config: Config): Promise<Check[]> {
   const parts = [checkNode(), checkPart('lmdb', true), checkPart('chdb', config.clickhouse === 'embedded'), checkKafkaClient(config.kafka !== '')];
   if (config.kafka !== '') parts.push(await checkBrokers(config));
   const ports = [];
-  for (const name of ['port', 'clickhousePort', 'metricsPort'] as const) ports.push(await checkPort(name, config.host, config[name]));
-  return [...parts, ...ports, ...(await checkDisk(config.data)), checkOpenFiles(), await checkMemory(), await checkSharedMemory()];
+  for (const name of ['port', ...(config.clickhouse === 'embedded' ? ['clickhousePort' as const] : []), 'metricsPort'] as const) ports.push(await checkPort(name, config.host, config[name]));
+  const server = isServer(config.clickhouse) ? [await checkClickHouse(config)] : [];
+  return [...parts, ...ports, ...server, ...(await checkDisk(config.data)), checkOpenFiles(), await checkMemory(), await checkSharedMemory()];
 }
 
 function checkNode(): Check {
@@ -100,7 +103,7 @@ function checkPart(name: string, needed: boolean): Check {
     if (name === 'lmdb') require(name);
     return check(name, true, 'installed');
   } catch (error) {
-    const chdbHint = 'npm install chdb (Linux and macOS, x64 and arm64), or set clickhouse to server or off';
+    const chdbHint = 'npm install chdb (Linux and macOS, x64 and arm64), or set clickhouse to the address of a server, or off';
     const hint = name === 'chdb' ? chdbHint : `npm ci; ${(error as Error).message.split('\n')[0]}`;
     return check(name, false, 'not there', { status: needed ? 'failed' : 'warning', hint });
   }
@@ -114,6 +117,19 @@ function checkPort(name: string, host: string, port: number): Promise<Check> {
     server.once('error', (error) => resolve(taken(error)));
     server.listen(port, host, () => server.close(() => resolve(check(name, true, `${host}:${port} is free`))));
   });
+}
+
+async function checkClickHouse(config: Config): Promise<Check> {
+  const name = 'ClickHouse server';
+  try {
+    return await atServer(serverEndpoint(config), async (client, endpoint) => {
+      const [found] = await (await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' })).json<{ version: string }>();
+      const pending = await pendingMigrations(client, endpoint), detail = `${found!.version} at ${endpoint.url}, database ${endpoint.database}`;
+      return check(name, pending.length === 0, pending.length === 0 ? detail : `${detail} lacks ${pending.length} steps`, { hint: 'pointstream migrate' });
+    });
+  } catch (error) {
+    return check(name, false, (error as Error).message, { hint: 'facts wait in the log until it answers; see --clickhouse, --clickhouse-user and POINTSTREAM_CLICKHOUSE_PASSWORD' });
+  }
 }
 
 async function checkDisk(directory: string): Promise<Check[]> {

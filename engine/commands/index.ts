@@ -6,8 +6,9 @@ import { feed } from './feed.js';
 import { importAccounts, importProducts } from './import.js';
 import { loadtestHttp } from './loadtest-http.js';
 import { loadtestDrain } from './loadtest.js';
+import { migrate } from './migrate.js';
 import { rulesCheck, rulesPublish } from './rules.js';
 import { serve } from './serve.js';
 import { verify } from './verify.js';
 
-export const commands: CommandDefinition[] = [serve, demo, feed, importProducts, importAccounts, rulesCheck, rulesPublish, verify, loadtestDrain, loadtestHttp, doctor];
+export const commands: CommandDefinition[] = [serve, demo, feed, importProducts, importAccounts, rulesCheck, rulesPublish, verify, migrate, loadtestDrain, loadtestHttp, doctor];

@@ -9,7 +9,8 @@ export const serve: CommandDefinition = {
   name: 'serve',
   summary: 'Run the engine with its HTTP API on a data directory',
   examples: ['pointstream serve --data ./data', 'pointstream serve --data ./data --port 0 --clickhouse-port 0 --metrics-port 0   # free ports, see ./data/endpoints.json',
-    'pointstream serve --data ./data --kafka broker-1:9092,broker-2:9092   # the log is on Kafka; ./data holds what can be made anew'],
+    'pointstream serve --data ./data --kafka broker-1:9092,broker-2:9092   # the log is on Kafka; ./data holds what can be made anew',
+    'pointstream serve --data ./data --clickhouse http://127.0.0.1:8123   # facts go to a server, after pointstream migrate'],
   configure: addSettings,
   async run(options): Promise<ExitCode> {
     const config = await loadConfig(options);

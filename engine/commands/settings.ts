@@ -6,7 +6,7 @@ import type { Options } from './command.js';
 
 const FILE_DEFAULT = 'pointstream.yaml';
 /** What most people set; the other flags exist as well, but would bury these in help. */
-const shown = new Set<SettingName>(['data', 'host', 'port', 'clickhousePort', 'metricsPort', 'logLevel', 'kafka', 'kafkaPrefix']);
+const shown = new Set<SettingName>(['data', 'host', 'port', 'clickhouse', 'clickhousePort', 'metricsPort', 'logLevel', 'kafka', 'kafkaPrefix']);
 
 export function addSettings(command: Command): void {
   for (const [name, setting] of flagSettings()) {

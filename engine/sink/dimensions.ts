@@ -1,21 +1,24 @@
 /**
  * Reference data as tables for analysts: pointstream.partners, stores and products, as they are now (a fact keeps what was valid for it).
  *
- * A table is replaced as a whole: filled beside the old one under another name, then exchanged with it, so that readers see one or the other. Its comment says what it was
- * filled from; what has not changed is not filled again, by this run or by the next.
+ * A table is replaced as a whole: filled beside the old one under a name of its own, then exchanged with it, so that readers see one or the other. Its comment says what it was
+ * filled from; what has not changed is not filled again, by this run or the next, or by another engine. On a cluster all replicas exchange it; what they do not have yet follows.
  *
  * Promises: after `update` the tables follow, soon, one update at a time, again and again until it worked. Never in the way: facts do not wait for it.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
-import { dimensionTables, type Dimension } from '../../schemas/clickhouse/dimensions.js';
+import { dimensionKeys, type Dimension } from '../../schemas/clickhouse/dimensions.js';
+import { mergeTree, onCluster } from '../../schemas/clickhouse/migrations.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import type { Log } from '../log/log.js';
 import type { Logger } from '../logger.js';
 
 const RETRY_MS = 2000;
+/** What an engine that was killed has begun is removed when it is so old. */
+const LEFT_OVER_HOURS = 1;
 /** Product lines are handed on in pieces of this size, with time for others in between. */
 const PIECE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a, BRACE = 0x7b;
@@ -24,6 +27,8 @@ export interface DimensionsOptions {
   client: ClickHouseClient;
   log: Log;
   logger: Logger;
+  /** Over which the tables are replicated; empty: they are not. */
+  cluster: string;
   /** The set that is live. */
   reference(): ReferenceSet;
 }
@@ -34,6 +39,10 @@ interface Content { table: Dimension; digest: string; rows(): AsyncIterable<Uint
 export class Dimensions {
   private wanted = false;
   private running: Promise<void> | undefined;
+  /** Other engines fill tables in the same database. */
+  private readonly suffix = `next_${randomUUID().slice(0, 8)}`;
+  /** The last failure that was logged. */
+  private said: string | undefined;
   private readonly stopped = new AbortController();
 
   constructor(private readonly options: DimensionsOptions) {}
@@ -57,14 +66,18 @@ export class Dimensions {
     while (this.wanted && !signal.aborted) {
       this.wanted = false;
       try {
+        await this.removeLeftOvers();
         const filled = await this.filled();
         for (const content of this.contents(this.options.reference())) {
           if (filled.get(content.table) !== content.digest && !signal.aborted) await this.replace(content);
         }
+        this.said = undefined;
       } catch (error) {
         if (signal.aborted) return;
         this.wanted = true;
-        this.options.logger.warn({ error: String(error) }, 'the tables of reference data are not up to date; they are filled again');
+        const failure = String(error);
+        if (failure !== this.said) this.options.logger.warn({ error: failure }, 'the tables of reference data are not up to date; they are filled again');
+        this.said = failure;
         await pause(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }
@@ -90,21 +103,30 @@ export class Dimensions {
   }
   /** What each table was filled from. */
   private async filled(): Promise<Map<string, string>> {
-    const answer = await this.options.client.query({ query: "SELECT name, comment FROM system.tables WHERE database = 'pointstream'", format: 'JSONEachRow' });
+    const answer = await this.options.client.query({ query: 'SELECT name, comment FROM system.tables WHERE database = currentDatabase()', format: 'JSONEachRow' });
     return new Map((await answer.json<{ name: string; comment: string }>()).map(({ name, comment }) => [name, comment]));
   }
+  private async removeLeftOvers(): Promise<void> {
+    const answer = await this.options.client.query({
+      query: `SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^(${Object.keys(dimensionKeys).join('|')})_next_')
+        AND metadata_modification_time < now() - INTERVAL ${LEFT_OVER_HOURS} HOUR`,
+      format: 'JSONEachRow',
+    });
+    for (const { name } of await answer.json<{ name: string }>()) await this.command(`DROP TABLE IF EXISTS ${name} ${onCluster(this.options.cluster)}`);
+  }
   private async replace({ table, digest, rows }: Content): Promise<void> {
-    const { client } = this.options, { signal } = this.stopped, next = `pointstream.${table}_next`;
-    const command = (query: string): Promise<unknown> => client.command({ query, abort_signal: signal });
-    await command(`DROP TABLE IF EXISTS ${next}`);
-    await command(`CREATE TABLE ${next} AS pointstream.${table}`);
+    const { client, cluster } = this.options, { signal } = this.stopped, next = `${table}_${this.suffix}`, everywhere = onCluster(cluster), key = dimensionKeys[table].join(', ');
+    await this.command(`DROP TABLE IF EXISTS ${next} ${everywhere} SYNC`);
+    await this.command(`CREATE TABLE ${next} ${everywhere} AS ${table} ENGINE = ${mergeTree(cluster)} ORDER BY (${key}) COMMENT '${digest}'`);
     const { stream } = await client.exec({ query: `INSERT INTO ${next} FORMAT JSONEachRow`, values: Readable.from(rows()), abort_signal: signal });
     for await (const _ of stream) { /* the answer is empty; its end is what counts */ }
     // The same product twice in one file is one product.
-    await command(`OPTIMIZE TABLE ${next} FINAL DEDUPLICATE BY ${dimensionTables[table].key.join(', ')}`);
-    await command(`ALTER TABLE ${next} MODIFY COMMENT '${digest}'`);
-    await command(`EXCHANGE TABLES ${next} AND pointstream.${table}`);
-    await command(`DROP TABLE ${next}`);
+    await this.command(`OPTIMIZE TABLE ${next} FINAL DEDUPLICATE BY ${key}`);
+    await this.command(`EXCHANGE TABLES ${next} AND ${table} ${everywhere}`);
+    await this.command(`DROP TABLE ${next} ${everywhere} SYNC`);
+  }
+  private async command(query: string): Promise<void> {
+    await this.options.client.command({ query, abort_signal: this.stopped.signal });
   }
 }
 

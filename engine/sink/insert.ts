@@ -24,7 +24,7 @@ const settings: ClickHouseSettings = {
 /** Resolves when ClickHouse has the rows on disk. */
 export async function insertRange(client: ClickHouseClient, range: Range, token: string, signal: AbortSignal): Promise<void> {
   const { stream } = await client.exec({
-    query: 'INSERT INTO pointstream.facts FORMAT Native',
+    query: 'INSERT INTO facts FORMAT Native',
     values: Readable.from(range.blocks),
     clickhouse_settings: { ...settings, insert_deduplication_token: token },
     abort_signal: signal,
@@ -35,7 +35,7 @@ export async function insertRange(client: ClickHouseClient, range: Range, token:
 /** Rows of a range that the table has. */
 export async function countRows(client: ClickHouseClient, partition: number, range: Range, signal: AbortSignal): Promise<number> {
   const answer = await client.query({
-    query: 'SELECT count() AS rows FROM pointstream.facts WHERE source_partition = {partition:UInt32} AND batch BETWEEN {first:Int64} AND {last:Int64}',
+    query: 'SELECT count() AS rows FROM facts WHERE source_partition = {partition:UInt32} AND batch BETWEEN {first:Int64} AND {last:Int64}',
     query_params: { partition, first: range.firstBatch, last: range.lastBatch },
     format: 'JSONEachRow',
     abort_signal: signal,

@@ -6,6 +6,7 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { pino } from 'pino';
 import t from 'tap';
 import { fakeResults, FakeClickHouse, type Fault } from '../../test/sink/fake-clickhouse.js';
+import { ShortTime } from '../../test/sink/short-time.js';
 import { openEmbeddedLog } from '../log/embedded.js';
 import type { Log } from '../log/log.js';
 import { startSink, type Sink, type SinkOptions } from './sink.js';
@@ -95,6 +96,27 @@ for (const [knowsTokens, chain] of [true, false].flatMap((known) => faults.map((
     await sink.stop();
   });
 }
+
+t.test('an hour without ClickHouse, which has forgotten all tokens when it is back', async (t) => {
+  const { fake, expected, commit, start } = await world(t), HOUR_MS = 3_600_000;
+  // The first insert gets there; its answer doesn't, because ClickHouse goes away.
+  Object.assign(fake, { faults: ['answer lost'], knowsTokens: false });
+  for (let partition = 0; partition < PARTITIONS; partition++) await commit(partition, 10);
+  let minutes = 0;
+  const time = new ShortTime(async (nowMs) => {
+    fake.away = nowMs < HOUR_MS;
+    for (; minutes < Math.min(60, Math.floor(nowMs / 60_000)); minutes++) await commit(minutes % PARTITIONS, 9);
+  });
+  const sink = await start({ pause: time.pause, memoryBytesMax: fakeResults(0, 0, 9).byteLength * 5 });
+  t.equal(await sink.caughtUp(WAIT_MS), true, 'what was there at the beginning');
+  t.equal(await sink.caughtUp(WAIT_MS), true, 'and what came since');
+  t.equal(minutes, 60, 'purchases went on all the time');
+  t.same(sorted(fake.rows), sorted(expected));
+  t.ok(sink.stats.retries <= PARTITIONS * (HOUR_MS / 2000 + 10), `it asks every two seconds, for each partition: ${sink.stats.retries} times`);
+  t.match(sink.stats, { lagRecords: [0, 0, 0] });
+  t.equal(sink.failure, undefined);
+  await sink.stop();
+});
 
 t.test('a range of which a part is there is refused, loudly, and nothing is doubled', async (t) => {
   const { fake, commit, start } = await world(t);

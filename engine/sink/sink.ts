@@ -9,7 +9,7 @@
  * Never slows the engine down: it lags, and `stats` says by how much.
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as systemPause } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { Log } from '../log/log.js';
 import type { Logger } from '../logger.js';
@@ -49,6 +49,8 @@ export interface SinkOptions {
   /** A record that was offered is not needed here any more. */
   release?(record: Uint8Array): void;
   onInsert?(milliseconds: number, rows: number): void;
+  /** How it waits before it tries again; for tests, whose hours are short. */
+  pause?(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
 export interface SinkStats {
@@ -84,6 +86,7 @@ export class Sink {
   private readonly insertTurns: Turns;
   private readonly rangesMax: number;
   private readonly smallInsertMs: number;
+  private readonly pause: NonNullable<SinkOptions['pause']>;
   private readonly aborted = new AbortController();
   private waiters: { ends: number[]; resolve(caughtUp: boolean): void }[] = [];
   private stopping = false;
@@ -97,6 +100,7 @@ export class Sink {
     this.feeds = Array.from({ length: options.partitions }, (_, partition) => this.newFeed(partition));
     this.insertTurns = new Turns(options.insertsMax ?? 2);
     this.rangesMax = options.rangesMax ?? 4;
+    this.pause = options.pause ?? ((milliseconds, signal) => systemPause(milliseconds, undefined, { signal }));
     this.smallInsertMs = Math.max(1000, (options.partitions * 1000) / SMALL_INSERTS_PER_SECOND);
   }
 
@@ -255,7 +259,7 @@ export class Sink {
       // Its next owner goes on.
       if (this.stopping || !this.active.has(partition)) return;
       this.fail(feed, error);
-      await pause(RETRY_MS_MAX, undefined, { signal: this.aborted.signal }).catch(() => undefined);
+      await this.pause(RETRY_MS_MAX, this.aborted.signal).catch(() => undefined);
     }
   }
   /** Repeats the same bytes with the same token until they are in the table; throws only when the sink stops. */
@@ -272,7 +276,7 @@ export class Sink {
         if (this.stopping || !this.active.has(feed.partition)) throw error;
         this.fail(feed, error);
         this.counts.retries++;
-        await pause(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10)), undefined, { signal });
+        await this.pause(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10)), signal);
       }
     }
   }

@@ -49,7 +49,7 @@ export class ClickHouseCheck {
     const seen = new Set<number>();
     for (const { batch = '', rows = '', digest = '' } of await this.rows(
       `SELECT batch, count() AS rows, sum(toUInt64(CRC32(${lineExpression}))) AS digest
-       FROM pointstream.facts WHERE source_partition = {partition:UInt32} GROUP BY batch`, { partition })) {
+       FROM facts WHERE source_partition = {partition:UInt32} GROUP BY batch`, { partition })) {
       const number = Number(batch), expected = batches.get(number);
       if (number >= end && !(expected && expected.rows === Number(rows))) continue; // being delivered
       seen.add(number);
@@ -80,7 +80,7 @@ export class ClickHouseCheck {
     const found = new Map<string, { line: string; count: number }>();
     for (const { name = '', line = '' } of await this.rows(
       `SELECT ${nameExpression} AS name, ${lineExpression} AS line
-       FROM pointstream.facts WHERE source_partition = {partition:UInt32} AND batch = {batch:Int64}`, { partition, batch })) {
+       FROM facts WHERE source_partition = {partition:UInt32} AND batch = {batch:Int64}`, { partition, batch })) {
       found.set(name, { line, count: (found.get(name)?.count ?? 0) + 1 });
     }
     for (const fact of facts) {
@@ -104,7 +104,7 @@ export async function compareViews(rows: Rows, sums: ViewSums, findings: Finding
   const columns = { transactions: ['total', 'points'], lines: ['quantity', 'amount', 'points'], entries: ['points'] };
   for (const view of Object.keys(columns) as (keyof ViewSums)[]) {
     const wanted = ['count()', ...columns[view].map((column) => `sum(${column})`)].map((sum, i) => `toString(${sum}) AS s${i}`);
-    const [row] = await rows(`SELECT ${wanted.join(', ')} FROM pointstream.${view}`, {});
+    const [row] = await rows(`SELECT ${wanted.join(', ')} FROM ${view}`, {});
     findings.compared('clickhouse');
     const expected = sums[view].join(', '), found = sums[view].map((_, i) => row![`s${i}`]!).join(', ');
     if (expected !== found) findings.differ('clickhouse', `view ${view}: count, sums of ${columns[view].join(', ')}`, expected, found);

@@ -4,19 +4,19 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient } from '@clickhouse/client';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import t from 'tap';
+import { atServer, connect, embeddedEndpoint } from '../../engine/clickhouse-endpoint.js';
 import { startEmbeddedClickHouse } from '../../engine/clickhouse/child.js';
 import { openEmbeddedLog } from '../../engine/log/embedded.js';
 import { Restarts } from '../../engine/restarts.js';
 import { startSink, type Sink } from '../../engine/sink/sink.js';
 import { migrate } from '../../schemas/clickhouse/migrations.js';
-import { writeResults } from '../../schemas/results.js';
-import { FactBlock } from '../../workers/facts/fact-block.js';
-import { addCase, factCase } from '../facts/fact-cases.js';
+import { factCase } from '../facts/fact-cases.js';
 import { temporaryDirectory } from '../support/core.js';
+import { factResults } from './fact-results.js';
 
 const PARTITIONS = 4, ROWS = 50, BATCHES = 12;
 const WAIT_MS = 60_000;
@@ -43,19 +43,14 @@ t.test('each fact once, whatever is killed', { skip: missing ?? false }, async (
   const log = await openEmbeddedLog({ directory, partitions: PARTITIONS });
   const embedded = await startEmbeddedClickHouse({ directory: join(directory, 'clickhouse'), port: 0, host: '127.0.0.1', memoryBytesMax: 700 * 2 ** 20, access: 'readonly', logger });
   const child = new Restarts(embedded, logger);
-  const client = createClient({ url: embedded.url, username: embedded.engineUser, password: embedded.enginePassword, log: { level: ClickHouseLogLevel.OFF } });
-  await migrate(client);
+  const endpoint = embeddedEndpoint(embedded), client = connect(endpoint);
+  await atServer(endpoint, migrate);
 
-  const block = new FactBlock(), cases = fc.sample(factCase(), { seed, numRuns: ROWS });
+  const cases = fc.sample(factCase(), { seed, numRuns: ROWS });
   let committed = 0;
   const commit = async (partition: number, sink: Sink): Promise<void> => {
     const batch = (await log.bounds('results', partition)).end;
-    block.reset();
-    cases.forEach((fact, index) => addCase(block, { ...fact, partition, batch, index }));
-    const facts = block.finish().slice(), effects = new Uint8Array(0);
-    const record = writeResults({
-      partition, batch, epoch: 0, clockMs: 0, inputs: [], positions: [], reference: 0, processed: ROWS, duplicates: 0, rejected: 0, effectsLength: 0, factsLength: facts.length, rows: ROWS,
-    }, effects, facts);
+    const record = factResults(cases, partition, batch);
     await log.commit({ outputs: [{ topic: 'results', partition, value: record }], positions: [] });
     committed += ROWS;
     sink.offer(partition, { batch, offset: batch, record, rows: ROWS });

@@ -17,6 +17,8 @@ export class FakeClickHouse {
   settings: Record<string, string> = {};
   faults: Fault[] = [];
   knowsTokens = true;
+  /** Nobody is there: requests end without an answer. */
+  away = false;
   /** Inserts at the same time, at most so far. */
   together = 0;
   private open = 0;
@@ -33,6 +35,7 @@ export class FakeClickHouse {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.away) return void request.socket.destroy();
     const parameters = new URL(request.url!, 'http://fake').searchParams;
     const pieces: Buffer[] = [];
     for await (const piece of request) pieces.push(piece as Buffer);

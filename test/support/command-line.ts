@@ -32,7 +32,11 @@ function start(directory: string, argv: string[], environment: NodeJS.ProcessEnv
 
 /** Runs a command to its end. */
 export function pointstream(directory: string, ...argv: string[]): Promise<Ended> {
-  return start(directory, argv, {}).ended;
+  return pointstreamWith({}, directory, ...argv);
+}
+/** The same with an environment, for what has no flag. */
+export function pointstreamWith(environment: NodeJS.ProcessEnv, directory: string, ...argv: string[]): Promise<Ended> {
+  return start(directory, argv, environment).ended;
 }
 
 export interface Served { endpoints: Endpoints; ended: Promise<Ended>; kill(signal: NodeJS.Signals): Promise<Ended> }
