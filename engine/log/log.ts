@@ -72,7 +72,7 @@ export interface Log {
   readInput(topic: InputTopic, partition: number, fromOffset: number, bytesMax: number): Promise<{ chunks: InputChunk[]; nextOffset: number }>;
   /** The next offset to read of an input topic, as committed; 0 before the first commit. */
   position(topic: InputTopic, partition: number): Promise<number>;
-  /** Resolves when nothing is pending any more that an earlier engine wrote to the results of a partition, so that its last commit can be read. */
+  /** Resolves when nothing is pending any more that an earlier engine wrote to the results of a partition or to the values, so that its last commit can be read. */
   settled(partition: number): Promise<void>;
   /** First offset kept, and an offset after the last committed record and before the next one: Kafka counts the ends of transactions too. */
   bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }>;

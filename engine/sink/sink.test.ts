@@ -8,8 +8,10 @@ import t from 'tap';
 import { fakeResults, FakeClickHouse, type Fault } from '../../test/sink/fake-clickhouse.js';
 import { ShortTime } from '../../test/sink/short-time.js';
 import { openEmbeddedLog } from '../log/embedded.js';
-import type { Log } from '../log/log.js';
-import { startSink, type Sink, type SinkOptions } from './sink.js';
+import type { Log, OwnershipListener } from '../log/log.js';
+import { intentName, writeIntent } from './delivery.js';
+import type { SinkOptions } from './options.js';
+import { startSink, type Sink } from './sink.js';
 
 const PARTITIONS = 3;
 const WAIT_MS = 20_000;
@@ -174,4 +176,55 @@ t.test('killed between any two steps', async (t) => {
       });
     }
   }
+});
+
+t.test('results that an earlier run has sent and that can be read only in part yet', async (t) => {
+  const { log, fake, client, expected, commit, start } = await world(t);
+  for (let i = 0; i < 4; i++) await commit(0, 6);
+  await log.putValue(intentName(0), writeIntent({ from: 0, to: 4, token: 'earlier', done: false }));
+  fake.rows.push(...expected);
+  let looks = 0;
+  const slow = new Proxy(log, {
+    get: (object, name) => {
+      const value = Reflect.get(object, name) as unknown;
+      if (name === 'read' && looks++ < 2) return async (...[topic, partition, from]: Parameters<Log['read']>) => (from === 0 ? log.read(topic, partition, from, 1) : { topic, partition, records: [], nextOffset: from });
+      return typeof value === 'function' ? value.bind(object) as unknown : value;
+    },
+  });
+  const time = new ShortTime(() => undefined), sink = await start({ log: slow, client, pause: time.pause });
+  t.equal(await sink.caughtUp(WAIT_MS), true);
+  t.ok(looks > 2, 'it looked again');
+  t.same(sorted(fake.rows), sorted(expected));
+  await sink.stop();
+});
+
+t.test('partitions are lost and come back while an insert is under way', async (t) => {
+  const { log, fake, client, expected, commit, start } = await world(t);
+  const listeners: OwnershipListener[] = [], owned = new Set([0, 1, 2]);
+  const moving = new Proxy(log, {
+    get: (object, name) => {
+      if (name === 'owned') return owned;
+      if (name === 'onOwnership') return (listener: OwnershipListener) => (listeners.push(listener), () => undefined);
+      const value = Reflect.get(object, name) as unknown;
+      return typeof value === 'function' ? value.bind(object) as unknown : value;
+    },
+  });
+  fake.knowsTokens = false;
+  let letGo = (): void => undefined;
+  const inserting = new Promise<void>((began) => {
+    fake.hold = () => (began(), new Promise<void>((resolve) => { letGo = resolve; }));
+  });
+  for (let i = 0; i < 3; i++) await commit(0, 6);
+  const sink = await start({ log: moving, client });
+  await inserting;
+  owned.delete(0);
+  listeners[0]!.lost([0]);
+  owned.add(0);
+  listeners[0]!.gained([0]);
+  for (let i = 0; i < 3; i++) await commit(0, 6, sink);
+  fake.hold = undefined;
+  letGo();
+  t.equal(await sink.caughtUp(WAIT_MS), true);
+  t.same(sorted(fake.rows), sorted(expected));
+  await sink.stop();
 });

@@ -10,12 +10,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as systemPause } from 'node:timers/promises';
-import type { ClickHouseClient } from '@clickhouse/client';
-import type { Log } from '../log/log.js';
-import type { Logger } from '../logger.js';
 import { intentName, readIntent, verdict, writeIntent, type Intent } from './delivery.js';
 import { Budget, Feed, type Offered, type Range } from './feed.js';
 import { countRows, insertRange } from './insert.js';
+import type { SinkOptions, SinkStats } from './options.js';
 import { Turns } from './turns.js';
 
 /** How long a fact waits for company while nothing else happens. */
@@ -32,39 +30,6 @@ const RETRY_MS_MAX = 2000;
 /** How long a stop waits for inserts under way. */
 const STOP_MS = 5000;
 
-export interface SinkOptions {
-  log: Log;
-  client: ClickHouseClient;
-  partitions: number;
-  logger: Logger;
-  /** Of one insert; whole results records, so that it may be a little more. */
-  rowsMax: number;
-  bytesMax: number;
-  /** Of results that wait in memory; beyond it they are read from the log again. */
-  memoryBytesMax?: number;
-  /** Inserts that ClickHouse works on at a time. */
-  insertsMax?: number;
-  /** Ranges that are prepared or inserted at a time: while one is inserted, intents of others are written. */
-  rangesMax?: number;
-  /** A record that was offered is not needed here any more. */
-  release?(record: Uint8Array): void;
-  onInsert?(milliseconds: number, rows: number): void;
-  /** How it waits before it tries again; for tests, whose hours are short. */
-  pause?(milliseconds: number, signal: AbortSignal): Promise<void>;
-}
-
-export interface SinkStats {
-  /** Rows that ClickHouse acknowledged since the start. */
-  rows: number;
-  inserts: number;
-  retries: number;
-  /** Time of the last insert. */
-  insertMs: number;
-  /** By partition: committed results records that are not in ClickHouse, and the age of the oldest. */
-  lagRecords: number[];
-  lagSeconds: number[];
-}
-
 /** Reads how far it was, and begins. */
 export async function startSink(options: SinkOptions): Promise<Sink> {
   const sink = new Sink(options);
@@ -80,6 +45,8 @@ export class Sink {
   private readonly deliveries = new Map<number, Promise<void>>();
   private readonly budget: Budget;
   private endListening: (() => void) | undefined;
+  /** Partitions begin and end one after the other: what ends late may not end what has begun since. */
+  private changing: Promise<unknown> = Promise.resolve();
   /** Ranges whose insert an earlier run may have done. */
   private readonly unsure = new Map<number, Intent>();
   private readonly running = new Set<Promise<void>>();
@@ -107,12 +74,12 @@ export class Sink {
   async start(): Promise<void> {
     const { log } = this.options;
     this.endListening = log.onOwnership({
-      gained: (partitions) => void this.begin(partitions).catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'the sink cannot begin with partitions that came')),
+      gained: () => this.lookSoon(),
       released: (partitions) => this.end(partitions),
       lost: (partitions) => void this.end(partitions),
     });
-    await this.begin([...log.owned]);
-    this.looking = setInterval(() => void this.look().catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'the sink cannot look at the log')), LOOK_MS);
+    await this.look();
+    this.looking = setInterval(() => this.lookSoon(), LOOK_MS);
   }
   /** Inserts under way may end within the time, then they are cut off. What is not in ClickHouse stays in the log; what was cut off is repeated by the next start. */
   async stop(waitMs = STOP_MS): Promise<void> {
@@ -168,36 +135,50 @@ export class Sink {
     return this.feeds.find(({ failure }) => failure !== undefined)?.failure;
   }
 
-  /** Goes on with partitions where whoever delivered them before was. */
-  private async begin(partitions: number[]): Promise<void> {
-    for (const partition of partitions) {
-      if (this.active.has(partition)) continue;
-      const feed = (this.feeds[partition] = this.newFeed(partition)), bytes = await this.options.log.getValue(intentName(partition));
-      const intent = bytes && readIntent(bytes);
-      if (intent) feed.position = feed.end = intent.done ? intent.to : intent.from;
-      if (intent && !intent.done) this.unsure.set(partition, intent);
-      if (this.options.log.owned.has(partition)) this.active.add(partition);
-    }
-    await this.look();
+  /** Goes on with a partition where whoever delivered it before was. */
+  private async begin(partition: number): Promise<void> {
+    const { log } = this.options;
+    await log.settled(partition);
+    const bytes = await log.getValue(intentName(partition)), intent = bytes && readIntent(bytes);
+    if (this.stopping || !log.owned.has(partition)) return;
+    const feed = (this.feeds[partition] = this.newFeed(partition));
+    if (intent) feed.position = feed.end = intent.done ? intent.to : intent.from;
+    if (intent && !intent.done) this.unsure.set(partition, intent);
+    this.active.add(partition);
   }
   /** Resolves when nothing of these partitions is under way. */
-  private async end(partitions: number[]): Promise<void> {
-    for (const partition of partitions) {
-      this.active.delete(partition);
-      await this.deliveries.get(partition);
-      this.feeds[partition]!.clear();
-      this.unsure.delete(partition);
-    }
+  private end(partitions: number[]): Promise<void> {
+    for (const partition of partitions) this.active.delete(partition);
+    return this.inTurn(async () => {
+      for (const partition of partitions) {
+        this.active.delete(partition);
+        await this.deliveries.get(partition);
+        this.feeds[partition]!.clear();
+        this.unsure.delete(partition);
+      }
+    });
   }
-  /** Results may have been committed that nobody offered: before the start, by an earlier run. */
-  private async look(): Promise<void> {
-    for (const feed of this.feeds) {
-      if (!this.active.has(feed.partition)) continue;
-      const { begin, end } = await this.options.log.bounds('results', feed.partition);
-      if (!feed.busy && feed.position < begin && !this.unsure.has(feed.partition)) feed.position = begin;
-      feed.extend(end, Date.now());
-    }
-    this.schedule();
+  /** Takes what is ours and not begun yet. Results may have been committed that nobody offered: before the start, by an earlier run. */
+  private look(): Promise<void> {
+    const { log } = this.options;
+    return this.inTurn(async () => {
+      await Promise.all([...log.owned].filter((partition) => !this.active.has(partition)).map((partition) => this.begin(partition)));
+      for (const feed of this.feeds) {
+        if (!this.active.has(feed.partition)) continue;
+        const { begin, end } = await log.bounds('results', feed.partition);
+        if (!feed.busy && feed.position < begin && !this.unsure.has(feed.partition)) feed.position = begin;
+        feed.extend(end, Date.now());
+      }
+      this.schedule();
+    });
+  }
+  private lookSoon(): void {
+    this.look().catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'the sink cannot look at the log; it tries again'));
+  }
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const changed = this.changing.then(change);
+    this.changing = changed.catch(() => undefined);
+    return changed;
   }
   private schedule(): void {
     clearTimeout(this.timer);
@@ -241,6 +222,7 @@ export class Sink {
     try {
       const unsure = this.unsure.get(partition);
       const range = await feed.collect(unsure ? { rowsMax: Infinity, bytesMax: Infinity, to: unsure.to } : { rowsMax, bytesMax, to: feed.end });
+      if (unsure && range.to < unsure.to) throw new Error(`results of partition ${partition} can be read up to ${range.to} only; up to ${unsure.to} they were sent before`);
       if (range.rows > 0) {
         const intent = unsure ?? { from: range.from, to: range.to, token: `${partition}.${range.from}.${range.to}.${randomUUID()}`, done: false };
         if (!unsure) await log.putValue(intentName(partition), writeIntent(intent), partition);

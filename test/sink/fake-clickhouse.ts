@@ -19,6 +19,8 @@ export class FakeClickHouse {
   knowsTokens = true;
   /** Nobody is there: requests end without an answer. */
   away = false;
+  /** Where an insert waits before its rows are there. */
+  hold: (() => Promise<void>) | undefined;
   /** Inserts at the same time, at most so far. */
   together = 0;
   private open = 0;
@@ -43,6 +45,7 @@ export class FakeClickHouse {
     this.open++;
     this.together = Math.max(this.together, this.open);
     this.settings = Object.fromEntries(parameters);
+    await this.hold?.();
     const fault = this.faults.shift();
     if (fault === 'error') response.writeHead(500, { 'x-clickhouse-exception-code': '241' }).end('Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)');
     else {

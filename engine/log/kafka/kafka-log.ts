@@ -183,8 +183,8 @@ class KafkaLog implements Log {
     this.begins.set(`${topic}/${partition}`, begin);
     return { begin, end };
   }
-  settled(partition: number): Promise<void> {
-    return untilStable(this.cluster, this.topics.name('results'), partition);
+  async settled(partition: number): Promise<void> {
+    await Promise.all([untilStable(this.cluster, this.topics.name('results'), partition), untilStable(this.cluster, this.topics.name('control'), 0)]);
   }
   onAppend(listener: (topic: InputTopic, partition: number) => void): () => void {
     this.listeners.add(listener);
