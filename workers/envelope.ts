@@ -67,7 +67,7 @@ export class EnvelopeReader {
     }
     if (!this.items.next(t)) return false;
     const [wrong] = this.items.problems;
-    if (wrong !== undefined) return this.refuse(t, this.items.value, wrong.reason, wrong.pointer, wrong.detail);
+    if (wrong !== undefined) return this.refuse(t, this.items.isRead ? t : this.items.value, wrong.reason, wrong.pointer, wrong.detail);
     t.index = this.index++;
     return true;
   }
@@ -111,8 +111,9 @@ export class EnvelopeReader {
     return this.refuse(t, undefined, 'malformed', '', `the envelope is damaged from byte ${this.at} on; ${lost}`);
   }
 
+  /** `value`: what could be read of the item; the transaction itself when all of it could. */
   private refuse(t: Transaction, value: unknown, reason: Reason, pointer: string, detail: string): true {
-    fillIdentity(value, t);
+    if (value !== t) fillIdentity(value, t);
     t.index = this.index;
     this.problem = { index: this.index++, reason, pointer, detail };
     return true;

@@ -14,7 +14,7 @@ import type { ReplyItem } from '../../schemas/envelope.js';
 import type { Reason, Rejected } from '../../schemas/reasons.js';
 import { EngineError } from '../engine.js';
 import type { GatewayContext } from './context.js';
-import type { ParseResult } from './parser-pool.js';
+import type { ParseResult, ParseTask } from './parser-pool.js';
 import { Problem } from './problems.js';
 
 export interface BatchAnswer { accepted: number; duplicates: number; rejected: number; items: ReplyItem[] }
@@ -43,22 +43,26 @@ export class Batch {
     private readonly partner: PartnerOfRequest,
   ) {}
 
-  /** Takes one piece; resolves when it has been answered. Rejects with what went wrong first. */
-  async add(bytes: Uint8Array): Promise<void> {
+  /** Takes one piece; `answered` resolves when it has been answered, and rejects with what went wrong first. */
+  add(bytes: Uint8Array, part?: ParseTask['part']): { parsed: Promise<ParseResult>; answered: Promise<void> } {
     const { engine, parser } = this.context;
     // With `append` nobody waits for a reply; request 0 says so.
     const request = this.wait === 'append' ? 0 : engine.nextRequest();
     const parsing = parser.parse({
       format: this.format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: false, partitions: engine.partitions,
-      rejectedMax: this.context.config.rejectedItemsMax + 1, ...this.partner,
+      rejectedMax: this.context.config.rejectedItemsMax + 1, ...this.partner, ...(part && { part }),
     });
+    // Whoever looks at neither will hear of a failure by `failure`.
+    parsing.catch(() => undefined);
+    return { parsed: parsing, answered: this.answered(parsing, request) };
+  }
+
+  private async answered(parsing: Promise<ParseResult>, request: number): Promise<void> {
     const handedOver = this.turn.then(async () => {
       const parsed = await parsing;
       if (this.failure !== undefined) throw this.failure;
       return this.handOver(parsed, request);
     });
-    // `parsing` is awaited in the turn only; until then its failure must not count as unhandled.
-    parsing.catch(() => undefined);
     this.turn = handedOver.catch((error: unknown) => this.fail(error));
     const { replied } = await handedOver;
     await replied.catch((error: unknown) => {

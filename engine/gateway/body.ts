@@ -51,6 +51,22 @@ export async function readWhole(request: IncomingMessage, bounds: BodyBounds, on
   return join(chunks);
 }
 
+/** What arrived by the time that `isEnough`; all of it when it never is. */
+export async function readBeginning(chunks: AsyncIterator<Buffer>, isEnough: (bytes: Uint8Array) => boolean): Promise<Uint8Array> {
+  let bytes: Uint8Array = new Uint8Array(0);
+  while (!isEnough(bytes)) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    bytes = bytes.length === 0 ? next.value : join([bytes, next.value]);
+  }
+  return bytes;
+}
+export async function readRest(beginning: Uint8Array, chunks: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const all = [beginning];
+  for await (const chunk of chunks) all.push(chunk);
+  return join(all);
+}
+
 /** Pieces of about `pieceBytes`, each ending at a line end (the last one at the end of the body); a longer line makes a longer piece. */
 export async function* cutAtLines(chunks: AsyncIterable<Buffer>, pieceBytes: number): AsyncGenerator<Uint8Array> {
   let held: Buffer[] = [], heldBytes = 0;
@@ -132,11 +148,14 @@ function withinMs<T>(ms: number, promise: Promise<T>): Promise<T> {
   });
 }
 
-function join(chunks: Buffer[]): Uint8Array {
+/** In memory of its own: not in a slice of the shared pool, which could not be transferred. */
+export function join(chunks: Uint8Array[]): Uint8Array {
   const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  // allocUnsafeSlow: memory of its own, not a slice of the shared pool, which could not be transferred.
   const out = Buffer.allocUnsafeSlow(size);
   let at = 0;
-  for (const chunk of chunks) at += chunk.copy(out, at);
+  for (const chunk of chunks) {
+    out.set(chunk, at);
+    at += chunk.length;
+  }
   return out;
 }

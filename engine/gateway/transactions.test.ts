@@ -1,5 +1,8 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'msgpackr';
 import t from 'tap';
@@ -100,6 +103,37 @@ t.test('NDJSON goes in pieces, in order, with indexes of the whole body', async 
   t.same(fake.engine.order, items.flatMap((_, i) => (i === 300 ? [] : [String(i)])), 'the order of the body');
 });
 
+t.test('arrays go in pieces, too, JSON and MessagePack: as much in memory as a piece, the same indexes and places', async (t) => {
+  const items = Array.from({ length: 5000 }, (_, i) => (i === 300 ? { ...purchase('x'), kind: 'gift' } : i === 4000 ? 17 : { ...purchase(String(i)), card: 'same' }));
+  const order = items.flatMap((_, i) => (i === 300 || i === 4000 ? [] : [String(i)]));
+  const answer = { accepted: 4998, duplicates: 0, rejected: 2, items: [{ index: 300, id: 'x', status: 'rejected', pointer: '/kind' }, { index: 4000, status: 'rejected', reason: 'invalid', pointer: '' }] };
+  const json = Buffer.from(`\ufeff \n${JSON.stringify(items, null, 1)}\n `), packed = pack(items);
+  for (const [type, bytes] of [['application/json', json], ['application/msgpack', packed]] as const) {
+    const fake = await startFakeGateway({ pieceBytes: 4096 }, 'pool');
+    t.teardown(() => fake.gateway.close());
+    const answered = await chunked(fake.gateway.url, (async function* () {
+      for (let at = 0; at < bytes.length; at += 10_000) {
+        // Evaluation begins while the body arrives.
+        if (at === 100_000) while (fake.engine.lanes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+        yield bytes.subarray(at, at + 10_000);
+      }
+    })(), type);
+    t.match(answered, { status: 200, body: answer }, type);
+    t.ok(fake.engine.lanes.length > 8, `${fake.engine.lanes.length} pieces`);
+    t.same(fake.engine.order, order, 'the order of the body');
+    t.equal((await fake.options.metrics.bodyBytesInFlight.get()).values[0]!.value, 0, 'nothing of it is counted as held any more');
+  }
+  const fake = await startFakeGateway({ pieceBytes: 4096 }, 'pool');
+  t.teardown(() => fake.gateway.close());
+  const post = (body: string): ReturnType<typeof call> => call(fake, 'POST', '/v1/transactions', { body });
+  const three = [1, 2, 3].map((i) => JSON.stringify(purchase(`e${i}`))), padding = ' '.repeat(9000);
+  t.match(await post(`[${three.join(',')}${padding}${three[0]!}${padding}]`), { status: 200, body: { accepted: 2, rejected: 1, items: [{ index: 2, id: 'e3', reason: 'malformed' }] } }, 'what follows is not read');
+  t.match(await post(`${padding}[${padding}]${padding}`), { status: 200, body: { accepted: 0, items: [] } });
+  t.match(await post(`[${padding}]${padding}x`), { status: 400, body: { detail: /unexpected bytes after the array/ } });
+  t.match(await post(`[${three[0]!}${padding}]${padding}x`), { status: 400, body: { detail: /none of 1 items can be read/ } });
+  t.match(await post(padding), { status: 400, body: { type: '/problems/malformed' } });
+});
+
 t.test('wait=append answers without replies, partner= names the partner of items', async (t) => {
   const fake = await startFakeGateway();
   t.teardown(() => fake.gateway.close());
@@ -179,15 +213,13 @@ t.test('a body that stops arriving is answered 408, one that is cut off leaves n
 });
 
 /** Sends pieces without a content length. */
-function chunked(url: string, pieces: string[]): Promise<{ status: number }> {
+function chunked(url: string, pieces: Iterable<string> | AsyncIterable<Uint8Array>, type = NDJSON): Promise<{ status: number; body: unknown }> {
   return new Promise((resolve, reject) => {
-    const sent = httpRequest(`${url}/v1/transactions`, { method: 'POST', headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': NDJSON } }, (response) => {
-      response.resume();
-      response.once('end', () => resolve({ status: response.statusCode! }));
+    const sent = httpRequest(`${url}/v1/transactions`, { method: 'POST', headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': type } }, (response) => {
+      void json(response).then((body) => resolve({ status: response.statusCode!, body }), reject);
     });
     sent.once('error', reject);
-    for (const piece of pieces) sent.write(piece);
-    sent.end();
+    void pipeline(Readable.from(pieces), sent).catch(reject);
   });
 }
 

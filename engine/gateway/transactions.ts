@@ -2,7 +2,7 @@
  * POST /v1/transactions, the partners' door.
  *
  *   one object  → lane `interactive`, answered with its awards or a problem
- *   a batch     → lane `commands` (JSON array, NDJSON in pieces while it still arrives, MessagePack array), answered item by item
+ *   a batch     → lane `commands` (JSON array, NDJSON, MessagePack array; in pieces while it still arrives), answered item by item
  *
  * An answer is given after the commit that evaluated the transactions; `?wait=append` answers once they are in the log. The main thread looks at the content
  * type and at the first byte, and at nothing else of a body.
@@ -12,14 +12,15 @@ import { reasons } from '../../schemas/reasons.js';
 import { EngineError } from '../engine.js';
 import { mayUsePartner } from './authenticate.js';
 import { Batch, committed, type Format, type PartnerOfRequest } from './batch.js';
-import { cutAtLines, readChunks, readWhole, type HeldBytes } from './body.js';
+import { readBeginning, readChunks, readRest } from './body.js';
 import type { GatewayContext } from './context.js';
 import { Problem, summary, type ProblemCode } from './problems.js';
 import { operations } from './openapi.js';
+import { postArray, postLines } from './pieces.js';
 import { readQuery } from './query.js';
 
 const waits = ['commit', 'append'] as const;
-type Wait = (typeof waits)[number];
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 const formats: Record<string, Format> = {
   'application/json': 'json',
@@ -38,10 +39,13 @@ export function transactionRoutes(app: FastifyInstance, context: GatewayContext)
     const format = formatOf(request);
     const held = context.bodyMemory.open();
     try {
-      if (format === 'ndjson') return await postPieces(request, wait, partner, context, held);
-      const body = await readWhole(request.raw, context.config, held.take);
+      const chunks = readChunks(request.raw, context.config, held.take), batch = new Batch(context, format, wait, partner);
+      if (format === 'ndjson') return await finish(batch, postLines(batch, chunks, held, context.config), context);
+      const beginning = await readBeginning(chunks, (head) => firstByte(format, head) >= 0);
+      if (isArray(format, firstByte(format, beginning))) return await finish(batch, postArray(batch, beginning, chunks, held, context.config), context);
+      const body = await readRest(beginning, chunks);
       if (body.length === 0) throw new Problem('malformed', 'the body is empty');
-      if (wait === 'append' || isBatch(format, body)) return await postWhole(format, body, wait, partner, context);
+      if (wait === 'append') return await finish(batch, batch.add(body).answered, context);
       return await postSingle(reply, format, body, partner, context);
     } finally {
       held.close();
@@ -80,39 +84,8 @@ async function postSingle(reply: FastifyReply, format: Format, bytes: Uint8Array
   return answered.answer ?? JSON.stringify({ status: item?.status ?? 'processed' });
 }
 
-async function postWhole(format: Format, body: Uint8Array, wait: Wait, partner: PartnerOfRequest, context: GatewayContext): Promise<unknown> {
-  const batch = new Batch(context, format, wait, partner);
-  await batch.add(body);
-  return finish(batch, context);
-}
-
-/** NDJSON: parsing and evaluation begin while the body still arrives; at most piecesPerRequestMax pieces are under way, then the connection is not read. */
-async function postPieces(request: FastifyRequest, wait: Wait, partner: PartnerOfRequest, context: GatewayContext, held: HeldBytes): Promise<unknown> {
-  const { pieceBytes, piecesPerRequestMax } = context.config;
-  const batch = new Batch(context, 'ndjson', wait, partner);
-  const underWay = new Set<Promise<void>>();
-  try {
-    for await (const piece of cutAtLines(readChunks(request.raw, context.config, held.take), pieceBytes)) {
-      const bytes = piece.length;
-      const answered: Promise<void> = batch.add(piece).finally(() => {
-        underWay.delete(answered);
-        held.give(bytes);
-      });
-      // The set is awaited as a whole below; a failure in between is not unhandled.
-      answered.catch(() => undefined);
-      underWay.add(answered);
-      if (underWay.size >= piecesPerRequestMax) await Promise.race(underWay);
-      if (batch.failure !== undefined) break;
-    }
-  } finally {
-    // Also when the sender went away: what was handed over is let through to its end.
-    await Promise.allSettled(underWay);
-  }
-  if (batch.failure !== undefined) throw batch.failure;
-  return finish(batch, context);
-}
-
-function finish(batch: Batch, { metrics }: GatewayContext): unknown {
+async function finish(batch: Batch, posted: Promise<void>, { metrics }: GatewayContext): Promise<unknown> {
+  await posted;
   const answer = batch.finish();
   metrics.accepted.inc({ lane: 'commands' }, answer.accepted);
   metrics.duplicates.inc(answer.duplicates);
@@ -127,8 +100,12 @@ function formatOf(request: FastifyRequest): Format {
   throw new Problem('unsupported-media-type', 'send application/json, application/x-ndjson or application/msgpack, in UTF-8', { headers: { accept: Object.keys(formats).join(', ') } });
 }
 
-/** By the first byte: `[`, or a MessagePack array; everything else is one transaction, or the parser says what is wrong with it. */
-function isBatch(format: Format, body: Uint8Array): boolean {
-  if (format === 'msgpack') return (body[0]! & 0xf0) === 0x90 || body[0] === 0xdc || body[0] === 0xdd;
-  return body.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) === 0x5b;
+/** The first byte that says what the body is, -1 when there is none yet: of JSON, behind white space and a byte order mark. */
+function firstByte(format: Format, head: Uint8Array): number {
+  if (format === 'msgpack') return head[0] ?? -1;
+  return head.find((byte, at) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09 && !(at < 3 && byte === BYTE_ORDER_MARK[at])) ?? -1;
+}
+/** Everything else is one transaction, or the parser says what is wrong with it. */
+function isArray(format: Format, first: number): boolean {
+  return format === 'msgpack' ? (first & 0xf0) === 0x90 || first === 0xdc || first === 0xdd : first === 0x5b;
 }

@@ -8,7 +8,7 @@ import { Packr } from 'msgpackr';
 import t from 'tap';
 import { contentHash, EnvelopeReader, EnvelopeWriter, transactionHash } from '../envelope.js';
 import { Transaction } from '../transaction.js';
-import { oddDocuments, snapshot, transactionDocuments, writeJson } from './arbitrary.js';
+import { damage, damaged, oddDocuments, snapshot, transactionDocuments, writeJson } from './arbitrary.js';
 import { readTree } from './json-tree.js';
 import { readJson, readJsonFast, readJsonSlow } from './read-json.js';
 import { readMessagePack, readMessagePackSlow } from './read-msgpack.js';
@@ -84,19 +84,6 @@ t.test('odd JSON, written in odd ways', async t => {
 t.test('odd MessagePack', async () => {
   fc.assert(fc.property(oddDocuments, document => void agree(readMessagePack, readMessagePackSlow, new Uint8Array(packr.pack(document)))), { seed, numRuns: 1200 });
 });
-
-const damage = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 });
-function damaged(content: Uint8Array, changes: [number, number, number][]): Uint8Array {
-  let bytes = [...content];
-  for (const [place, how, byte] of changes) {
-    const at = place % Math.max(1, bytes.length);
-    if (how === 0) bytes[at] = byte;
-    else if (how === 1) bytes.splice(at, 1);
-    else if (how === 2) bytes.splice(at, 0, byte);
-    else bytes = bytes.slice(0, at);
-  }
-  return Uint8Array.from(bytes);
-}
 
 t.test('damaged bytes: both readers agree, and nothing throws', async () => {
   fc.assert(fc.property(transactionDocuments, damage, (document, changes) => {

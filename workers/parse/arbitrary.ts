@@ -115,6 +115,20 @@ export function writeJson(value: unknown, choose: (below: number) => number): st
   return `{${gap()}${entries.map(([name, field]) => `${text(name, 300)}${gap()}:${gap()}${writeJson(field, choose)}`).join(`${gap()},${gap()}`)}${gap()}}`;
 }
 
+/** What happens to bytes on the way: changed, lost, added, cut off. */
+export const damage = fc.array(fc.tuple(fc.nat(), fc.nat(3), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 });
+export function damaged(content: Uint8Array, changes: [number, number, number][]): Uint8Array {
+  let bytes = [...content];
+  for (const [place, how, byte] of changes) {
+    const at = place % Math.max(1, bytes.length);
+    if (how === 0) bytes[at] = byte;
+    else if (how === 1) bytes.splice(at, 1);
+    else if (how === 2) bytes.splice(at, 0, byte);
+    else bytes = bytes.slice(0, at);
+  }
+  return Uint8Array.from(bytes);
+}
+
 /** All that a transaction says, as a plain object. */
 export function snapshot(t: Transaction): object {
   const cut = (start: number, length: number): string => (length === 0 ? '' : Buffer.from(t.bytes.subarray(start, start + length)).toString('utf8'));

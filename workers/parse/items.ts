@@ -19,6 +19,9 @@ const NEWLINE = 0x0a, COMMA = 0x2c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7
 const NONE: readonly Problem[] = [];
 const PARTNER = 2 * Text.partner + 1;
 
+/** `itemsLeft`: as the part before ended; undefined: nothing was read yet. */
+export interface Part { isLast: boolean; itemsLeft?: number }
+
 export class Items {
   /** The body is one item, not a list of items. */
   single = false;
@@ -26,15 +29,23 @@ export class Items {
   problems: readonly Problem[] = NONE;
   /** The decoded item when there are problems, as far as it could be read, and its bytes. */
   value: unknown = undefined;
+  /** The item is in the transaction, also when it is refused for what stands behind it. */
+  isRead = false;
   itemStart = 0;
   itemEnd = 0;
   /** Where the item's bytes went wrong, counted from the start of the body. */
   position = 0;
+  /** Items of the array that are still to come; of JSON, whose arrays don't say how many: 0 or not. */
+  itemsLeft = 0;
+  /** Of a part: its bytes from here on make sense only together with the next ones. */
+  restAt = 0;
+  /** The part has no further item that can be read without the next one. */
+  needsMore = false;
+  private isLast = true;
   private format: ItemFormat = 'json';
   private bytes: Uint8Array = new Uint8Array(0);
   private at = 0;
   private end = 0;
-  private itemsLeft = 0;
   private partner: Uint8Array | undefined;
   private complete: ((value: unknown) => void) | undefined;
 
@@ -43,14 +54,38 @@ export class Items {
    * all.
    */
   open(format: ItemFormat, bytes: Uint8Array, start: number, end: number, partner?: string): { detail: string; position: number } | undefined {
+    this.take(format, bytes, start, end, partner);
+    this.isLast = true;
+    return this.begin();
+  }
+
+  /**
+   * Begins with a part of an array: its first bytes, or (with `itemsLeft`) what follows after a part that was read, the bytes that it left over in front. An item is read
+   * only when what stands behind it shows that it is whole and not the last; so all that is said about items, and about the end, is what `open` on all the bytes would say.
+   */
+  openPart(format: 'json' | 'msgpack', bytes: Uint8Array, { isLast, itemsLeft }: Part, partner?: string): { detail: string; position: number } | undefined {
+    this.take(format, bytes, 0, bytes.length, partner);
+    this.isLast = isLast;
+    this.restAt = bytes.length;
+    if (itemsLeft === undefined) return this.begin();
+    this.single = false;
+    this.itemsLeft = itemsLeft;
+    if (format === 'json') this.at = skipSpace(bytes, 0, bytes.length);
+    return undefined;
+  }
+  private take(format: ItemFormat, bytes: Uint8Array, start: number, end: number, partner?: string): void {
     this.format = format;
     this.bytes = bytes;
     this.at = start;
     this.end = end;
     this.problems = NONE;
     this.value = undefined;
+    this.needsMore = false;
     this.partner = partner === undefined ? undefined : new TextEncoder().encode(partner);
     this.complete = partner === undefined ? undefined : value => setPartner(value, partner);
+  }
+  private begin(): { detail: string; position: number } | undefined {
+    const { format, bytes, at: start } = this;
     if (format === 'msgpack') return this.openMessagePack();
     if (bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf) this.at += 3;
     this.single = false;
@@ -59,6 +94,7 @@ export class Items {
 
   /** Reads the next item into `t`; false after the last. Look at `problems` before `t`. */
   next(t: Transaction): boolean {
+    if (this.needsMore) return false;
     if (this.format === 'ndjson') return this.nextLine(t);
     return this.format === 'json' ? this.nextJson(t) : this.nextMessagePack(t);
   }
@@ -68,9 +104,11 @@ export class Items {
     const first = this.at < this.end ? this.bytes[this.at]! : -1;
     this.single = first === OBJECT;
     this.itemsLeft = 1;
+    if (first < 0 && !this.isLast) return this.wait(0);
     if (first !== OBJECT && first !== ARRAY) return { detail: 'expected a JSON object or an array of objects', position: this.at };
     if (first === OBJECT) return undefined;
     this.at = skipSpace(this.bytes, this.at + 1, this.end);
+    if (!this.isLast && (this.at >= this.end || this.bytes[this.at] === ARRAY_END)) return this.wait(0);
     if (this.bytes[this.at] === ARRAY_END && this.at < this.end) {
       this.itemsLeft = 0;
       return this.trailing(this.at + 1) ? { detail: 'unexpected bytes after the array', position: this.at + 1 } : undefined;
@@ -85,6 +123,7 @@ export class Items {
     this.itemsLeft = 1;
     if (this.single) return undefined;
     const width = (head & 0xf0) === 0x90 ? 0 : head === 0xdc ? 2 : head === 0xdd ? 4 : -1;
+    if (width >= 0 && at + 1 + width > end && !this.isLast) return this.wait(0);
     if (width < 0 || at + 1 + width > end) return { detail: 'expected a MessagePack map or an array of maps', position: at };
     this.itemsLeft = head & 15;
     if (width > 0) {
@@ -92,6 +131,7 @@ export class Items {
       for (let i = 1; i <= width; i++) this.itemsLeft = this.itemsLeft * 256 + bytes[at + i]!;
     }
     this.at += 1 + width;
+    if (this.itemsLeft === 0 && !this.isLast) return this.wait(0);
     return this.itemsLeft === 0 && this.at !== end ? { detail: 'unexpected bytes after the array', position: this.at } : undefined;
   }
 
@@ -114,12 +154,14 @@ export class Items {
     if (this.itemsLeft === 0) return false;
     const { bytes, end } = this;
     const next = this.read(t, this.at, end);
+    if (this.needsMore) return false;
     if (next < 0) return this.stop();
     if (this.single) {
       if (this.trailing(next)) this.refuse('unexpected bytes after the object', next, end);
       return this.stop();
     }
     const at = skipSpace(bytes, next, end);
+    if (!this.isLast && (at >= end || bytes[at] === ARRAY_END)) return this.leave();
     if (at < end && bytes[at] === COMMA) this.at = skipSpace(bytes, at + 1, end);
     else {
       if (at >= end || bytes[at] !== ARRAY_END) this.refuse('expected "," or "]" after the item; what follows is not read', at, end);
@@ -131,7 +173,12 @@ export class Items {
 
   private nextMessagePack(t: Transaction): boolean {
     if (this.itemsLeft === 0) return false;
+    if (!this.isLast && this.itemsLeft === 1) {
+      this.itemStart = this.at;
+      return this.leave();
+    }
     const next = this.read(t, this.at, this.end);
+    if (this.needsMore) return false;
     if (next < 0) return this.stop();
     this.at = next;
     if (--this.itemsLeft === 0 && next !== this.end) this.refuse('unexpected bytes after the last item', next, this.end);
@@ -146,10 +193,13 @@ export class Items {
     if (next >= 0 && (t.text[PARTNER] !== 0 || this.partner !== undefined)) {
       if (t.text[PARTNER] === 0) addPartner(t, this.bytes, start, next, this.partner!);
       this.problems = NONE;
+      this.isRead = true;
+      this.value = undefined;
       this.itemEnd = next;
       return next;
     }
     const stop = (isMessagePack ? messagePackEnd : valueEnd)(this.bytes, start, end);
+    if (!this.isLast && (stop < 0 || (stop === end && !isMessagePack))) return this.leave(), -1;
     if (stop - start > ITEM_BYTES_MAX) {
       const detail = `an item has at most ${ITEM_BYTES_MAX} bytes, not ${stop - start}`;
       return this.keep({ next: stop, problems: [problem('', 'invalid', detail)], value: undefined, position: start }, stop);
@@ -161,6 +211,7 @@ export class Items {
   /** What the slow reader found; an item that it could not read to its end is taken to end at `stop`. */
   private keep({ next, problems, value, position }: Read, stop: number): number {
     this.problems = problems;
+    this.isRead = problems.length === 0;
     this.value = value;
     this.position = position;
     this.itemEnd = next < 0 ? stop < 0 ? this.end : stop : next;
@@ -172,6 +223,16 @@ export class Items {
     this.problems = [problem('', 'malformed', `${detail}, at byte ${position - this.itemStart}`), ...this.problems];
     this.position = position;
     this.itemEnd = itemEnd;
+  }
+
+  /** The item goes on in the next part, or may be the last: it is left for then. */
+  private leave(): false {
+    this.wait(this.itemStart);
+    return false;
+  }
+  private wait(restAt: number): undefined {
+    this.needsMore = true;
+    this.restAt = restAt;
   }
 
   private trailing(at: number): boolean {

@@ -12,10 +12,12 @@ import { EnvelopeWriter } from '../envelope-writer.js';
 import { partitionOf } from '../hash.js';
 import { Kind, Text, Transaction } from '../transaction.js';
 import { identityOf } from './fill.js';
-import { Items, type ItemFormat } from './items.js';
+import { Items, type ItemFormat, type Part } from './items.js';
 
 export interface ParseTask {
   format: ItemFormat;
+  /** The bytes are a part of an array, of which the parts before have been read but for the `rest` that stands in front. */
+  part?: Part;
   /** json: an object or an array; ndjson: whole lines; msgpack: a map or an array of maps. */
   bytes: Uint8Array;
   /** Index of the first item in its request. */
@@ -57,6 +59,10 @@ export interface ParseResult {
   /** The body was one item, not a list. */
   single?: boolean;
   rejected: RejectedItem[];
+  /** Of a part that is not the last: the bytes to stand in front of the next one. */
+  rest?: Uint8Array;
+  /** For the next part; 0: there can't be more items, whatever comes. */
+  itemsLeft?: number;
   /** Nothing of the body can be read: it is no object and no array, or the one object in it is broken. */
   unreadable?: { detail: string; position: number };
 }
@@ -74,14 +80,15 @@ const home = new Uint8Array(512);
 export default function parse(task: ParseTask): ParseResult {
   const result = parseItems(task);
   // `move` makes piscina transfer the buffers; what arrives in the calling thread is the value.
-  return move({ [transferableSymbol]: result.envelopes.map(({ bytes }) => bytes.buffer), [valueSymbol]: result }) as unknown as ParseResult;
+  return move({ [transferableSymbol]: [...result.envelopes.map(({ bytes }) => bytes.buffer), ...(result.rest ? [result.rest.buffer] : [])], [valueSymbol]: result }) as unknown as ParseResult;
 }
 
 /** The same without piscina. */
 export function parseItems(task: ParseTask): ParseResult {
   const { bytes, partitions } = task;
   const result: ParseResult = { envelopes: [], count: 0, rejected: [] };
-  const unreadable = items.open(task.format, bytes, 0, bytes.length, task.partner);
+  const { format, part } = task;
+  const unreadable = part && format !== 'ndjson' ? items.openPart(format, bytes, part, task.partner) : items.open(format, bytes, 0, bytes.length, task.partner);
   if (unreadable !== undefined) return { ...result, unreadable };
   if (items.single) result.single = true;
   const keyPartner = task.keyPartner === undefined ? undefined : new TextEncoder().encode(task.keyPartner);
@@ -116,6 +123,10 @@ export function parseItems(task: ParseTask): ParseResult {
     const writer = writers[partition]!;
     if (used[partition] === true) result.envelopes.push({ partition, bytes: writer.finish(), count: writer.count });
   }
+  if (!part || part.isLast) return result;
+  result.rest = bytes.slice(items.restAt);
+  // Nothing but the beginning is left: it is read again.
+  if (!items.needsMore || items.restAt > 0 || part.itemsLeft !== undefined) result.itemsLeft = items.itemsLeft;
   return result;
 }
 
@@ -162,7 +173,7 @@ function isText(field: number, expected: Uint8Array): boolean {
 
 function rejectedItem(index: number, problems: readonly Problem[], bytes: Uint8Array, { format }: ParseTask): RejectedItem {
   const [{ reason, pointer, detail, hint }] = problems as [Problem];
-  const isRead = items.problems.length === 0, kind = Object.keys(Kind)[t.kind]!;
+  const { isRead } = items, kind = Object.keys(Kind)[t.kind]!;
   const identity = isRead ? { id: t.string(Text.id), partner: t.string(Text.partner), kind } : identityOf(items.value);
   return { index, ...identity, reason, pointer, detail, hint, errors: [...problems], input: inputText(bytes, format) };
 }
