@@ -37,22 +37,21 @@ interface Query { asked: ClickHouseRequest; user: User; statement: Statement; se
 export async function answer(backend: Backend, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
   response.on('close', () => gone.abort());
-  let queryId = '';
+  let asked: ClickHouseRequest | undefined;
   try {
-    const asked = readRequest(request);
-    queryId = asked.queryId;
-    const user = backend.access.authenticate(asked.user, asked.password);
-    const { statement, first, body } = await readSource(asked, request);
-    backend.access.check(user, statement, asked.database, asked.parameters.map(([, value]) => value));
+    const read = asked = readRequest(request);
+    const user = backend.access.authenticate(read.user, read.password);
+    const { statement, first, body } = await readSource(read, request);
+    backend.access.check(user, statement, read.database, read.parameters.map(([, value]) => value));
     const data = statement.insert ? await backend.spool.write(first, body) : undefined;
     try {
-      await inSession(backend, user, asked, (session) => run(backend, { asked, user, statement, session, dataPath: data?.path ?? '' },
-        { asked, response, gone: gone.signal, version: backend.version }));
+      await inSession(backend, user, read, (session) => run(backend, { asked: read, user, statement, session, dataPath: data?.path ?? '' },
+        { asked: read, response, gone: gone.signal, version: backend.version }));
     } finally {
       await data?.close();
     }
   } catch (error) {
-    sendError(response, queryId, error, backend.version);
+    sendError(response, asked, error, backend.version);
   }
 }
 

@@ -2,7 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
+import { BlockDecompressor } from './compressed-blocks.js';
 import { exception } from './exception.js';
+import type { ClickHouseRequest } from './request.js';
 
 /** Node 22.15 and newer. */
 type WithZstd = typeof zlib & { createZstdDecompress?: () => Transform };
@@ -11,8 +13,10 @@ export class Body {
   private readonly chunks: AsyncIterator<Buffer>;
   private ended = false;
 
-  constructor(request: IncomingMessage) {
-    this.chunks = (decompressed(request) as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  /** `blocks`: it comes in ClickHouse's compressed blocks, whatever else it is compressed with. */
+  constructor(request: IncomingMessage, blocks: ClickHouseRequest['decompress']) {
+    const bytes = decompressed(request), content = blocks === false ? bytes : pipeline(bytes, new BlockDecompressor(blocks === 'checked'), () => undefined);
+    this.chunks = (content as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   }
 
   /** The next chunks, about so many bytes; undefined after the end. */

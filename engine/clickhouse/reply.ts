@@ -7,8 +7,9 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { Writable } from 'node:stream';
+import type { Transform, Writable } from 'node:stream';
 import zlib from 'node:zlib';
+import { BlockCompressor, compressedBlock } from './compressed-blocks.js';
 import { fromLibrary } from './exception.js';
 import type { LibraryResult } from './library.js';
 import { readPipe } from './pipe.js';
@@ -52,11 +53,12 @@ export function sendDone(reply: Reply, result: LibraryResult, isInsert: boolean)
   reply.response.end();
 }
 
-export function sendError(response: ServerResponse, queryId: string, error: unknown, version: string): void {
+/** `asked`: undefined when the request could not be read. */
+export function sendError(response: ServerResponse, asked: ClickHouseRequest | undefined, error: unknown, version: string): void {
   if (response.headersSent || response.destroyed) return void response.destroy();
-  const failure = fromLibrary(error), text = failure.text(version);
-  identify(response, queryId);
-  response.writeHead(failure.status, { 'content-type': 'text/plain; charset=UTF-8', 'x-clickhouse-exception-code': failure.code, 'content-length': Buffer.byteLength(text) });
+  const failure = fromLibrary(error), plain = Buffer.from(failure.text(version)), text = asked?.compress ? compressedBlock(plain) : plain;
+  identify(response, asked?.queryId ?? '');
+  response.writeHead(failure.status, { 'content-type': 'text/plain; charset=UTF-8', 'x-clickhouse-exception-code': failure.code, 'content-length': text.length });
   response.end(text);
 }
 
@@ -67,11 +69,17 @@ function begin({ asked, response }: Reply, format: string | undefined, result: L
   response.setHeader('x-clickhouse-exception-tag', randomBytes(8).toString('hex'));
   if (format !== undefined) response.setHeader('x-clickhouse-format', format);
   response.setHeader('x-clickhouse-summary', summary(result, isInsert));
-  const encoding = format === undefined ? undefined : asked.encodings.find((name) => name in encoders);
-  if (encoding === undefined) return response;
-  response.setHeader('content-encoding', encoding);
-  const encoder = encoders[encoding]!();
-  encoder.pipe(response);
+  if (format === undefined) return response;
+  const encoding = asked.encodings.find((name) => name in encoders);
+  let out: Writable = response;
+  if (encoding !== undefined) {
+    response.setHeader('content-encoding', encoding);
+    out = into(encoders[encoding]!(), out, response);
+  }
+  return asked.compress ? into(new BlockCompressor(), out, response) : out;
+}
+function into(encoder: Transform, out: Writable, response: ServerResponse): Writable {
+  encoder.pipe(out);
   response.on('close', () => encoder.destroy());
   return encoder;
 }

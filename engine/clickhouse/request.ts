@@ -23,6 +23,9 @@ export interface ClickHouseRequest {
   waitsForEnd: boolean;
   /** What the answer may be compressed with. */
   encodings: string[];
+  /** The answer, an error too, goes in ClickHouse's compressed blocks; the body comes in them. */
+  compress: boolean;
+  decompress: false | 'checked' | 'unchecked';
   session: { id: string; timeoutMs: number; mustExist: boolean } | undefined;
 }
 
@@ -39,9 +42,6 @@ export function readRequest(request: IncomingMessage): ClickHouseRequest {
     const value = request.headers[name];
     return (Array.isArray(value) ? value[0] : value) ?? '';
   };
-  if (search.get('compress') === '1' || search.get('decompress') === '1') {
-    throw exception('NOT_IMPLEMENTED', 'compress and decompress are not offered here: use Accept-Encoding with enable_http_compression=1, and Content-Encoding');
-  }
   const { user, password } = credentials(header, search);
   const sessionId = search.get('session_id') ?? '';
   return {
@@ -55,6 +55,8 @@ export function readRequest(request: IncomingMessage): ClickHouseRequest {
     readonly: request.method === 'GET' || request.method === 'HEAD',
     waitsForEnd: search.get('wait_end_of_query') === '1',
     encodings: search.get('enable_http_compression') === '1' ? header('accept-encoding').toLowerCase().split(',').map((encoding) => encoding.split(';')[0]!.trim()) : [],
+    compress: search.get('compress') === '1',
+    decompress: search.get('decompress') !== '1' ? false : search.get('http_native_compression_disable_checksumming_on_decompress') === '1' ? 'unchecked' : 'checked',
     session: sessionId === '' ? undefined : { id: sessionId, timeoutMs: sessionTimeoutMs(search.get('session_timeout')), mustExist: search.get('session_check') === '1' },
   };
 }

@@ -7,6 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { createClient } from '@clickhouse/client';
 import fc from 'fast-check';
 import t from 'tap';
+import { BlockCompressor, BlockDecompressor, compressedBlock } from './compressed-blocks.js';
 import { chdbMissing, eventually, startForTest } from './embedded-fixture.js';
 
 const seed = 20_261_123;
@@ -97,6 +98,33 @@ if (missing !== undefined) {
     const form = createClient({ url, use_multipart_params: true });
     t.teardown(() => form.close());
     t.same(await (await form.query({ query: 'SELECT {a:UInt8} AS a', query_params: { a: 5 }, format: 'JSONEachRow' })).json(), [{ a: 5 }]);
+  });
+
+  t.test('compress=1 and decompress=1: blocks of ClickHouse', async (t) => {
+    const blocks = async (bytes: Buffer, checked = true): Promise<Buffer> => Buffer.concat(await Readable.from([bytes.subarray(0, 11), bytes.subarray(11)]).pipe(new BlockDecompressor(checked)).toArray() as Buffer[]);
+    const large = 'SELECT number, repeat(toString(cityHash64(number)), 3) FROM numbers(60000) FORMAT CSV', plain = await post(large), packed = await post(large, { parameters: { compress: '1' } });
+    t.ok(plain.bytes.length > 3 * 2 ** 20 && packed.bytes.length < plain.bytes.length * 0.7, `${plain.bytes.length} bytes, compressed ${packed.bytes.length}`);
+    t.ok((await blocks(packed.bytes)).equals(plain.bytes));
+    const error = await post('SELECT nothing', { parameters: { compress: '1' } });
+    t.match([error.status, error.headers.get('x-clickhouse-exception-code'), (await blocks(error.bytes)).toString()], [404, '47', /^Code: 47\. DB::Exception/]);
+    t.match((await blocks((await post("SELECT number, throwIf(number = 900000, 'late') FROM numbers(1000000)", { parameters: { compress: '1' } })).bytes)).toString(), /__exception__[^]*late/);
+
+    await engine.command({ query: 'CREATE TABLE pointstream.packed (id UInt64, name String) ENGINE = Memory' });
+    const query = 'INSERT INTO pointstream.packed FORMAT CSV', compressor = new BlockCompressor();
+    const rows = Buffer.from((await post('SELECT number, repeat(toString(number), 20) FROM numbers(50000) FORMAT CSV')).bytes);
+    const body = Buffer.concat(await Readable.from([rows]).pipe(compressor).toArray() as Buffer[]);
+    t.match(await post(body, { headers: engineHeaders, parameters: { query, decompress: '1' } }), { status: 200 });
+    t.match(await post(gzipSync(body), { headers: { ...engineHeaders, 'content-encoding': 'gzip' }, parameters: { query, decompress: '1' } }), { status: 200 });
+    t.equal(await count('pointstream.packed'), 100_000);
+    t.equal((await post(compressedBlock(Buffer.from('SELECT 7')), { parameters: { decompress: '1' } })).text, '7\n');
+    t.equal((await post(compressedBlock(Buffer.from('SELECT 8')), { parameters: { decompress: '1', compress: '1' } }).then(({ bytes }) => blocks(bytes))).toString(), '8\n');
+    const broken = compressedBlock(Buffer.from('SELECT 7 + 1 + 1 + 1 + 1 + 1 + 1'));
+    broken[3]! ^= 1;
+    t.match((await post(broken, { parameters: { decompress: '1' } })).text, /^Code: 40\..*CHECKSUM_DOESNT_MATCH/);
+    t.equal((await post(broken, { parameters: { decompress: '1', http_native_compression_disable_checksumming_on_decompress: '1' } })).text, '13\n');
+    t.match((await post('SELECT 9, and nothing of it is compressed', { parameters: { decompress: '1' } })).text, /^Code: (106|271)\./);
+    t.match((await post(body.subarray(0, body.length - 5), { headers: engineHeaders, parameters: { query, decompress: '1' } })).text, /^Code: 33\..*CANNOT_READ_ALL_DATA/);
+    t.equal(await count('pointstream.packed'), 100_000, 'nothing of what was cut off');
   });
 
   t.test('headers of an answer', async (t) => {

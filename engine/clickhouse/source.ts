@@ -21,7 +21,7 @@ export interface Source {
 
 /** Adds a form's parameters to those of the URL. */
 export async function readSource(asked: ClickHouseRequest, request: IncomingMessage): Promise<Source> {
-  const body = new Body(request), type = request.headers['content-type'] ?? '';
+  const body = new Body(request, asked.decompress), type = request.headers['content-type'] ?? '';
   if (/^multipart\/form-data/i.test(type)) return { statement: readStatement(await readForm(asked, type, body)), first: Buffer.alloc(0), body };
   let text = asked.text;
   if (text !== '') {

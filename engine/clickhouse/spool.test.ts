@@ -12,7 +12,7 @@ t.teardown(() => rmSync(directory, { recursive: true, force: true }));
 const spool = new Spool({ fast: directory, large: directory, fastBytesMax: 3_000_000, bytesMax: 9_000_000 });
 
 function body(chunks: Buffer[]): Body {
-  return new Body(Object.assign(Readable.from(chunks), { headers: {} }) as unknown as IncomingMessage);
+  return new Body(Object.assign(Readable.from(chunks), { headers: {} }) as unknown as IncomingMessage, false);
 }
 
 t.test('a file has what came, whatever its size', async (t) => {
@@ -32,6 +32,6 @@ t.test('too much, or a body that breaks off, is an error; nothing is left', asyn
     await Promise.resolve();
     throw new Error('broke off');
   })());
-  await t.rejects(spool.write(Buffer.alloc(0), new Body(Object.assign(breaking, { headers: {} }) as unknown as IncomingMessage)), /broke off/);
+  await t.rejects(spool.write(Buffer.alloc(0), new Body(Object.assign(breaking, { headers: {} }) as unknown as IncomingMessage, false)), /broke off/);
   t.same(readdirSync(directory), []);
 });
