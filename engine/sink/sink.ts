@@ -138,6 +138,8 @@ export class Sink {
   /** Goes on with a partition where whoever delivered it before was. */
   private async begin(partition: number): Promise<void> {
     const { log } = this.options;
+    // Of before it was lost: what it still does may be in the table, or not.
+    await this.deliveries.get(partition);
     await log.settled(partition);
     const bytes = await log.getValue(intentName(partition)), intent = bytes && readIntent(bytes);
     if (this.stopping || !log.owned.has(partition)) return;
