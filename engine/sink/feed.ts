@@ -101,7 +101,7 @@ export class Feed {
   async collect({ rowsMax, bytesMax, to }: Limits): Promise<Range> {
     const range: Range = { from: this.position, to: this.position, rows: 0, bytes: 0, blocks: [], held: [], firstBatch: 0, lastBatch: 0, untilMs: this.sinceMs };
     while (range.to < to && range.rows < rowsMax && range.bytes < bytesMax) {
-      const fresh = this.take(range.to);
+      const fresh = this.take(range.to, to);
       if (fresh) {
         add(range, fresh.record, fresh.atMs);
         range.held.push(fresh.record);
@@ -114,7 +114,11 @@ export class Feed {
         break;
       }
       for (const { offset, timestampMs, value } of batch.records) {
-        if (range.to >= to || range.rows >= rowsMax || range.bytes >= bytesMax) return range;
+        if (range.rows >= rowsMax || range.bytes >= bytesMax) return range;
+        if (offset >= to) {
+          range.to = to;
+          return range;
+        }
         add(range, value, timestampMs);
         range.to = offset + 1;
       }
@@ -138,9 +142,9 @@ export class Feed {
     this.failure = undefined;
   }
 
-  /** The fresh record at an offset; those before it have been read from the log. */
-  private take(offset: number): Fresh | undefined {
-    while (this.fresh.length > 0 && this.fresh[0]!.from <= offset) {
+  /** The fresh record at an offset and before `to`; those before it have been read from the log. Offsets have gaps where the log keeps its own marks. */
+  private take(offset: number, to: number): Fresh | undefined {
+    while (this.fresh.length > 0 && this.fresh[0]!.from <= offset && this.fresh[0]!.offset < to) {
       const first = this.fresh.shift()!;
       this.freshRows -= first.rows;
       this.freshBytes -= first.record.byteLength;

@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { pointstream, serve, type Ended, type Served } from '../support/command-line.js';
+import { pointstreamWith, serve, type Ended, type Served } from '../support/command-line.js';
 
 export const NDJSON = 'application/x-ndjson';
 export const ADMIN_KEY = 'end-to-end-admin-key-0000';
@@ -29,7 +29,8 @@ export interface Tap { teardown(end: () => Promise<void> | void): void }
 export interface Answer { status: number; type: string; headers: Headers; body: Record<string, unknown> }
 export interface Asked { body?: unknown; type?: string | null; key?: string | null; headers?: Record<string, string> }
 export interface Problem { pointer: string; reason: string; detail: string; hint?: string }
-export interface Start { flags?: string[]; directory?: string }
+/** `environment`: for settings that have no flag, of every command. */
+export interface Start { flags?: string[]; directory?: string; environment?: NodeJS.ProcessEnv }
 
 export function ownDirectory(t: Tap): string {
   const directory = mkdtempSync(join(tmpdir(), 'pointstream-end-to-end-'));
@@ -42,10 +43,10 @@ export class TestEngine {
   /** Process ids are used again: whoever has ended is not looked for any more. */
   private running = false;
 
-  private constructor(readonly directory: string, private readonly flags: string[]) {}
+  private constructor(readonly directory: string, private readonly flags: string[], private readonly environment: NodeJS.ProcessEnv) {}
 
-  static async start(t: Tap, { flags = [], directory = ownDirectory(t) }: Start = {}): Promise<TestEngine> {
-    const engine = new TestEngine(directory, flags);
+  static async start(t: Tap, { flags = [], directory = ownDirectory(t), environment = {} }: Start = {}): Promise<TestEngine> {
+    const engine = new TestEngine(directory, flags, environment);
     await engine.start();
     t.teardown(async () => {
       const { children } = engine;
@@ -95,7 +96,7 @@ export class TestEngine {
     await ended;
   }
   async start(): Promise<void> {
-    const served = await serve(this.directory, this.flags, { POINTSTREAM_ADMIN_KEY: ADMIN_KEY });
+    const served = await serve(this.directory, this.flags, { ...this.environment, POINTSTREAM_ADMIN_KEY: ADMIN_KEY });
     this.served = served;
     this.running = true;
     void served.ended.then(() => { this.running = false; });
@@ -121,7 +122,7 @@ export class TestEngine {
     return this.call('POST', '/v1/transactions', { body: ndjson(transactions), type: NDJSON, ...asked });
   }
   run(...argv: string[]): Promise<Ended> {
-    return pointstream(this.directory, ...argv);
+    return pointstreamWith(this.environment, this.directory, ...argv);
   }
 
   async query<Row>(sql: string): Promise<Row[]> {
