@@ -27,15 +27,20 @@ export class Committer {
   constructor(private readonly log: Log, private readonly gateway: string, private readonly events: CommitterEvents) {}
 
   add(result: BatchResult): void {
+    if (this.abandoned.has(result.partition)) return;
     this.ready.push(result);
     if (!this.running && !this.broken) this.running = this.run();
   }
   /** Drops what has not been handed to the log of these partitions: their state is thrown away. Resolves when no commit is in flight. */
   async abandon(partitions: ReadonlySet<number>): Promise<void> {
-    for (const partition of partitions) this.abandoned.add(partition);
-    this.ready = this.ready.filter(({ partition }) => !partitions.has(partition));
+    this.disown(partitions);
     await this.running;
     for (const partition of partitions) this.abandoned.delete(partition);
+  }
+  /** Takes nothing of these partitions any more, until `abandon` has ended. */
+  disown(partitions: ReadonlySet<number>): void {
+    for (const partition of partitions) this.abandoned.add(partition);
+    this.ready = this.ready.filter(({ partition }) => !partitions.has(partition));
   }
   async idle(): Promise<void> {
     while (this.running) await this.running;

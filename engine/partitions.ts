@@ -60,7 +60,7 @@ export class Partitions {
       log.onOwnership({
         gained: (partitions) => void this.inTurn(() => this.take(partitions)),
         released: (partitions) => this.inTurn(() => this.letGo(partitions, false)),
-        lost: (partitions) => void this.inTurn(() => this.letGo(partitions, true)),
+        lost: (partitions) => this.lose(partitions),
       }),
       log.onAppend((topic, partition) => this.flows.get(partition)?.appended(topic)),
     );
@@ -97,23 +97,45 @@ export class Partitions {
   }
 
   private async take(wanted: number[]): Promise<void> {
-    const { log, activations, events, logger } = this.options;
+    const { log, activations, events, logger, shards } = this.options;
     const partitions = wanted.filter((partition) => log.owned.has(partition) && !this.flows.has(partition));
     for (const partition of partitions) this.restoring.add(partition);
     try {
-      const restored = await Promise.all(partitions.map((partition) => this.restore(partition)));
-      const versions = new Map(partitions.map((partition, i) => [partition, restored[i]!.status.reference]));
-      await activations.load([...versions.values()]);
+      const held = await Promise.all(partitions.map((partition) => this.restoreHeld(partition)));
+      await activations.load(held.flatMap((restored) => (restored ? [restored.status.reference] : [])));
+      const versions = new Map<number, number>();
       for (const [i, partition] of partitions.entries()) {
-        this.flows.set(partition, this.flow(partition, restored[i]!));
-        events.took(partition, restored[i]!.status);
+        const restored = held[i];
+        if (!restored || log.tenure(partition) !== restored.tenure) await shards.run(partition, { type: 'close', partition });
+        else {
+          this.flows.set(partition, this.flow(partition, restored));
+          versions.set(partition, restored.status.reference);
+          events.took(partition, restored.status);
+        }
       }
       await activations.catchUp(versions);
-      if (!this.stopping) for (const partition of partitions) this.flows.get(partition)!.start();
+      if (!this.stopping) for (const partition of versions.keys()) this.flows.get(partition)!.start();
     } finally {
       for (const partition of partitions) this.restoring.delete(partition);
     }
     if (log.shared && partitions.length > 0) logger.info({ partitions }, 'partitions are processed here');
+  }
+  /** Nothing when it went away meanwhile, and perhaps came again: then its turn is next. */
+  private async restoreHeld(partition: number): Promise<(Restored & { tenure: number | undefined }) | undefined> {
+    const { log } = this.options, tenure = log.tenure(partition);
+    try {
+      return { ...await this.restore(partition), tenure };
+    } catch (error) {
+      // Whoever has it now goes on while we read.
+      if (log.tenure(partition) === tenure) throw error;
+      return undefined;
+    }
+  }
+  /** At once: they may be ours again, and another's between, before their turn comes. */
+  private lose(partitions: number[]): void {
+    this.options.committer.disown(new Set(partitions.filter((partition) => this.flows.has(partition))));
+    for (const partition of partitions) void this.flows.get(partition)?.stop();
+    void this.inTurn(() => this.letGo(partitions, true));
   }
   private async letGo(partitions: number[], lost: boolean): Promise<void> {
     const { shards, committer, logger } = this.options;

@@ -85,6 +85,7 @@ class EmbeddedLog implements Log {
   readonly partitions: number;
   readonly hash: string;
   readonly shared = false;
+  readonly tenure = (): number => 0;
   readonly owned: ReadonlySet<number>;
   bytesAppended = 0;
 

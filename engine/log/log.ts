@@ -52,6 +52,8 @@ export interface Log {
   readonly shared: boolean;
   /** The partitions that this engine is to process, at the moment. */
   readonly owned: ReadonlySet<number>;
+  /** Which time it is that a partition is ours; undefined when it is not. Another number than before: another engine may have gone on between. */
+  tenure(partition: number): number | undefined;
   /** Returns a function that ends it. */
   onOwnership(listener: OwnershipListener): () => void;
   /** Names the way texts are spread over partitions, e.g. "murmur2". */
@@ -61,7 +63,10 @@ export interface Log {
    * repeats them has to be recognised.
    */
   append(records: Append[]): Promise<number[]>;
-  /** Resolves with the offsets of the outputs once the step survives a crash. Throws LogError. Commits take effect in the order in which they are called. */
+  /**
+   * Resolves with the offsets of the outputs once the step survives a crash. Throws LogError, `moved` also when a partition was lost meanwhile and is ours again. Commits take effect in
+   * the order in which they are called.
+   */
   commit(step: Commit): Promise<number[]>;
   /** Committed records from an offset on: at least one when there is one, else up to about bytesMax. Empty when there is none yet. Begins at the first record kept when that is later. */
   read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch>;
@@ -84,7 +89,7 @@ export interface Log {
   trim(topic: Topic, partition: number, beforeOffset: number): Promise<void>;
   /** Small named values that survive a crash (sink intents, checkpoint places); a Map of the log's own. */
   getValue(name: string): Promise<Uint8Array | undefined>;
-  /** With a partition: only as long as that is ours, else LogError `moved`. */
+  /** With a partition: only as long as that is ours without a break, else LogError `moved`. */
   putValue(name: string, value: Uint8Array, partition?: number): Promise<void>;
   /** Bytes written to the log since it was opened, for bytesLoggedPerTransaction. */
   readonly bytesAppended: number;

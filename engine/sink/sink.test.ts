@@ -203,10 +203,11 @@ for (const looking of [false, true]) {
   t.test(`partitions are lost and come back while an insert is under way${looking ? ', and the log answers nothing' : ''}`, async (t) => {
     const { log, fake, client, expected, commit, start } = await world(t);
     const listeners: OwnershipListener[] = [], owned = new Set([0, 1, 2]);
-    let answers = Promise.resolve();
+    let answers = Promise.resolve(), tenure = 1;
     const moving = new Proxy(log, {
       get: (object, name) => {
         if (name === 'owned') return owned;
+        if (name === 'tenure') return (partition: number) => (owned.has(partition) ? tenure : undefined);
         if (name === 'onOwnership') return (listener: OwnershipListener) => (listeners.push(listener), () => undefined);
         if (name === 'bounds') return (...[topic, partition]: Parameters<Log['bounds']>) => answers.then(() => log.bounds(topic, partition));
         const value = Reflect.get(object, name) as unknown;
@@ -227,6 +228,7 @@ for (const looking of [false, true]) {
     owned.delete(0);
     listeners[0]!.lost([0]);
     owned.add(0);
+    tenure++;
     listeners[0]!.gained([0]);
     for (let i = 0; i < 3; i++) await commit(0, 6, sink);
     fake.hold = undefined;

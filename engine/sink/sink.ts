@@ -40,8 +40,10 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
 export class Sink {
   private readonly counts = { rows: 0, inserts: 0, retries: 0, insertMs: 0 };
   private readonly feeds: Feed[];
-  /** Partitions whose facts are delivered here: those that are processed here. */
-  private readonly active = new Set<number>();
+  /** Partitions whose facts are delivered here, those that are processed here; and which time they are ours. */
+  private readonly active = new Map<number, number>();
+  /** Which time it was that a partition was ours and we ended with it: it may still be ours for a moment. */
+  private readonly ended = new Map<number, number>();
   private readonly deliveries = new Map<number, Promise<void>>();
   private readonly budget: Budget;
   private endListening: (() => void) | undefined;
@@ -136,24 +138,33 @@ export class Sink {
   }
 
   /** Goes on with a partition where whoever delivered it before was. */
-  private async begin(partition: number): Promise<void> {
+  private async begin(partition: number, tenure: number): Promise<void> {
     const { log } = this.options;
     // Of before it was lost: what it still does may be in the table, or not.
     await this.deliveries.get(partition);
     await log.settled(partition);
     const bytes = await log.getValue(intentName(partition)), intent = bytes && readIntent(bytes);
-    if (this.stopping || !log.owned.has(partition)) return;
+    if (this.stopping || this.dueTenure(partition) !== tenure) return;
     const feed = (this.feeds[partition] = this.newFeed(partition));
     if (intent) feed.position = feed.end = intent.done ? intent.to : intent.from;
     if (intent && !intent.done) this.unsure.set(partition, intent);
-    this.active.add(partition);
+    this.active.set(partition, tenure);
+  }
+  /** The tenure of a partition that is ours and not begun with. */
+  private dueTenure(partition: number): number | undefined {
+    const tenure = this.options.log.tenure(partition);
+    return tenure === this.active.get(partition) || tenure === this.ended.get(partition) ? undefined : tenure;
   }
   /** Resolves when nothing of these partitions is under way. */
   private end(partitions: number[]): Promise<void> {
-    for (const partition of partitions) this.active.delete(partition);
+    for (const partition of partitions) {
+      const tenure = this.active.get(partition) ?? this.options.log.tenure(partition);
+      if (tenure !== undefined) this.ended.set(partition, tenure);
+      this.active.delete(partition);
+    }
     return this.inTurn(async () => {
       for (const partition of partitions) {
-        this.active.delete(partition);
+        if (this.active.has(partition)) continue;
         await this.deliveries.get(partition);
         this.feeds[partition]!.clear();
         this.unsure.delete(partition);
@@ -164,7 +175,8 @@ export class Sink {
   private look(): Promise<void> {
     const { log } = this.options;
     return this.inTurn(async () => {
-      await Promise.all([...log.owned].filter((partition) => !this.active.has(partition)).map((partition) => this.begin(partition)));
+      const due = [...log.owned].map((partition) => [partition, this.dueTenure(partition)] as const);
+      await Promise.all(due.map(([partition, tenure]) => (tenure === undefined ? undefined : this.begin(partition, tenure))));
       for (const feed of this.feeds) {
         if (!this.active.has(feed.partition)) continue;
         const { begin, end } = await log.bounds('results', feed.partition);

@@ -15,6 +15,7 @@ export class FakeLog implements Log {
   readonly partitions: number;
   readonly hash = 'murmur2';
   readonly shared = false;
+  readonly tenure = (): number => 0;
   readonly owned: ReadonlySet<number>;
   private readonly writes: Lane;
   /** Writes are answered in their order. */

@@ -59,6 +59,8 @@ export class EngineLog {
   readonly owned = new Set<number>();
   dead = false;
   private listener: OwnershipListener | undefined;
+  private tenures = 0;
+  private readonly tenureOf = new Map<number, number>();
   private puts: Promise<unknown> = Promise.resolve();
   private putsSeen = 0;
 
@@ -70,6 +72,7 @@ export class EngineLog {
   }
   gain(partition: number): void {
     this.log.owners[partition] = this;
+    this.tenureOf.set(partition, ++this.tenures);
     this.owned.add(partition);
     this.listener?.gained([partition]);
   }
@@ -84,6 +87,9 @@ export class EngineLog {
     this.owned.delete(partition);
   }
 
+  tenure(partition: number): number | undefined {
+    return this.owned.has(partition) ? this.tenureOf.get(partition) : undefined;
+  }
   async settled(partition: number): Promise<void> {
     await this.answered(Promise.all([this.log.results[partition]!.until(), this.log.values.until()]));
   }
@@ -92,9 +98,10 @@ export class EngineLog {
     return this.log.values.all.slice(0, this.log.values.readable).findLast((value) => value.name === name)?.bytes;
   }
   putValue(name: string, bytes: Uint8Array, partition: number): Promise<void> {
+    const tenure = this.tenureOf.get(partition);
     const put = this.puts.catch(() => undefined).then(async () => {
       await this.answered(this.log.turns());
-      if (this.log.owners[partition] !== this) throw new LogError('moved', `partition ${partition} is another engine's now`);
+      if (this.log.owners[partition] !== this || this.tenureOf.get(partition) !== tenure) throw new LogError('moved', `partition ${partition} is another engine's now`);
       this.putsSeen = this.log.values.add({ name, bytes }, this.log.turns());
       await this.answered(this.log.turns());
     });
@@ -115,7 +122,7 @@ export class EngineLog {
   }
   asLog(): Log {
     const read = (topic: string, partition: number, from: number): Promise<LogBatch> => this.read(topic, partition, from);
-    const known = { owned: this.owned, onOwnership: this.onOwnership.bind(this), settled: this.settled.bind(this), getValue: this.getValue.bind(this), putValue: this.putValue.bind(this), bounds: this.bounds.bind(this), read };
+    const known = { owned: this.owned, tenure: this.tenure.bind(this), onOwnership: this.onOwnership.bind(this), settled: this.settled.bind(this), getValue: this.getValue.bind(this), putValue: this.putValue.bind(this), bounds: this.bounds.bind(this), read };
     return known as unknown as Log;
   }
   /** What it waits for; for ever when it has died meanwhile. */

@@ -11,7 +11,7 @@ import { Random } from '../../loadtest/random.js';
 import { FakeClickHouse, type Fault } from './fake-clickhouse.js';
 import { EngineLog, MovingLog } from './moving-log.js';
 
-const PARTITIONS = 3, STEPS = 120, WAIT_MS = 60_000, TOGETHER = 10;
+const PARTITIONS = 3, STEPS = 120, WAIT_MS = 20_000, TOGETHER = 10;
 const first = Number(process.env.POINTSTREAM_TEST_SEED ?? 1), count = process.env.NIGHTLY ? 2000 : 60;
 const faults: Fault[] = ['error', 'lost', 'answer lost'];
 
@@ -81,6 +81,7 @@ async function play(seed: number): Promise<{ found: string[]; expected: string[]
     for (let turns = random.below(12); turns > 0; turns--) await setImmediate();
   }
   fake.faults = [];
+  await Promise.all(log.results.map((results) => results.until()));
   const caughtUp = (await Promise.all(engines.map(({ sink }) => sink.caughtUp(WAIT_MS)))).every(Boolean), failure = engines.map(({ sink }) => sink.failure).find(Boolean);
   await Promise.all(engines.map(({ sink }) => sink.stop()));
   await client.close();

@@ -83,6 +83,8 @@ class KafkaLog implements Log {
   private readonly unseen: Unseen;
   /** By partition: where `commands` stands, as committed. */
   private readonly standing = new Map<number, number>();
+  /** By partition: how often it has become ours. */
+  private readonly tenures = new Map<number, number>();
   readonly hash = 'murmur2';
   readonly shared = true;
   bytesAppended = 0;
@@ -105,6 +107,9 @@ class KafkaLog implements Log {
   get owned(): ReadonlySet<number> {
     return this.membership?.owned ?? nothing;
   }
+  tenure(partition: number): number | undefined {
+    return this.owned.has(partition) ? this.tenures.get(partition) : undefined;
+  }
   onOwnership(listener: OwnershipListener): () => void {
     this.ownership.add(listener);
     return () => this.ownership.delete(listener);
@@ -118,6 +123,7 @@ class KafkaLog implements Log {
       native, connection, group: this.group, instance, topic: this.topics.name('commands'), sessionMs,
       events: {
         gained: (partitions) => {
+          for (const partition of partitions) this.tenures.set(partition, (this.tenures.get(partition) ?? 0) + 1);
           this.assigned?.();
           for (const listener of this.ownership) listener.gained(partitions);
         },
@@ -137,7 +143,7 @@ class KafkaLog implements Log {
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
-      checkOwned: (offsets) => this.checkOwned(offsets), committed: (offsets) => this.committed(offsets), standing: (partition) => this.standingOf(partition),
+      tenure: (partition) => this.tenure(partition), check: () => this.check(), committed: (offsets) => this.committed(offsets), standing: (partition) => this.standingOf(partition),
       advanced: (offsets) => this.advanced(offsets), trouble: () => undefined,
     });
     await this.transactions.open();
@@ -246,19 +252,15 @@ class KafkaLog implements Log {
     if (!this.transactions) throw new LogError('failed', 'this process has no part in the group of engines, so it commits nothing');
     return this.transactions;
   }
-  private standingOf(partition: number): TopicOffset {
-    const offset = this.standing.get(partition);
-    if (offset === undefined || !this.owned.has(partition)) throw new LogError('moved', `partition ${partition} is another engine's now`);
-    return { topic: this.topics.name('commands'), partition, offset };
+  private async standingOf(partition: number): Promise<TopicOffset> {
+    return this.offsetOf({ topic: 'commands', partition, offset: this.standing.get(partition) ?? await this.position('commands', partition) });
   }
   private advanced(offsets: TopicOffset[]): void {
     const commands = this.topics.name('commands');
     for (const { topic, partition, offset } of offsets) if (topic === commands && this.owned.has(partition)) this.standing.set(partition, offset);
   }
-  private checkOwned(offsets: TopicOffset[]): void {
+  private check(): void {
     if (this.failure) throw this.failure;
-    const foreign = offsets.find(({ partition }) => !this.membership!.owned.has(partition));
-    if (foreign) throw new LogError('moved', `partition ${foreign.partition} is another engine's now`);
   }
   private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
     const names = [...new Set(offsets.map(({ topic }) => topic))], partitions = [...new Set(offsets.map(({ partition }) => partition))];

@@ -7,7 +7,8 @@
  *                  └▶ abort, and the same once more                        transaction one way or the other; the committed offsets say which
  *
  * Promises: a step takes effect once or not at all, in the order of the calls, whatever breaks meanwhile: it goes on until it knows. What was aborted is tried again with the same bytes,
- * since the state that they came from is still there. Throws `moved` when partitions of the step belong to another engine now. Steps that wait share the next transaction.
+ * since the state that they came from is still there. Throws `moved` when partitions of the step are not ours any more, or again: whoever had them between has gone on from there. Steps
+ * that wait share the next transaction, and none of them fails for what another one touches.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { LogError } from '../log.js';
@@ -28,10 +29,12 @@ export interface TransactionsOptions {
   codec: string;
   messageBytesMax: number;
   consumer: NativeConsumer;
-  /** Throws LogError `moved` when the partitions of the offsets are not ours: Kafka does not look at that. */
-  checkOwned(offsets: TopicOffset[]): void;
-  /** Where a partition stands: committing it again changes nothing, and Kafka refuses it from whom it is not assigned to. Throws `moved` when it is not ours. */
-  standing(partition: number): TopicOffset;
+  /** Which time it is that a partition is ours; undefined when it is not. Kafka does not look at that. */
+  tenure(partition: number): number | undefined;
+  /** Throws why the log can't go on. */
+  check(): void;
+  /** Where a partition stands: committing it again changes nothing, and Kafka refuses it from whom it is not assigned to. */
+  standing(partition: number): Promise<TopicOffset>;
   /** These took effect: told before the next step is looked at. */
   advanced(offsets: TopicOffset[]): void;
   /** The group's offsets of these partitions, once nothing is pending. */
@@ -39,7 +42,8 @@ export interface TransactionsOptions {
   /** Something broke and is being mended, or (undefined) goes well again. */
   trouble(reason: string | undefined): void;
 }
-interface Waiting { step: Step; resolve(offsets: number[]): void; reject(error: Error): void }
+/** `tenures`: of its partitions, when it was handed over. */
+interface Waiting { step: Step; tenures: Map<number, number | undefined>; resolve(offsets: number[]): void; reject(error: Error): void }
 
 export class Transactions {
   private producer: NativeProducer | undefined;
@@ -60,7 +64,8 @@ export class Transactions {
   commit(step: Step): Promise<number[]> {
     return new Promise((resolve, reject) => {
       if (this.refusal) return reject(this.refusal);
-      this.waiting.push({ step, resolve, reject });
+      const partitions = [...step.offsets.map(({ partition }) => partition), ...step.fences];
+      this.waiting.push({ step, tenures: new Map(partitions.map((partition) => [partition, this.options.tenure(partition)])), resolve, reject });
       this.running ??= this.run();
     });
   }
@@ -78,17 +83,20 @@ export class Transactions {
   private async run(): Promise<void> {
     await Promise.resolve(); // what the caller does next may join
     while (this.waiting.length > 0) {
-      const group = this.take(), step = together(group.map(({ step }) => step));
+      const group = this.take();
       try {
-        const offsets = await this.untilKnown(step);
+        const step = together(group.map(({ step }) => step)), offsets = await this.untilKnown(step, () => new Set(group.flatMap((waiting) => this.moved(waiting))));
+        if (offsets === undefined) {
+          // Nothing of it took effect: those whose partitions are still ours are first in the next one.
+          for (const waiting of group.reverse()) this.refuseMoved(waiting) || this.waiting.unshift(waiting);
+          continue;
+        }
         this.options.advanced(step.offsets);
         let at = 0;
         for (const { step: { records }, resolve } of group) resolve(offsets.slice(at, (at += records.length)));
       } catch (error) {
-        const refusal = error instanceof LogError ? error : new LogError('failed', `a commit failed: ${(error as Error).message}`, { cause: error });
-        // Partitions that moved are no reason to stop: the others go on.
-        if (refusal.code !== 'moved') this.refusal ??= refusal;
-        for (const { reject } of [...group, ...(this.refusal ? this.waiting.splice(0) : [])]) reject(refusal);
+        this.refusal ??= error instanceof LogError ? error : new LogError('failed', `a commit failed: ${(error as Error).message}`, { cause: error });
+        for (const { reject } of [...group, ...this.waiting.splice(0)]) reject(this.refusal);
       }
     }
     this.running = undefined;
@@ -99,24 +107,38 @@ export class Transactions {
     return this.waiting.splice(0, count);
   }
 
-  private async untilKnown(step: Step): Promise<number[]> {
+  /** Partitions of a step that are not ours any more. */
+  private moved({ tenures }: Waiting): number[] {
+    return [...tenures].filter(([partition, tenure]) => tenure === undefined || this.options.tenure(partition) !== tenure).map(([partition]) => partition);
+  }
+  private refuseMoved(waiting: Waiting): boolean {
+    const [partition] = this.moved(waiting);
+    if (partition !== undefined) waiting.reject(new LogError('moved', `partition ${partition} is another engine's now`));
+    return partition !== undefined;
+  }
+
+  /** Undefined when it did not take effect, and some of its partitions have moved. */
+  private async untilKnown(step: Step, moved: () => Set<number>): Promise<number[] | undefined> {
     for (let attempt = 0; ; attempt++) {
       if (attempt > 0) await pause(BACKOFF_MS);
-      this.options.checkOwned(step.offsets);
-      const offsets = [...step.offsets, ...step.fences.map((partition) => this.options.standing(partition)).filter(({ topic, partition }) => !has(step.offsets, topic, partition))];
+      this.options.check();
+      if (moved().size > 0) return undefined;
       const first = this.numbers + 1;
       try {
+        const standing = await Promise.all(step.fences.map((partition) => this.options.standing(partition)));
+        const offsets = [...step.offsets, ...standing.filter(({ topic, partition }) => !has(step.offsets, topic, partition))];
         await this.attempt(step.records, offsets);
         this.options.trouble(undefined);
         return this.offsetsFrom(first, step);
       } catch (error) {
+        if (error instanceof LogError && error.code === 'unavailable') continue;
         if (error instanceof LogError) throw error;
         const native = error as NativeError;
         if (this.closing && attempt > 0) throw new LogError('closed', `the log was closed before a commit was known: ${native.message}`);
         this.options.trouble(native.message);
         if (native.isTxnRequiresAbort && await this.abort()) continue;
         await this.renewed();
-        if (step.offsets.length === 0 || !await this.tookEffect(step)) continue;
+        if (!await this.tookEffect(step, moved())) continue;
         if (this.allDelivered(first, step)) return this.offsetsFrom(first, step);
         throw new LogError('failed', 'a commit took effect, but nobody heard where its records are: start again, the state is restored from them');
       }
@@ -174,9 +196,12 @@ export class Transactions {
     this.producer = undefined;
     if (producer) await called((done) => producer.disconnect(0, done)).catch(() => undefined);
   }
-  private async tookEffect({ offsets }: Step): Promise<boolean> {
-    const committed = await this.options.committed(offsets);
-    return offsets.every(({ topic, partition, offset }) => committed.some((other) => other.topic === topic && other.partition === partition && other.offset === offset));
+  /** The offsets of partitions that are still ours say it: others may have gone on from there. */
+  private async tookEffect({ offsets }: Step, moved: ReadonlySet<number>): Promise<boolean> {
+    const ours = offsets.filter(({ partition }) => !moved.has(partition));
+    if (ours.length === 0) return false;
+    const committed = await this.options.committed(ours);
+    return ours.every(({ topic, partition, offset }) => committed.some((other) => other.topic === topic && other.partition === partition && other.offset === offset));
   }
   private allDelivered(first: number, { records }: Step): boolean {
     return records.every((_, i) => this.delivered.has(first + i));
