@@ -9,8 +9,7 @@ import { ENVELOPE_COMMAND, ENVELOPE_MARK, ENVELOPE_TRANSACTIONS, type EnvelopeHe
 import type { Reason } from '../schemas/reasons.js';
 import { fillIdentity } from './parse/fill.js';
 import { got } from './parse/generate.js';
-import { Items } from './parse/items.js';
-import { isSpace } from './parse/json-tree.js';
+import { formatOf, Items } from './parse/items.js';
 import { readPositional } from './parse/positional.js';
 import { integer } from './parse/read-msgpack.js';
 import type { Transaction } from './transaction.js';
@@ -48,8 +47,7 @@ export class EnvelopeReader {
     this.unreadable = undefined;
     const first = start < end ? bytes[start]! : -1;
     if (first === ENVELOPE_MARK) return this.form = this.openOwn();
-    // 0xef begins a byte order mark.
-    const format = first === 0x7b || first === 0x5b || first === 0xef || isSpace(first) ? 'json' : 'msgpack';
+    const format = formatOf(bytes, start, end);
     this.unreadable = this.items.open(format, bytes, start, end);
     return this.form = this.unreadable === undefined ? format : 'unreadable';
   }
