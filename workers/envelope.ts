@@ -5,6 +5,7 @@
  * Promises: never throws because of the bytes. An item that is wrong is reported by `problem`, with as much of its identity in the transaction as
  * could be read, and the items after it go on where its end can be found. Items keep their number whatever is wrong with them.
  */
+import { isCommand } from '../schemas/commands.js';
 import { ENVELOPE_COMMAND, ENVELOPE_MARK, ENVELOPE_TRANSACTIONS, type EnvelopeHeader } from '../schemas/envelope.js';
 import type { Reason } from '../schemas/reasons.js';
 import { fillIdentity } from './parse/fill.js';
@@ -72,7 +73,7 @@ export class EnvelopeReader {
 
   private openOwn(): EnvelopeForm {
     const { bytes, at, end } = this;
-    if (bytes[at + 1] === ENVELOPE_COMMAND && at + 2 < end) return 'command';
+    if (bytes[at + 1] === ENVELOPE_COMMAND && isCommand(bytes.subarray(at, end))) return 'command';
     const header = bytes[at + 1] === ENVELOPE_TRANSACTIONS ? this.readHeader(at + 2) : undefined;
     if (header === undefined) {
       this.unreadable = { detail: 'not an envelope of this version', position: 0 };
