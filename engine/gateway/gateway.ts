@@ -6,7 +6,6 @@
  * logged once and answered without its stack. Stopping refuses new requests and lets those under way finish.
  */
 import type { AddressInfo } from 'node:net';
-import { availableParallelism } from 'node:os';
 import type { Duplex } from 'node:stream';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
@@ -40,9 +39,8 @@ export interface Gateway { url: string; close(): Promise<void> }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, metrics } = options;
-  const parser = options.parser ?? startParsers(config.parsers || Math.max(1, Math.floor(availableParallelism() / 2)));
+  const parser = options.parser ?? startParsers(config.parsers, metrics);
   const context: GatewayContext = { ...options, parser, bodyMemory: new BodyMemory(config.bodyBytesInFlightMax, metrics) };
-  metrics.onScrape(countSeconds(() => parser.busySeconds(), (seconds) => metrics.busySeconds.inc({ part: 'parsers' }, seconds)));
 
   const app = await build(context);
   await app.listen({ host: config.host, port: config.port });
@@ -168,16 +166,6 @@ function drain({ raw }: FastifyRequest, bytesMax: number): void {
 function observe(request: FastifyRequest, reply: FastifyReply, { metrics }: GatewayContext): void {
   // The pattern, never the address: labels must have few values.
   metrics.requestSeconds.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1000);
-}
-
-/** Turns a sum that grows into additions to a counter. */
-function countSeconds(read: () => number, add: (seconds: number) => void): () => void {
-  let before = 0;
-  return () => {
-    const now = read();
-    if (now > before) add(now - before);
-    before = Math.max(before, now);
-  };
 }
 
 /** Which methods an address has, for 405 (Fastify answers 404 whatever the method). */

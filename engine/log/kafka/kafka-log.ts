@@ -16,7 +16,7 @@ import {
 } from '../log.js';
 import { own, type Owner } from '../owner.js';
 import { Appender } from './appender.js';
-import { loadNative, type TopicOffset } from './client.js';
+import { loadNative, type TopicOffset, type TopicPartition } from './client.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
 import { Followers } from './followers.js';
@@ -103,7 +103,7 @@ class KafkaLog implements Log {
     return this.topics.partitions;
   }
   get owned(): ReadonlySet<number> {
-    return this.membership?.owned ?? nothing;
+    return this.membership?.ownedOf(this.topics.name('commands')) ?? nothing;
   }
   onOwnership(listener: OwnershipListener): () => void {
     this.ownership.add(listener);
@@ -115,18 +115,21 @@ class KafkaLog implements Log {
     this.appender = await Appender.open(native, connection, codec, messageBytesMax);
     if (!this.options.engine) return;
     this.membership = new Membership({
-      native, connection, group: this.group, instance, topic: this.topics.name('commands'), sessionMs,
+      native, connection, group: this.group, instance, topics: [this.topics.name('commands')], sessionMs,
       events: {
-        gained: (partitions) => {
+        gained: (assigned) => {
+          const partitions = numbers(assigned);
           this.assigned?.();
           for (const listener of this.ownership) listener.gained(partitions);
         },
-        released: async (partitions) => {
+        released: async (assigned) => {
+          const partitions = numbers(assigned);
           await Promise.all([...this.ownership].map((listener) => listener.released(partitions)));
           await this.transactions?.idle();
           this.forget(partitions);
         },
-        lost: (partitions) => {
+        lost: (assigned) => {
+          const partitions = numbers(assigned);
           this.forget(partitions);
           for (const listener of this.ownership) listener.lost(partitions);
         },
@@ -257,7 +260,7 @@ class KafkaLog implements Log {
   }
   private checkOwned(offsets: TopicOffset[]): void {
     if (this.failure) throw this.failure;
-    const foreign = offsets.find(({ partition }) => !this.membership!.owned.has(partition));
+    const foreign = offsets.find(({ partition }) => !this.owned.has(partition));
     if (foreign) throw new LogError('moved', `partition ${foreign.partition} is another engine's now`);
   }
   private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
@@ -291,4 +294,5 @@ class KafkaLog implements Log {
 }
 
 const nothing: ReadonlySet<number> = new Set();
+const numbers = (assigned: TopicPartition[]): number[] => assigned.map(({ partition }) => partition);
 const isInput = (topic: Topic): topic is InputTopic => (inputTopics as readonly Topic[]).includes(topic);
