@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { asyncapiDocument } from '../../schemas/asyncapi.js';
 import { EngineError } from '../engine.js';
 import { authenticate } from './authenticate.js';
 import { BodyMemory } from './body.js';
@@ -98,6 +99,7 @@ async function build(context: GatewayContext): Promise<FastifyInstance> {
     for (const group of routes) group(inner, context);
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncapiDocument(config.kafkaPrefix));
   await app.register(swaggerUi, { routePrefix: '/docs' });
   return app;
 }
