@@ -108,6 +108,10 @@ t.test('partners on Kafka', { skip: kafkaMissing }, async (t) => {
       await producing;
       if (round < 2) await router.start();
     }
+    const other = await TestEngine.start(t, { flags }), parts = 'pointstream_router_partitions';
+    t.ok(await eventually(() => counter(other, parts), (now) => now > 0) > 0, 'another router takes part');
+    t.equal(await eventually(async () => await counter(router, parts) + await counter(other, parts), (now) => now === 4), 4, 'each partition has one');
+    await other.kill();
     await produce(broker, returns, [{ value: JSON.stringify([tillPurchase(1), tillPurchase(1)]) }]);
     different.add('purchase till-1');
     sent += 2;
@@ -122,7 +126,7 @@ t.test('partners on Kafka', { skip: kafkaMissing }, async (t) => {
     t.ok(handedOn >= sent, 'at least once');
     t.equal(await eventually(evaluated, (now) => now === handedOn), handedOn, 'processed + duplicates + rejected');
     t.equal(await counter(engine, 'pointstream_transactions_duplicate_total'), handedOn - different.size);
-    t.equal(await eventually(() => counter(router, 'pointstream_router_partitions'), (now) => now === 4), 4, 'a topic that is not there holds nothing up');
+    t.equal(await eventually(() => counter(router, parts), (now) => now === 4), 4, 'a topic that is not there holds nothing up');
     const keys = await withCluster(broker, async (cluster) => {
       await cluster.describe([`${PREFIX}dead-letters`]);
       const found: string[] = [];
