@@ -2,8 +2,8 @@
  * Group commit: while one commit is in flight, results gather; as soon as it is done, all that is ready goes into the next. So a single command waits for about two
  * commits, and under load commits grow by themselves. Results, dead letters, forwarded commands and input positions of a batch become real together or not at all.
  */
-import { pack } from 'msgpackr';
 import { inputTopics, LogError, type Append, type Commit, type Log, type Position } from './log/log.js';
+import { deadLetter } from './rejected.js';
 import { replyRecord } from './replies.js';
 import type { BatchResult } from '../workers/messages.js';
 
@@ -85,7 +85,10 @@ function commitOf(results: BatchResult[], log: Log, gateway: string): { step: Co
     places.push(outputs.push({ topic: 'results', partition: result.partition, value: result.results! }) - 1);
     for (const forward of result.forwards) outputs.push({ topic: 'internal', partition: forward.partition, value: forward.value });
     if (log.shared) for (const reply of result.replies) if (reply.gateway !== gateway) outputs.push(replyRecord(reply, log.partitions));
-    for (const rejected of result.rejected) outputs.push({ topic: 'dead-letters', partition: result.partition, value: pack(rejected) });
+    for (const rejected of result.rejected) {
+      const source = { ...rejected.source, topic: inputTopics[Number(rejected.source.topic)]! };
+      outputs.push({ topic: 'dead-letters', partition: result.partition, ...deadLetter({ ...rejected, source }) });
+    }
     result.positions.forEach(([offset], place) => {
       const topic = inputTopics[place]!;
       positions.set(`${topic}:${result.partition}`, { topic, partition: result.partition, offset });

@@ -32,6 +32,12 @@ t.test('types and bounds', async (t) => {
   refused({ clickhouse: 'http://host:8123/database' }, /ends after the port/);
   refused({ clickhouse: 'http://host', clickhouseDatabase: 'a.b' }, /"a\.b" is not such a name/);
   refused({ clickhouseCluster: 'main' }, /clickhouseCluster is for a ClickHouse server, and clickhouse is embedded/);
+  const kafka = { kafka: 'k:9092' };
+  refused({ routerTopics: 'grocer=sales' }, /^routerTopics are on Kafka, and kafka is empty$/);
+  refused({ ...kafka, routerTopics: 'grocer' }, /^routerTopics: "grocer" is not PARTNER=TOPIC$/);
+  refused({ roles: 'gateway,engine' }, /^roles: a log in the data directory has one process for everything/);
+  t.match(readConfig({ flags: { roles: 'gateway,engine,sink' } }), { roles: 'gateway,engine,sink' }, 'a log in the data directory has nothing to be routed');
+  t.match(readConfig({ flags: { ...kafka, roles: 'router', routerTopics: 'grocer=sales, grocer=returns' } }), { roles: 'router' });
   t.match(readConfig({ flags: { clickhouse: 'https://host:8443/', clickhouseCluster: 'main' } }), { clickhouse: 'https://host:8443', clickhouseCluster: 'main' });
   for (const [name, setting] of Object.entries(settings as Record<string, Setting>)) {
     if (setting.type !== 'integer') continue;

@@ -8,6 +8,7 @@
 import { parse as parseYaml } from 'yaml';
 import { nearestName } from '../schemas/validate.js';
 import { readBrokers } from './log/kafka/connection.js';
+import { readRoutes } from './router/routes.js';
 
 interface Described { why: string }
 export interface IntegerSetting extends Described { type: 'integer'; default: number; min: number; max: number }
@@ -46,7 +47,9 @@ export const settings = {
   kafkaSasl: choice(['off', 'plain', 'scram-sha-256', 'scram-sha-512'], 'How the engine proves to Kafka who it is.'),
   kafkaUser: text('', 'User at Kafka.'),
   kafkaPassword: secret('Password at Kafka.'),
-  roles: text('gateway,engine,sink', 'What this process does, of a log that several share on Kafka: gateway (HTTP), engine (partitions), sink (facts of its partitions to ClickHouse).'),
+  roles: text('gateway,router,engine,sink',
+    "What this process does, of a log on Kafka: gateway (HTTP), router (partners' topics), engine (partitions), sink (facts of its partitions to ClickHouse)."),
+  routerTopics: text('', "PARTNER=TOPIC, separated by commas: partners' own topics on Kafka. Routers share them; a topic has one partner, a partner any number of topics."),
   peerHost: text('', 'Address under which other engines reach this one. Empty: host.'),
   peerPort: integer(0, 0, 65_535, 'Where other engines ask for accounts of the partitions that are here. 0 picks a free one.'),
 
@@ -179,7 +182,7 @@ export function readConfig({ flags = {}, environment = {}, file }: ConfigSources
   return values as unknown as Config;
 }
 
-export const roles = ['gateway', 'engine', 'sink'] as const;
+export const roles = ['gateway', 'router', 'engine', 'sink'] as const;
 export type Role = (typeof roles)[number];
 export function rolesOf(config: Pick<Config, 'roles'>): ReadonlySet<Role> {
   return new Set(config.roles.split(',').map((role) => role.trim() as Role));
@@ -188,7 +191,8 @@ export function rolesOf(config: Pick<Config, 'roles'>): ReadonlySet<Role> {
 function refuseBadRoles(values: Record<string, string | number>): void {
   const wanted = [...rolesOf({ roles: String(values.roles) })], wrong = wanted.find((role) => !roles.includes(role));
   if (wrong !== undefined) throw new ConfigError(`roles: ${JSON.stringify(wrong)} is not one of ${roles.join(', ')}`);
-  if (values.kafka === '' && wanted.length < roles.length) throw new ConfigError('roles: a log in the data directory has one process for everything; several share a log on Kafka');
+  const missing = roles.filter((role) => role !== 'router' && !wanted.includes(role));
+  if (values.kafka === '' && missing.length > 0) throw new ConfigError('roles: a log in the data directory has one process for everything; several share a log on Kafka');
   if (wanted.includes('sink') && !wanted.includes('engine')) throw new ConfigError('roles: the sink delivers what its engine decided, so sink needs engine');
 }
 
@@ -198,6 +202,12 @@ function refuseBadKafka(values: Record<string, string | number>): void {
   } catch (error) {
     throw new ConfigError(`kafka: ${(error as Error).message}`);
   }
+  try {
+    readRoutes(String(values.routerTopics), String(values.kafkaPrefix));
+  } catch (error) {
+    throw new ConfigError(`routerTopics: ${(error as Error).message}`);
+  }
+  if (values.routerTopics !== '' && values.kafka === '') throw new ConfigError('routerTopics are on Kafka, and kafka is empty');
   // What Kafka allows in names of topics.
   if (!/^[\w.-]{0,100}$/.test(String(values.kafkaPrefix))) {
     throw new ConfigError(`kafkaPrefix: ${JSON.stringify(values.kafkaPrefix)} has other characters than letters, digits, ".", "_" and "-", or more than 100`);

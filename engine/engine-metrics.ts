@@ -29,6 +29,7 @@ export function observeEngine(metrics: Metrics): EngineObserver {
       for (const { counts, rejected } of results) {
         metrics.batchTransactions.observe(counts.processed + counts.duplicates + counts.rejected + counts.waiting);
         metrics.processed.inc(counts.processed);
+        metrics.duplicates.inc(counts.duplicates);
         metrics.rulesEvaluated.inc(counts.candidates);
         metrics.deadLetters.inc(rejected.length);
         for (const [reason, count] of Object.entries(counts.reasons)) metrics.rejected.inc({ reason }, count);

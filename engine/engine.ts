@@ -9,6 +9,9 @@ import type { ExplanationView } from '../workers/explanation.js';
 /** Bytes of one envelope for one partition, as the parser made them; `count` transactions. */
 export interface Envelope { partition: number; bytes: Uint8Array; count: number }
 
+/** A refused input as it is kept (Rejected, schemas/reasons.ts), and, where it has one, the name of the place that it came from. */
+export interface DeadLetter { value: Uint8Array; key?: string }
+
 /** What a read answers: the account as GET /v1/accounts/{account} shows it, or undefined. */
 export interface AccountView {
   account: string;
@@ -37,7 +40,7 @@ export interface Engine {
    */
   submit(lane: 'interactive' | 'commands', request: number, envelopes: Envelope[], wait: 'commit' | 'append'): Promise<Reply[]>;
   /** Keeps parse-time rejects under /v1/rejected. */
-  reject(items: Uint8Array[]): Promise<void>;
+  reject(letters: DeadLetter[]): Promise<void>;
   /** Reads after everything that was queued before has been committed. */
   readAccount(account: string): Promise<AccountView | undefined>;
   readCard(program: string, card: string): Promise<AccountView | undefined>;

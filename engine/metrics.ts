@@ -26,6 +26,14 @@ export const metricTable = {
   doorErrors: counter('pointstream_door_errors_total', 'Requests that were not answered with 2xx, by problem code.', ['code']),
   bodyBytesInFlight: gauge('pointstream_http_body_in_flight_bytes', 'Bytes of bodies between arrival and commit.'),
 
+  // router
+  routerRecords: counter('pointstream_router_records_total', "Records of partners' topics that were handed on or refused.", ['topic']),
+  routerTransactions: counter('pointstream_router_transactions_total', "Transactions of partners' topics that were handed on to be evaluated, repeats included.", ['topic']),
+  routerLagRecords: gauge('pointstream_router_lag_records', "Records of partners' topics that wait to be handed on.", ['topic']),
+  routerLagSeconds: gauge('pointstream_router_lag_seconds', "Age of the oldest record that is being handed on, by the clock of the topic's records; 0 when nothing waits.", ['topic']),
+  routerPartitions: gauge('pointstream_router_partitions', "Partitions of partners' topics that are read here; a topic of which nobody reads one is missing or may not be read.", ['topic']),
+  routerRetries: counter('pointstream_router_retries_total', 'Attempts to hand records on that failed and were repeated.'),
+
   // log and pipeline
   lagRecords: gauge('pointstream_lag_records', 'Records of the log that wait to be evaluated.', ['partition']),
   lagSeconds: gauge('pointstream_lag_seconds', 'Age of the oldest record that waits to be evaluated.', ['partition']),

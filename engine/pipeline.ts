@@ -5,6 +5,7 @@
  * The main thread moves buffers and never looks inside a transaction.
  */
 import type { ExplanationView } from '../workers/explanation.js';
+import { partitionOfText } from '../workers/hash.js';
 import type { AccountCellsView, BatchResult, OpenTask, ShardTask } from '../workers/messages.js';
 import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
@@ -12,7 +13,7 @@ import type { ReferenceSet } from '../schemas/reference.js';
 import { Activations } from './activations.js';
 import { systemClock, type Clock } from './clock.js';
 import { Committer } from './committer.js';
-import { EngineError, type AccountView, type Engine, type Envelope, type ReadyCheck } from './engine.js';
+import { EngineError, type AccountView, type DeadLetter, type Engine, type Envelope, type ReadyCheck } from './engine.js';
 import type { Logger } from './logger.js';
 import { LogError, type Append, type Log } from './log/log.js';
 import type { PartitionFlow } from './partition-flow.js';
@@ -71,8 +72,8 @@ export class Pipeline implements Engine {
   private readonly clock: Clock;
   private endTicking: (() => void) | undefined;
   private endFollowing: (() => void) | undefined;
-  /** Bytes submitted here that are not committed yet. */
-  private waitingBytes = 0;
+  /** By partition: bytes submitted here that are not committed yet. Of those of other engines nothing is known here. */
+  private readonly waitingBytes = new Map<number, number>();
 
   constructor(private readonly options: PipelineOptions) {
     this.clock = options.clock ?? systemClock;
@@ -87,6 +88,8 @@ export class Pipeline implements Engine {
       open: (partition) => ({ ...options.open, directory: options.stateDirectory(partition) }),
       events: {
         took: (partition, status) => {
+          // What was submitted before may have been committed by another engine.
+          if (options.log.shared) this.waitingBytes.delete(partition);
           for (const notice of status.waiting) this.located.add(partition, notice);
           options.took?.(partition);
         },
@@ -136,7 +139,7 @@ export class Pipeline implements Engine {
   }
   async submit(lane: 'interactive' | 'commands', request: number, envelopes: Envelope[], wait: 'commit' | 'append'): Promise<Reply[]> {
     this.available();
-    if (lane === 'commands' && this.waitingBytes > this.options.lagBytesMax) throw new EngineError('busy', 'more purchases wait than the bound allows', 1);
+    if (lane === 'commands' && this.lagBytes() > this.options.lagBytesMax) throw new EngineError('busy', 'more purchases wait than the bound allows', 1);
     const replies = wait === 'commit' ? this.requests.expect(request, envelopes.reduce((sum, { count }) => sum + count, 0)) : Promise.resolve([]);
     try {
       await this.append(envelopes.map(({ partition, bytes }) => ({ topic: lane, partition, value: bytes })));
@@ -146,8 +149,9 @@ export class Pipeline implements Engine {
     }
     return Promise.all((await replies).map((reply) => this.complete(reply, envelopes)));
   }
-  async reject(items: Uint8Array[]): Promise<void> {
-    await this.append(items.map((value, i) => ({ topic: 'dead-letters', partition: i % this.partitions, value })));
+  async reject(letters: DeadLetter[]): Promise<void> {
+    const partitionOf = (key: string | undefined, i: number): number => (key === undefined ? i % this.partitions : partitionOfText(key, this.partitions));
+    await this.append(letters.map(({ value, key }, i) => ({ topic: 'dead-letters', partition: partitionOf(key, i), value, ...(key !== undefined && { key }) })));
   }
   readAccount(account: string): Promise<AccountView | undefined> {
     return this.reads.account(account);
@@ -190,17 +194,25 @@ export class Pipeline implements Engine {
     return this.reads.cells(partition, from, count);
   }
   async append(records: Append[]): Promise<number[]> {
-    const bytes = records.reduce((sum, { topic, value }) => sum + (topic === 'commands' ? value.byteLength : 0), 0);
-    this.waitingBytes += bytes;
+    const bulk = records.filter(({ topic }) => topic === 'commands');
+    for (const { partition, value } of bulk) this.wait(partition, value.byteLength);
     try {
       return await this.options.log.append(records);
     } catch (error) {
-      this.waitingBytes -= bytes;
+      for (const { partition, value } of bulk) this.wait(partition, -value.byteLength);
       if (error instanceof LogError && error.code !== 'unavailable') this.fail(error);
       throw new EngineError('unavailable', `the log refuses: ${(error as Error).message}`, 5);
     }
   }
 
+  private wait(partition: number, bytes: number): void {
+    this.waitingBytes.set(partition, Math.max(0, (this.waitingBytes.get(partition) ?? 0) + bytes));
+  }
+  private lagBytes(): number {
+    let bytes = 0;
+    for (const partition of this.flows.keys()) bytes += this.waitingBytes.get(partition) ?? 0;
+    return bytes;
+  }
   private available(): void {
     if (this.failure !== undefined) throw new EngineError('unavailable', this.failure, 30);
     if (this.stopping) throw new EngineError('unavailable', 'the engine stops', 5);
@@ -258,7 +270,7 @@ export class Pipeline implements Engine {
     for (const result of results) {
       for (const reply of result.replies) if (reply.gateway === this.gateway) this.requests.deliver(reply);
       if (result.activated !== undefined) this.activations.passed(result.partition, result.activated);
-      this.waitingBytes = Math.max(0, this.waitingBytes - result.inputBytes);
+      this.wait(result.partition, -result.inputBytes);
     }
     this.options.onCommitted(results, milliseconds);
   }

@@ -1,10 +1,24 @@
-/** What was refused, read from the dead letters: partition by partition in the order in which it was kept; an id says where it stands (`partition.offset`). */
-import { unpack } from 'msgpackr';
+/**
+ * What was refused, written to the dead letters and read from them: partition by partition in the order in which it was kept; an id says where it stands (`partition.offset`).
+ *
+ * What came from a topic has the key TOPIC/PARTITION/OFFSET/ITEM: written twice (by a router that was killed in between) it has the same key, and the same source.
+ */
+import { Packr, unpack } from 'msgpackr';
 import { reasons, type Rejected } from '../schemas/reasons.js';
+import type { DeadLetter } from './engine.js';
 import type { QueryRejected, RejectedItem } from './gateway/context.js';
 import type { Log } from './log/log.js';
 
 const READ_BYTES = 2 ** 20;
+
+const packr = new Packr({ useRecords: false });
+
+export function deadLetter(rejected: Rejected): DeadLetter {
+  const { source } = rejected;
+  return { value: packr.pack(rejected), ...(isPlace(source) && { key: `${source.topic}/${source.partition}/${source.offset}/${source.index}` }) };
+}
+/** What was posted has no place in a topic. */
+const isPlace = ({ partition }: Rejected['source']): boolean => partition >= 0;
 
 export function queryRejectedOf(log: Log): QueryRejected {
   return async ({ partner, reason }, { limit, startingAfter }) => {
@@ -28,9 +42,10 @@ export function queryRejectedOf(log: Log): QueryRejected {
   };
 }
 
-function itemOf(id: string, { partner, id: transaction, kind, reason, pointer, detail, rejectedAtMs, input }: Rejected): RejectedItem {
+function itemOf(id: string, { partner, id: transaction, kind, reason, pointer, detail, rejectedAtMs, source, input }: Rejected): RejectedItem {
   return {
     id, partner, transaction_id: transaction, kind, reason, hint: reasons[reason]?.hint ?? '', rejected_at: new Date(rejectedAtMs).toISOString(),
-    ...(pointer === undefined ? {} : { pointer }), ...(detail === undefined ? {} : { detail }), ...(input === undefined ? {} : { input }),
+    ...(pointer === undefined ? {} : { pointer }), ...(detail === undefined ? {} : { detail }), ...(isPlace(source) && { source }),
+    ...(input === undefined ? {} : { input }),
   };
 }

@@ -4,22 +4,17 @@
  */
 import { pack, unpack } from 'msgpackr';
 import type { Reply } from '../schemas/envelope.js';
-import { partitionOf } from '../workers/hash.js';
+import { partitionOfText } from '../workers/hash.js';
 import type { Append, Log } from './log/log.js';
 
 export function replyRecord(reply: Reply, partitions: number): Append {
-  return { topic: 'replies', partition: partitionOfGateway(reply.gateway, partitions), value: pack(reply) };
+  return { topic: 'replies', partition: partitionOfText(reply.gateway, partitions), value: pack(reply) };
 }
 
 /** Calls `deliver` for each answer to this gateway that another engine commits. Returns a function that ends it. */
 export function followReplies(log: Log, gateway: string, deliver: (reply: Reply) => void): Promise<() => void> {
-  return log.follow('replies', partitionOfGateway(gateway, log.partitions), (value) => {
+  return log.follow('replies', partitionOfText(gateway, log.partitions), (value) => {
     const reply = unpack(value) as Reply;
     if (reply.gateway === gateway) deliver(reply);
   });
-}
-
-function partitionOfGateway(gateway: string, partitions: number): number {
-  const bytes = Buffer.from(gateway);
-  return partitionOf(bytes, 0, bytes.length, partitions);
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { rolesOf, type Config } from './config.js';
 import { queryEntriesOf } from './entries.js';
 import { startGateway } from './gateway/gateway.js';
+import { startParsers } from './gateway/parser-pool.js';
 import { adminKey, Keys, makeOperatorKey, operatorKeyPath } from './keys.js';
 import type { Logger } from './logger.js';
 import { createMetrics, startMetricsServer } from './metrics.js';
@@ -39,11 +40,19 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     const metricsServer = await startMetricsServer(metrics, config.host, config.metricsPort);
     stops.push(() => metricsServer.close());
     stops.push(() => rm(operatorKeyPath(config.data), { force: true }));
-    const gateway = rolesOf(config).has('gateway') ? await startGateway({
-      engine, references, keys: await Keys.open(key, log, await makeOperatorKey(config.data)), config, logger, metrics,
+    const roles = rolesOf(config), parser = startParsers(config.parsers, metrics);
+    stops.push(() => parser.close());
+    const gateway = roles.has('gateway') ? await startGateway({
+      parser, engine, references, keys: await Keys.open(key, log, await makeOperatorKey(config.data)), config, logger, metrics,
       queryEntries: queryEntriesOf(analytics?.client), queryRejected: queryRejectedOf(log), ...(verify === undefined ? {} : { verify: (progress) => verify(running, progress) }),
     }) : undefined;
     if (gateway) stops.push(() => gateway.close());
+    if (roles.has('router') && config.routerTopics !== '') {
+      // Loaded when it is asked for, as the log on Kafka is.
+      const { startRouter } = await import('./router/router.js');
+      const router = await startRouter({ config, engine, parser, metrics, logger });
+      stops.push(() => router.stop());
+    }
     const endpoints: Endpoints = { pid: process.pid, http: gateway?.url ?? '', clickhouse: analytics?.url ?? null, metrics: metricsServer.url };
     stops.push(() => rm(endpointsPath, { force: true }));
     await writeFile(`${endpointsPath}.new`, `${JSON.stringify(endpoints)}\n`);

@@ -39,6 +39,13 @@ function rows(): { title: string; panels: ReturnType<typeof curves | typeof figu
       curves('Refused by reason', 'docs/reasons.md says what each means and what to do.', 'ops', [rate('rejected', ['reason'])], { stacked: true }),
       curves('Bodies', 'Bytes that arrive, and that wait between arrival and commit.', 'bytes', [rate('receivedBytes', [], 'a second'), value('bodyBytesInFlight', [], 'sum', 'in flight')]),
     ] },
+    { title: "Router: partners' topics on Kafka", panels: [
+      curves('Routed', 'Transactions handed on to be evaluated, repeats included, by topic.', 'ops', [rate('routerTransactions', ['topic'])]),
+      curves('Records', 'Handed on or refused, by topic; attempts that failed and were repeated.', 'ops', [rate('routerRecords', ['topic']), rate('routerRetries', [], 'attempts repeated')]),
+      curves('Partitions', 'That are read, by topic: 0 for a topic that is missing or may not be read.', 'short', [value('routerPartitions', ['topic'])]),
+      curves('Router lag in records', 'What waits to be handed on, by topic.', 'short', [value('routerLagRecords', ['topic'])]),
+      curves('Router lag in time', 'Age of what is being handed on, by topic.', 's', [value('routerLagSeconds', ['topic'], 'max')]),
+    ] },
     { title: 'Pipeline', panels: [
       curves('Processed', 'By kind.', 'ops', [rate('processed', ['kind'])], { stacked: true }),
       curves('Lag in records', 'What waits to be evaluated, by partition.', 'short', [value('lagRecords', ['partition'])]),

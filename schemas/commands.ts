@@ -28,6 +28,10 @@ export type EngineCommand =
   /** One transaction of a record kills its worker: it is set aside. */
   | { type: 'skip'; topic: number; offset: number; index: number };
 
+/** Every type, so that bytes which begin like a command and are none can be told. */
+const types: Record<EngineCommand['type'], true> = {
+  tick: true, activate: true, import: true, 'import-linked': true, 'return-located': true, 'return-execute': true, reconcile: true, forwarded: true, skip: true,
+};
 const packr = new Packr({ useRecords: false });
 
 export function writeCommand(command: EngineCommand): Uint8Array {
@@ -41,4 +45,13 @@ export function writeCommand(command: EngineCommand): Uint8Array {
 export function readCommand(bytes: Uint8Array): EngineCommand {
   if (bytes[0] !== ENVELOPE_MARK || bytes[1] !== ENVELOPE_COMMAND) throw new Error('not a command of the engine');
   return packr.unpack(bytes.subarray(2)) as EngineCommand;
+}
+/** Whether the bytes are one; who else may write to the topics (trusted producers) writes anything. */
+export function isCommand(bytes: Uint8Array): boolean {
+  try {
+    const { type } = readCommand(bytes);
+    return Object.hasOwn(types, type);
+  } catch {
+    return false;
+  }
 }

@@ -74,6 +74,7 @@ export interface Rejected {
   detail?: string;
   /** ms since 1970: append time of the record it came in. */
   rejectedAtMs: number;
+  /** `topic`: from a shard its place among the input topics, as text; its name once it is kept. */
   source: { topic: string; partition: number; offset: number; index: number };
   /** The input as far as it is known, JSON text, at most 16 KiB. */
   input?: string;

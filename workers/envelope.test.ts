@@ -66,7 +66,7 @@ t.test('the forms of a record', async t => {
   t.strictSame(all(bytesOf(` [${json},{"id":"x","kind":"return","partner":"p"},${json}]`)), ['json', '0 r-1', '1 missing /occurredAt x', '2 r-1']);
   t.strictSame(all(new Uint8Array(packr.pack(purchase))), ['msgpack', '0 r-1']);
   t.strictSame(all(new Uint8Array(packr.pack([purchase, { ...purchase, id: 1 }, purchase]))), ['msgpack', '0 r-1', '1 invalid /id ', '2 r-1']);
-  t.strictSame(all(Uint8Array.of(0xc1, 2, 0x80)), ['command']);
+  t.strictSame(all(Uint8Array.from([0xc1, 2, ...packr.pack({ type: 'tick' })])), ['command']);
   for (const bytes of [bytesOf(''), bytesOf('hello'), Uint8Array.of(0xc1), Uint8Array.of(0xc1, 3), Uint8Array.of(0xc1, 1, 0x94, 0xa1), Uint8Array.of(0xc0)]) {
     t.match(all(bytes), ['unreadable', '0 malformed  ']);
   }
@@ -114,4 +114,15 @@ t.test('the identity is a hash of partner, id and kind', async t => {
   transactionHash(filled(purchase), out);
   hash128(text, 0, text.length, expected, 0);
   t.strictSame([...out], [...expected]);
+});
+
+t.test('what begins like one of our own and is none is one item that is refused', async t => {
+  const reader = new EnvelopeReader(), transaction = new Transaction();
+  for (const bytes of [[0xc1], [0xc1, 9], [0xc1, 1, 5], [0xc1, 2], [0xc1, 2, 5, 5], [0xc1, 2, 0x81, 0xa4], [0xc1, 2, ...packr.pack({ type: 'give-points' })]]) {
+    t.equal(reader.open(Uint8Array.from(bytes)), 'unreadable');
+    t.ok(reader.next(transaction));
+    t.match(reader.problem, { index: 0, reason: 'malformed' });
+    t.notOk(reader.next(transaction));
+  }
+  t.equal(reader.open(Uint8Array.from([0xc1, 2, ...packr.pack({ type: 'tick' })])), 'command');
 });

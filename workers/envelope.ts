@@ -5,12 +5,12 @@
  * Promises: never throws because of the bytes. An item that is wrong is reported by `problem`, with as much of its identity in the transaction as
  * could be read, and the items after it go on where its end can be found. Items keep their number whatever is wrong with them.
  */
+import { isCommand } from '../schemas/commands.js';
 import { ENVELOPE_COMMAND, ENVELOPE_MARK, ENVELOPE_TRANSACTIONS, type EnvelopeHeader } from '../schemas/envelope.js';
 import type { Reason } from '../schemas/reasons.js';
 import { fillIdentity } from './parse/fill.js';
 import { got } from './parse/generate.js';
-import { Items } from './parse/items.js';
-import { isSpace } from './parse/json-tree.js';
+import { formatOf, Items } from './parse/items.js';
 import { readPositional } from './parse/positional.js';
 import { integer } from './parse/read-msgpack.js';
 import type { Transaction } from './transaction.js';
@@ -48,8 +48,7 @@ export class EnvelopeReader {
     this.unreadable = undefined;
     const first = start < end ? bytes[start]! : -1;
     if (first === ENVELOPE_MARK) return this.form = this.openOwn();
-    // 0xef begins a byte order mark.
-    const format = first === 0x7b || first === 0x5b || first === 0xef || isSpace(first) ? 'json' : 'msgpack';
+    const format = formatOf(bytes, start, end);
     this.unreadable = this.items.open(format, bytes, start, end);
     return this.form = this.unreadable === undefined ? format : 'unreadable';
   }
@@ -74,7 +73,7 @@ export class EnvelopeReader {
 
   private openOwn(): EnvelopeForm {
     const { bytes, at, end } = this;
-    if (bytes[at + 1] === ENVELOPE_COMMAND && at + 2 < end) return 'command';
+    if (bytes[at + 1] === ENVELOPE_COMMAND && isCommand(bytes.subarray(at, end))) return 'command';
     const header = bytes[at + 1] === ENVELOPE_TRANSACTIONS ? this.readHeader(at + 2) : undefined;
     if (header === undefined) {
       this.unreadable = { detail: 'not an envelope of this version', position: 0 };

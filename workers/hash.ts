@@ -31,6 +31,11 @@ export function partitionOf(bytes: Uint8Array, start: number, length: number, pa
   return (murmur2(bytes, start, length) & 0x7fffffff) % partitions;
 }
 
+export function partitionOfText(text: string, partitions: number): number {
+  const bytes = Buffer.from(text);
+  return partitionOf(bytes, 0, bytes.length, partitions);
+}
+
 /** MurmurHash3_x86_128 (Austin Appleby, public domain): four unsigned 32-bit words into `out`, in the order of the reference implementation. */
 export function hash128(bytes: Uint8Array, start: number, length: number, out: Uint32Array, seed: number): void {
   const C1 = 0x239b961b, C2 = 0xab0e9789, C3 = 0x38b34ae5, C4 = 0xa1e38b93;

@@ -9,10 +9,9 @@
  * whole request finds what was taken as duplicates and the rest in order. Bounded: pieces between arrival and commit by piecesPerRequestMax, rejected items by
  * rejectedItemsMax.
  */
-import { Packr } from 'msgpackr';
 import type { ReplyItem } from '../../schemas/envelope.js';
-import type { Reason, Rejected } from '../../schemas/reasons.js';
 import { EngineError } from '../engine.js';
+import { deadLetter } from '../rejected.js';
 import type { GatewayContext } from './context.js';
 import type { ParseResult, ParseTask } from './parser-pool.js';
 import { Problem } from './problems.js';
@@ -23,7 +22,6 @@ export interface PartnerOfRequest { keyPartner?: string; partner?: string }
 export type Format = 'ndjson' | 'json' | 'msgpack';
 type RejectedRow = ParseResult['rejected'][number];
 
-const packr = new Packr({ useRecords: false });
 const ERRORS_SHOWN_MAX = 20;
 
 export class Batch {
@@ -134,9 +132,9 @@ async function keepRejected(context: GatewayContext, rows: RejectedRow[], firstI
   const rejectedAtMs = Date.now();
   await context.engine.reject(kept.map(({ index, id, partner, kind, reason, pointer, detail, input }) => {
     const source = { topic: 'http', partition: -1, offset: -1, index: firstIndex + index };
-    const rejected: Rejected = { partner, id, kind, reason: reason as Reason, pointer, detail, rejectedAtMs, source, input };
-    return packr.pack(rejected);
+    return deadLetter({ partner, id, kind, reason, pointer, detail, rejectedAtMs, source, input });
   }));
+  context.metrics.deadLetters.inc(kept.length);
 }
 
 /** A commit that takes longer than anyone waits is answered 503; the transactions stay in the log, and a repeat finds them as duplicates. */

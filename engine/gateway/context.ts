@@ -25,6 +25,8 @@ export interface RejectedItem {
   partner: string; transaction_id: string; kind: string;
   reason: string; pointer?: string; detail?: string; hint: string;
   rejected_at: string;
+  /** Where it came from, when it came from a topic; `index`: of the item in its record. */
+  source?: { topic: string; partition: number; offset: number; index: number };
   input?: string;
 }
 

@@ -156,6 +156,7 @@ t.test('the verifier is asked for and reports line by line', async (t) => {
 t.test('the description of the API is complete', async (t) => {
   const fake = await startFakeGateway();
   t.teardown(() => fake.gateway.close());
+  t.match(await call(fake, 'GET', '/asyncapi.json', { key: null }), { status: 200, body: { asyncapi: '3.0.0', channels: { commands: { address: 'pointstream-commands' } } } });
   const { body } = await call(fake, 'GET', '/openapi.json', { key: null });
   t.match(body, { openapi: '3.1.0', components: { schemas: { Transaction: {}, Rule: {}, Problem: {} } } });
   const described = Object.values(body.paths as object).flatMap((path) => Object.keys(path as object).filter((method) => method !== 'head'));

@@ -6,11 +6,11 @@
  * logged once and answered without its stack. Stopping refuses new requests and lets those under way finish.
  */
 import type { AddressInfo } from 'node:net';
-import { availableParallelism } from 'node:os';
 import type { Duplex } from 'node:stream';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { asyncapiDocument } from '../../schemas/asyncapi.js';
 import { EngineError } from '../engine.js';
 import { authenticate } from './authenticate.js';
 import { BodyMemory } from './body.js';
@@ -40,9 +40,8 @@ export interface Gateway { url: string; close(): Promise<void> }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, metrics } = options;
-  const parser = options.parser ?? startParsers(config.parsers || Math.max(1, Math.floor(availableParallelism() / 2)));
+  const parser = options.parser ?? startParsers(config.parsers, metrics);
   const context: GatewayContext = { ...options, parser, bodyMemory: new BodyMemory(config.bodyBytesInFlightMax, metrics) };
-  metrics.onScrape(countSeconds(() => parser.busySeconds(), (seconds) => metrics.busySeconds.inc({ part: 'parsers' }, seconds)));
 
   const app = await build(context);
   await app.listen({ host: config.host, port: config.port });
@@ -100,6 +99,7 @@ async function build(context: GatewayContext): Promise<FastifyInstance> {
     for (const group of routes) group(inner, context);
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncapiDocument(config.kafkaPrefix));
   await app.register(swaggerUi, { routePrefix: '/docs' });
   return app;
 }
@@ -168,16 +168,6 @@ function drain({ raw }: FastifyRequest, bytesMax: number): void {
 function observe(request: FastifyRequest, reply: FastifyReply, { metrics }: GatewayContext): void {
   // The pattern, never the address: labels must have few values.
   metrics.requestSeconds.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1000);
-}
-
-/** Turns a sum that grows into additions to a counter. */
-function countSeconds(read: () => number, add: (seconds: number) => void): () => void {
-  let before = 0;
-  return () => {
-    const now = read();
-    if (now > before) add(now - before);
-    before = Math.max(before, now);
-  };
 }
 
 /** Which methods an address has, for 405 (Fastify answers 404 whatever the method). */

@@ -57,7 +57,8 @@ export const answerSchemas: Record<string, Schema> = {
   }),
   Rejected: object({
     id: text, partner: text, transaction_id: text, kind: text, reason: { type: 'string', enum: Object.keys(reasons) }, pointer: text, detail: text, hint: text,
-    rejected_at: dateTime, input: { type: 'string', description: 'the input as far as it is known, at most 16 KiB' },
+    rejected_at: dateTime, source: { description: 'where it came from, when it came from a topic', ...object({ topic: text, partition: integer, offset: integer, index: integer }) },
+    input: { type: 'string', description: 'the input as far as it is known, at most 16 KiB' },
   }, ['id', 'partner', 'transaction_id', 'kind', 'reason', 'hint', 'rejected_at']),
   AccountImport: {
     description: 'One account from another system: its cards, and points by currency, as a number or in lots.',

@@ -1,29 +1,34 @@
 /**
- * The pool of parsers: bodies go in as bytes and come out as envelopes by partition; memory is transferred both ways, never copied. The main thread doesn't
+ * The pool of parsers: bodies, and record batches of partners' topics, go in as bytes and come out as envelopes by partition; memory is transferred both ways, never copied. The main thread doesn't
  * look inside.
  *
  * A parser that dies takes its task with it (piscina starts another one): the sender is told 503 and repeats; nothing has been appended by then.
  */
+import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import type { RecordsResult, RecordsTask } from '../../workers/parse/records.js';
 import type { ParseResult, ParseTask } from '../../workers/parse/worker.js';
 import { EngineError } from '../engine.js';
+import type { Metrics } from '../metrics.js';
 
-export type { ParseResult, ParseTask };
+export type { ParseResult, ParseTask, RecordsResult, RecordsTask };
 
 export interface Parser {
   parse(task: ParseTask): Promise<ParseResult>;
-  /** Seconds that parsers have spent on tasks, over all of them. */
-  busySeconds(): number;
+  /** Records of a partner's topic; `batch` is transferred. */
+  parseRecords(task: RecordsTask): Promise<RecordsResult>;
   close(): Promise<void>;
 }
 
 const TASKS_WAITING_MAX = 4096;
 
-export function startParsers(threads: number): Parser {
-  const pool = new Piscina<ParseTask, ParseResult>({
+/** `threads`: 0 for half the cores. */
+export function startParsers(threads: number, metrics: Pick<Metrics, 'busySeconds' | 'onScrape'>): Parser {
+  const count = threads || Math.max(1, Math.floor(availableParallelism() / 2));
+  const pool = new Piscina<ParseTask | RecordsTask, ParseResult | RecordsResult>({
     filename: new URL('../../workers/parse/worker.js', import.meta.url).href,
-    minThreads: threads,
-    maxThreads: threads,
+    minThreads: count,
+    maxThreads: count,
     // One task at a time: a second one would wait inside the worker where no other parser can take it.
     concurrentTasksPerWorker: 1,
     maxQueue: TASKS_WAITING_MAX,
@@ -32,15 +37,23 @@ export function startParsers(threads: number): Parser {
     recordTiming: true,
     closeTimeout: 5000,
   });
+  const run = async (task: ParseTask | RecordsTask, bytes: Uint8Array, name?: string): Promise<ParseResult | RecordsResult> => {
+    try {
+      return await pool.run(task, { transferList: [bytes.buffer as ArrayBuffer], ...(name !== undefined && { name }) });
+    } catch (error) {
+      throw new EngineError('unavailable', `a parser failed: ${(error as Error).message}`, 1);
+    }
+  };
+  const busySeconds = (): number => (pool.completed === 0 ? 0 : (pool.histogram.runTime.mean * pool.completed) / 1000);
+  let counted = 0;
+  metrics.onScrape(() => {
+    const seconds = Math.max(counted, busySeconds());
+    metrics.busySeconds.inc({ part: 'parsers' }, seconds - counted);
+    counted = seconds;
+  });
   return {
-    async parse(task) {
-      try {
-        return await pool.run(task, { transferList: [task.bytes.buffer as ArrayBuffer] });
-      } catch (error) {
-        throw new EngineError('unavailable', `a parser failed: ${(error as Error).message}`, 1);
-      }
-    },
-    busySeconds: () => (pool.completed === 0 ? 0 : (pool.histogram.runTime.mean * pool.completed) / 1000),
+    parse: (task) => run(task, task.bytes) as Promise<ParseResult>,
+    parseRecords: (task) => run(task, task.batch, 'records') as Promise<RecordsResult>,
     close: () => pool.close({ force: true }),
   };
 }

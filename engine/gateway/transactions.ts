@@ -73,7 +73,6 @@ async function postSingle(reply: FastifyReply, format: Format, bytes: Uint8Array
   const [answered] = await committed(context, engine.submit('interactive', request, parsed.envelopes, 'commit'));
   if (answered === undefined) throw new EngineError('unavailable', 'the engine gave no answer', 1);
   metrics.accepted.inc({ lane: 'interactive' }, answered.accepted);
-  metrics.duplicates.inc(answered.duplicates);
   const [item] = answered.items;
   if (item?.status === 'rejected') {
     const code = (item.reason ?? 'invalid') as ProblemCode;
@@ -88,7 +87,6 @@ async function finish(batch: Batch, posted: Promise<void>, { metrics }: GatewayC
   await posted;
   const answer = batch.finish();
   metrics.accepted.inc({ lane: 'commands' }, answer.accepted);
-  metrics.duplicates.inc(answer.duplicates);
   return answer;
 }
 

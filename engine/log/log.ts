@@ -23,7 +23,13 @@ export interface LogBatch { topic: Topic; partition: number; records: LogRecord[
 export interface InputChunk { offset: number; timestampMs: number; value: Uint8Array; batch: boolean; records: number }
 
 /** A record to be written. The log does not copy `value`: it must not change, or be transferred, until the promise of the call is settled. */
-export interface Append { topic: Topic; partition: number; value: Uint8Array }
+export interface Append {
+  topic: Topic;
+  partition: number;
+  value: Uint8Array;
+  /** For who reads the topic with other tools; the engine does not read it, and not every log keeps it. Never in `results`. */
+  key?: string;
+}
 export interface Position { topic: InputTopic; partition: number; offset: number }
 
 /** One atomic step: all outputs and all offsets, or nothing. `positions` are the next offsets to read. */

@@ -175,8 +175,10 @@ export class Sink {
   private look(): Promise<void> {
     const { log } = this.options;
     return this.inTurn(async () => {
-      const due = [...log.owned].map((partition) => [partition, this.dueTenure(partition)] as const);
-      await Promise.all(due.map(([partition, tenure]) => (tenure === undefined ? undefined : this.begin(partition, tenure))));
+      await Promise.all([...log.owned].map(async (partition) => {
+        const tenure = this.dueTenure(partition);
+        if (tenure !== undefined) await this.begin(partition, tenure);
+      }));
       for (const feed of this.feeds) {
         if (!this.active.has(feed.partition)) continue;
         const { begin, end } = await log.bounds('results', feed.partition);

@@ -4,8 +4,8 @@
  * engine's reader.
  */
 import { Unpackr } from 'msgpackr';
-import { readCommand, type EngineCommand } from '../../schemas/commands.js';
-import { ENVELOPE_COMMAND, ENVELOPE_MARK } from '../../schemas/envelope.js';
+import { isCommand, readCommand, type EngineCommand } from '../../schemas/commands.js';
+import { ENVELOPE_MARK, ENVELOPE_TRANSACTIONS } from '../../schemas/envelope.js';
 import { EnvelopeReader } from '../../workers/envelope.js';
 import { Text, Transaction } from '../../workers/transaction.js';
 import type { NaiveLine, NaiveTransaction } from '../naive/transaction.js';
@@ -18,10 +18,10 @@ const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' });
 const lineKinds = ['product', 'deposit', 'discount'] as const;
 
 export function readInput(bytes: Uint8Array): InputRecord {
-  if (bytes[0] !== ENVELOPE_MARK) return { command: undefined, items: foreignItems(bytes) };
-  if (bytes[1] !== ENVELOPE_COMMAND) return { command: undefined, items: ownItems(bytes) };
+  if (bytes[0] === ENVELOPE_MARK && bytes[1] === ENVELOPE_TRANSACTIONS) return { command: undefined, items: ownItems(bytes) ?? foreignItems(bytes) };
+  if (!isCommand(bytes)) return { command: undefined, items: foreignItems(bytes) };
   const command = readCommand(bytes);
-  return { command, items: command.type === 'forwarded' || command.type === 'return-execute' ? ownItems(command.envelope) : undefined };
+  return { command, items: command.type === 'forwarded' || command.type === 'return-execute' ? ownItems(command.envelope)! : undefined };
 }
 
 type Nil<T> = T | null | undefined;
@@ -35,14 +35,16 @@ type Row = [
   coupons: Nil<string[]>,
 ];
 
-function ownItems(bytes: Uint8Array): InputItem[] {
-  const items: InputItem[] = [];
-  let isHeader = true;
-  unpackr.unpackMultiple(bytes.subarray(2), (value: unknown) => {
-    if (!isHeader) items.push(itemOf(value as Row));
-    isHeader = false;
-  });
-  return items;
+/** Undefined when it is no whole envelope, though it begins like one. */
+function ownItems(bytes: Uint8Array): InputItem[] | undefined {
+  const values: unknown[] = [];
+  try {
+    unpackr.unpackMultiple(bytes.subarray(2), (value: unknown) => void values.push(value));
+  } catch {
+    return undefined;
+  }
+  const [header, ...rows] = values;
+  return Array.isArray(header) && header.length === 4 && header[3] === rows.length && rows.every(Array.isArray) ? (rows as Row[]).map(itemOf) : undefined;
 }
 
 function itemOf(row: Row): InputItem {

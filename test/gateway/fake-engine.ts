@@ -4,7 +4,7 @@
  */
 import { unpack } from 'msgpackr';
 import { readConfig, type Config } from '../../engine/config.js';
-import type { AccountView, Engine, Envelope, ReadyCheck } from '../../engine/engine.js';
+import type { AccountView, DeadLetter, Engine, Envelope, ReadyCheck } from '../../engine/engine.js';
 import type { EntryItem, RejectedItem } from '../../engine/gateway/context.js';
 import { startGateway, type Gateway, type GatewayOptions } from '../../engine/gateway/gateway.js';
 import type { Parser } from '../../engine/gateway/parser-pool.js';
@@ -20,6 +20,7 @@ import type { Reason, Rejected } from '../../schemas/reasons.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import { EnvelopeReader } from '../../workers/envelope.js';
 import type { ExplanationView } from '../../workers/explanation.js';
+import { parseRecordBatch } from '../../workers/parse/records.js';
 import { parseItems } from '../../workers/parse/worker.js';
 import { Text, Transaction } from '../../workers/transaction.js';
 
@@ -51,8 +52,8 @@ export class FakeEngine implements Engine {
     if (this.gate !== undefined) await this.gate;
     return wait === 'append' ? [] : replies;
   }
-  async reject(items: Uint8Array[]): Promise<void> {
-    for (const item of items) this.rejects.push(unpack(item) as Rejected);
+  async reject(letters: DeadLetter[]): Promise<void> {
+    for (const { value } of letters) this.rejects.push(unpack(value) as Rejected);
   }
   async readAccount(account: string): Promise<AccountView | undefined> {
     if (![...this.seen.values()].some(({ fact }) => fact.account === account)) return undefined;
@@ -168,7 +169,7 @@ export class MemoryStorage implements KeyStorage {
 }
 
 /** The real parser code, in this thread. */
-export const directParser: Parser = { parse: async (task) => parseItems(task), busySeconds: () => 0, close: async () => undefined };
+export const directParser: Parser = { parse: async (task) => parseItems(task), parseRecords: async (task) => parseRecordBatch(task), close: async () => undefined };
 
 export interface FakeGateway {
   gateway: Gateway; engine: FakeEngine; references: FakeReferences; keys: Keys; storage: MemoryStorage;

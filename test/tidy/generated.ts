@@ -3,9 +3,11 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { dashboard } from '../../grafana/dashboard.js';
 import { settingsTable } from '../../engine/config.js';
 import { metricsMarkdown } from '../../engine/metrics.js';
+import { asyncapiDocument } from '../../schemas/asyncapi.js';
 import { reasons } from '../../schemas/reasons.js';
 import { projectRoot, readProjectFile } from './project.js';
 
@@ -14,8 +16,14 @@ export const generatedFiles: { path: string; make: () => string }[] = [
   { path: 'docs/metrics.md', make: () => `# Metrics\n\nMade from engine/metrics.ts by \`npm run generate\`. Prometheus reads them from the metrics port, at /metrics.\n\n${metricsMarkdown()}` },
   { path: 'docs/decisions/README.md', make: decisionsMarkdown },
   { path: 'docs/settings.md', make: settingsMarkdown },
+  { path: 'schemas/asyncapi.yaml', make: asyncapiYaml },
   { path: 'grafana/dashboards/pointstream.json', make: () => `${JSON.stringify(dashboard(), null, 2)}\n` },
 ];
+
+function asyncapiYaml(): string {
+  const head = '# The doors on Kafka. Made from schemas/asyncapi.ts by `npm run generate`.\n';
+  return head + stringify(asyncapiDocument(), { aliasDuplicateObjects: false, lineWidth: 0 });
+}
 
 function reasonsMarkdown(): string {
   const rows = Object.entries(reasons).map(([code, { status, review, text, hint }]) => `| \`${code}\` | ${status} | ${review ? 'yes' : 'batches only'} | ${text} | ${hint} |`);

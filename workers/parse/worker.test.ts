@@ -5,7 +5,8 @@ import { EnvelopeReader } from '../envelope.js';
 import { partitionOf } from '../hash.js';
 import { Transaction } from '../transaction.js';
 import { ITEM_BYTES_MAX } from './json-tree.js';
-import { ENVELOPE_BYTES_MAX, parseItems, type ParseResult, type ParseTask } from './worker.js';
+import { ENVELOPE_BYTES_MAX } from './by-partition.js';
+import { parseItems, type ParseResult, type ParseTask } from './worker.js';
 
 const PARTITIONS = 8;
 const packr = new Packr({ useRecords: false });

@@ -3,38 +3,10 @@ import { compressFrameSync } from 'lz4-napi';
 import { compress as compressSnappy } from 'snappyjs';
 import t from 'tap';
 import { packFrame } from '../../schemas/frame.js';
+import { recordBatch, type GivenRecord } from '../../test/support/record-batch.js';
 import { frameRecords } from './frame-records.js';
 import { readBatchHeader, RecordBatchReader } from './record-batch.js';
 
-interface Given { key?: string; value: string | null; headers?: [string, string][] }
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = ((value << 1) ^ (value >> 31)) >>> 0;
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
-  return Buffer.from([...bytes, rest]);
-}
-const sized = (text: string | null | undefined): Buffer => (text === null || text === undefined ? varint(-1) : Buffer.concat([varint(Buffer.byteLength(text)), Buffer.from(text)]));
-
-/** As Kafka's documentation draws it. */
-function batchOf(firstOffset: number, given: Given[], codec: number, compress: (bytes: Buffer) => Uint8Array, attributes = 0): Buffer {
-  const records = Buffer.concat(given.map(({ key, value, headers = [] }, i) => {
-    const body = Buffer.concat([
-      Buffer.from([0]), varint(1000 * i), varint(i), sized(key), sized(value), varint(headers.length), ...headers.map(([name, content]) => Buffer.concat([sized(name), sized(content)])),
-    ]);
-    return Buffer.concat([varint(body.length), body]);
-  }));
-  const compressed = compress(records), header = Buffer.alloc(61);
-  header.writeBigInt64BE(BigInt(firstOffset), 0);
-  header.writeInt32BE(49 + compressed.length, 8);
-  header.writeInt8(2, 16);
-  header.writeInt16BE(codec | attributes, 21);
-  header.writeInt32BE(given.length - 1, 23);
-  header.writeBigInt64BE(1_700_000_000_000n, 35);
-  header.writeBigInt64BE(77n, 43);
-  header.writeInt32BE(given.length, 57);
-  return Buffer.concat([header, compressed]);
-}
 const snappyJava = (bytes: Buffer): Buffer => {
   const blocks = [bytes.subarray(0, 100), bytes.subarray(100)].map((block) => compressSnappy(block));
   return Buffer.concat([Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]), ...blocks.flatMap((block) => {
@@ -43,7 +15,7 @@ const snappyJava = (bytes: Buffer): Buffer => {
     return [length, block];
   })]);
 };
-const given: Given[] = Array.from({ length: 50 }, (_, i) => ({ key: `card ${i}`, value: `value ${i}`.repeat(i), ...(i % 7 === 0 ? { headers: [['h', 'x'.repeat(i)]] as [string, string][] } : {}) }));
+const given: GivenRecord[] = Array.from({ length: 50 }, (_, i) => ({ key: `card ${i}`, value: `value ${i}`.repeat(i), ...(i % 7 === 0 ? { headers: [['h', 'x'.repeat(i)]] as [string, string][] } : {}) }));
 const codecs: [string, number, (bytes: Buffer) => Uint8Array][] = [
   ['none', 0, (bytes) => bytes], ['gzip', 1, (bytes) => gzipSync(bytes)], ['snappy', 2, (bytes) => compressSnappy(bytes)], ['snappy-java', 2, snappyJava],
   ['lz4', 3, (bytes) => compressFrameSync(bytes)],
@@ -51,7 +23,7 @@ const codecs: [string, number, (bytes: Buffer) => Uint8Array][] = [
 
 for (const [name, codec, compress] of codecs) {
   t.test(`${name}: the records of a batch, whole or from an offset on`, async (t) => {
-    const batch = batchOf(1000, given, codec, compress), texts = given.map(({ value }) => value);
+    const batch = recordBatch(1000, given, codec, compress), texts = given.map(({ value }) => value);
     t.match(readBatchHeader(batch, 0), { firstOffset: 1000, lastOffset: 1049, records: 50, bytes: batch.length, timestampMs: 1_700_000_000_000, producer: 77n, transactional: false, control: false });
     const chunk = { topic: 2, timestampMs: 5, value: batch, batch: true };
     const all = frameRecords(packFrame([{ ...chunk, offset: 1000 }, { topic: 0, offset: 3, timestampMs: 6, value: Buffer.from('single'), batch: false }]));
@@ -64,21 +36,21 @@ for (const [name, codec, compress] of codecs) {
 
 t.test('keys, and nulls for keys and values', async (t) => {
   const reader = new RecordBatchReader();
-  reader.open(batchOf(0, [{ key: 'k', value: null }, { value: 'v' }, { key: '', value: '' }], 0, (bytes) => bytes));
+  reader.open(recordBatch(0, [{ key: 'k', value: null }, { value: 'v' }, { key: '', value: '' }], 0, (bytes) => bytes));
   const found: unknown[] = [];
   while (reader.next()) found.push([reader.key && Buffer.from(reader.key).toString(), reader.valueStart < 0 ? null : Buffer.from(reader.value).toString()]);
   t.same(found, [['k', null], [undefined, 'v'], ['', '']]);
 });
 
 t.test('a batch that can not be opened is a record without content for each of its offsets', async (t) => {
-  for (const batch of [batchOf(10, given.slice(0, 4), 3, () => Buffer.from('no lz4')), batchOf(10, given.slice(0, 4), 4, () => Buffer.from('no zstd')), batchOf(10, given.slice(0, 4), 0, (bytes) => bytes.subarray(0, -3))]) {
+  for (const batch of [recordBatch(10, given.slice(0, 4), 3, () => Buffer.from('no lz4')), recordBatch(10, given.slice(0, 4), 4, () => Buffer.from('no zstd')), recordBatch(10, given.slice(0, 4), 0, (bytes) => bytes.subarray(0, -3))]) {
     const records = frameRecords(packFrame([{ topic: 2, offset: 11, timestampMs: 5, value: batch, batch: true }]));
     t.same(records.map(({ offset, value }) => [offset, value.length]), [[11, 0], [12, 0], [13, 0]]);
   }
 });
 
 t.test('what a fetch cut off has no header, and marks are read', async (t) => {
-  const batch = batchOf(10, given, 0, (bytes) => bytes, 0x30);
+  const batch = recordBatch(10, given, 0, (bytes) => bytes, 0x30);
   t.match(readBatchHeader(batch, 0), { transactional: true, control: true });
   t.equal(readBatchHeader(batch.subarray(0, -1), 0), undefined);
   t.equal(readBatchHeader(batch.subarray(0, 60), 0), undefined);

@@ -31,6 +31,9 @@ export class Appender {
       const delivery = this.deliveries.get(report.opaque);
       this.deliveries.delete(report.opaque);
       if (error) delivery?.reject(new LogError('unavailable', `Kafka did not take a record of ${report.topic}/${report.partition}: ${error.message}`, { cause: error }));
+      // A broker that knows nothing of a new producer takes its second batch when the first was refused for a moment, and calls the first a repeat when it comes again: the client says that
+      // it is delivered, and nobody knows where, since it is nowhere.
+      else if (report.offset < 0) delivery?.reject(new LogError('unavailable', `Kafka does not say where a record of ${report.topic}/${report.partition} is; it may be nowhere`));
       else delivery?.resolve(report.offset);
     });
   }

@@ -40,6 +40,8 @@ export interface NativeConsumer extends NativeClient {
   incrementalUnassign(assignment: TopicPartition[]): void;
   pause(partitions: TopicPartition[]): void;
   assignmentLost(): boolean;
+  /** Offsets of the group, refused when the partitions are another member's. */
+  commitCb(offsets: TopicOffset[], done: Done): void;
 }
 export interface Native {
   Producer: new (settings: Settings) => NativeProducer;

@@ -14,7 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { LogError, type InputChunk } from '../log.js';
 import { reasonOf, type Cluster } from './cluster.js';
 import { committedBatches, fetchFrom, OFFSET_OUT_OF_RANGE, type Fetched } from './fetch.js';
-import { beginOf } from './read.js';
+import { EARLIEST, listOffset } from './offsets.js';
 
 /** Fetches under way at a broker for a lane: one waits where nothing happens, the others get what is asked for meanwhile. */
 const FETCHES = 3;
@@ -35,6 +35,8 @@ interface Cursor {
   fetching: boolean;
   /** Counts jumps: what a fetch from before one brings is not wanted any more. */
   jumps: number;
+  /** Of the topic, when its reading began: one that was made anew under the same name has another. */
+  topicId: string;
 }
 
 export class InputStream {
@@ -45,17 +47,20 @@ export class InputStream {
   /** Why nothing comes. */
   trouble: string | undefined;
 
-  /** `bulk`: of its records a little may gather. `arrived`: something came, or what came was nothing to be read. */
+  /**
+   * `bulk`: of its records a little may gather. `arrived`: something came, or what came was nothing to be read. `begunAgain`: somebody deleted the topic and made it anew; the
+   * partition has been forgotten. Without it that is a failure: records that were acknowledged are gone.
+   */
   constructor(
     private readonly cluster: Cluster, private readonly lane: string, private readonly bulk: boolean, private readonly arrived: (topic: string, partition: number) => void,
-    private readonly failed: (error: Error) => void,
+    private readonly failed: (error: Error) => void, private readonly begunAgain?: (topic: string, partition: number) => void,
   ) {}
 
   /** The batches from an offset on that have come, about bytesMax of them. */
   take(topic: string, partition: number, from: number, bytesMax: number): { chunks: InputChunk[]; nextOffset: number } {
     const name = `${topic}/${partition}`;
     let cursor = this.cursors.get(name);
-    if (!cursor) this.cursors.set(name, (cursor = { topic, partition, start: from, next: from, buffer: [], bytes: 0, fetching: false, jumps: 0 }));
+    if (!cursor) this.cursors.set(name, (cursor = { topic, partition, start: from, next: from, buffer: [], bytes: 0, fetching: false, jumps: 0, topicId: this.cluster.topicId(topic) }));
     if (from < cursor.start || from > cursor.next) Object.assign(cursor, { start: from, next: from, buffer: [], bytes: 0, jumps: cursor.jumps + 1 });
     while (cursor.buffer.length > 0 && cursor.buffer[0]!.lastOffset < from) cursor.bytes -= cursor.buffer.shift()!.value.length;
     cursor.start = from;
@@ -97,6 +102,7 @@ export class InputStream {
   }
   private async run(node: number, name: string): Promise<void> {
     for (let busy = false; !this.closed;) {
+      for (const cursor of this.cursors.values()) if (this.cluster.topicId(cursor.topic) !== cursor.topicId) this.beginAgain(cursor);
       const wanted = this.wanted(node);
       if (wanted.length === 0) {
         if (![...this.cursors.values()].some(({ topic, partition }) => this.cluster.leaderOf(topic, partition) === node)) return;
@@ -136,7 +142,7 @@ export class InputStream {
       const index = wanted.findIndex(({ topic, partition }) => topic === answer.topic && partition === answer.partition), cursor = wanted[index];
       if (!cursor || cursor.jumps !== jumps[index]) continue;
       cursor.fetching = false;
-      if (answer.error === OFFSET_OUT_OF_RANGE) cursor.next = cursor.start = await beginOf(this.cluster, cursor.topic, cursor.partition, cursor.next);
+      if (answer.error === OFFSET_OUT_OF_RANGE) await this.skipTrimmed(cursor);
       else if (answer.error !== 0) stale = true;
       else some = this.put(cursor, answer) || some;
     }
@@ -145,6 +151,21 @@ export class InputStream {
       await this.cluster.refresh();
     }
     return some;
+  }
+  /** What is asked for has been forgotten: on with the first record kept. */
+  private async skipTrimmed(cursor: Cursor): Promise<void> {
+    const { topic, partition, jumps } = cursor, begin = await listOffset(this.cluster, topic, partition, EARLIEST);
+    if (cursor.jumps !== jumps) return;
+    if (begin > cursor.next) {
+      cursor.next = begin;
+      return this.arrived(topic, partition);
+    }
+    this.beginAgain(cursor);
+  }
+  private beginAgain({ topic, partition, next }: Cursor): void {
+    if (!this.begunAgain) throw new LogError('failed', `${topic}/${partition} ends before ${next}, or was made anew: records that were acknowledged are gone`);
+    this.forget(topic, partition);
+    this.begunAgain(topic, partition);
   }
   private put(cursor: Cursor, { records, aborted }: Fetched): boolean {
     if (!records) return false;

@@ -16,7 +16,7 @@ import {
 } from '../log.js';
 import { own, type Owner } from '../owner.js';
 import { Appender } from './appender.js';
-import { loadNative, type TopicOffset } from './client.js';
+import { loadNative, type TopicOffset, type TopicPartition } from './client.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
 import { Followers } from './followers.js';
@@ -105,7 +105,7 @@ class KafkaLog implements Log {
     return this.topics.partitions;
   }
   get owned(): ReadonlySet<number> {
-    return this.membership?.owned ?? nothing;
+    return this.membership?.ownedOf(this.topics.name('commands')) ?? nothing;
   }
   tenure(partition: number): number | undefined {
     return this.owned.has(partition) ? this.tenures.get(partition) : undefined;
@@ -120,19 +120,22 @@ class KafkaLog implements Log {
     this.appender = await Appender.open(native, connection, codec, messageBytesMax);
     if (!this.options.engine) return;
     this.membership = new Membership({
-      native, connection, group: this.group, instance, topic: this.topics.name('commands'), sessionMs,
+      native, connection, group: this.group, instance, topics: [this.topics.name('commands')], sessionMs,
       events: {
-        gained: (partitions) => {
+        gained: (assigned) => {
+          const partitions = numbers(assigned);
           for (const partition of partitions) this.tenures.set(partition, (this.tenures.get(partition) ?? 0) + 1);
           this.assigned?.();
           for (const listener of this.ownership) listener.gained(partitions);
         },
-        released: async (partitions) => {
+        released: async (assigned) => {
+          const partitions = numbers(assigned);
           await Promise.all([...this.ownership].map((listener) => listener.released(partitions)));
           await this.transactions?.idle();
           this.forget(partitions);
         },
-        lost: (partitions) => {
+        lost: (assigned) => {
+          const partitions = numbers(assigned);
           this.forget(partitions);
           for (const listener of this.ownership) listener.lost(partitions);
         },
@@ -293,4 +296,5 @@ class KafkaLog implements Log {
 }
 
 const nothing: ReadonlySet<number> = new Set();
+const numbers = (assigned: TopicPartition[]): number[] => assigned.map(({ partition }) => partition);
 const isInput = (topic: Topic): topic is InputTopic => (inputTopics as readonly Topic[]).includes(topic);

@@ -1,6 +1,6 @@
 /**
- * Which partitions this engine owns: membership of the consumer group, by a consumer of the native client that fetches nothing. It is assigned partitions of `commands`, pauses them
- * at once, and is polled to stay alive; whoever owns a partition of `commands` owns it in all topics.
+ * Which partitions of some topics this process owns: membership of a consumer group, by a consumer of the native client that fetches nothing. It is assigned partitions, pauses them at
+ * once, and is polled to stay alive. Engines share `commands` so (whoever owns a partition of it owns it in all topics), routers share the partners' topics.
  *
  *   join ──▶ assigned ──▶ owned ──▶ revoked (others joined): held until `released` ──▶ given back
  *                           └─────▶ lost (away for too long): another may have it already
@@ -14,39 +14,46 @@ import { called, codes, connectNative, nativeSettings, type Native, type NativeC
 import type { KafkaConnection } from './connection.js';
 
 const POLL_MS = 50, HEARTBEATS_PER_SESSION = 4, POLL_INTERVAL_MS_MAX = 300_000;
+/** By then a topic that was not there, or got more partitions, is noticed. */
+const METADATA_MS = 10_000;
 /** Not a place from which anything is read. */
 const OFFSET_END = -1;
 
 export interface MembershipEvents {
   /** They are ours now. */
-  gained(partitions: number[]): void;
+  gained(partitions: TopicPartition[]): void;
   /** Given up once it resolves: whatever is being committed has ended by then. */
-  released(partitions: number[]): Promise<void>;
+  released(partitions: TopicPartition[]): Promise<void>;
   /** They are not ours any more, and may be somebody else's already. */
-  lost(partitions: number[]): void;
+  lost(partitions: TopicPartition[]): void;
   failed(error: LogError): void;
 }
-export interface MembershipOptions { native: Native; connection: KafkaConnection; group: string; instance: string; topic: string; sessionMs: number; events: MembershipEvents }
+export interface MembershipOptions { native: Native; connection: KafkaConnection; group: string; instance: string; topics: string[]; sessionMs: number; events: MembershipEvents }
 
 export class Membership {
-  readonly owned = new Set<number>();
+  private readonly owned = new Map<string, Set<number>>();
   readonly consumer: NativeConsumer;
   private closing = false;
   private polling: Promise<void> | undefined;
 
   constructor(private readonly options: MembershipOptions) {
+    for (const topic of options.topics) this.owned.set(topic, new Set());
     const { native, connection, group, instance, sessionMs } = options;
     this.consumer = new native.KafkaConsumer({
       ...nativeSettings(connection), 'group.id': group, 'group.instance.id': instance, 'partition.assignment.strategy': 'cooperative-sticky', 'session.timeout.ms': sessionMs,
       'heartbeat.interval.ms': Math.floor(sessionMs / HEARTBEATS_PER_SESSION), 'max.poll.interval.ms': POLL_INTERVAL_MS_MAX, 'enable.auto.commit': false, 'enable.auto.offset.store': false,
-      'rebalance_cb': (error: NativeError, partitions: TopicPartition[]) => this.rebalanced(error, partitions),
+      'topic.metadata.refresh.interval.ms': METADATA_MS, 'rebalance_cb': (error: NativeError, partitions: TopicPartition[]) => this.rebalanced(error, partitions),
     });
+  }
+  /** Of one of the topics; always the same set, which changes. */
+  ownedOf(topic: string): ReadonlySet<number> {
+    return this.owned.get(topic)!;
   }
   /** Resolves when it has joined; its partitions come later. */
   async join(): Promise<void> {
     await connectNative(this.consumer);
     this.consumer.setDefaultConsumeTimeout(0);
-    this.consumer.subscribe([this.options.topic]);
+    this.consumer.subscribe(this.options.topics);
     this.polling = this.poll();
   }
   async leave(): Promise<void> {
@@ -65,17 +72,17 @@ export class Membership {
     }
   }
   private rebalanced(error: NativeError, assignment: TopicPartition[]): void {
-    const { events } = this.options, partitions = assignment.map(({ partition }) => partition);
+    const { events } = this.options, partitions = assignment.map(({ topic, partition }) => ({ topic, partition }));
     try {
       if (error.code === codes.assign) {
         this.consumer.incrementalAssign(assignment.map(({ topic, partition }) => ({ topic, partition, offset: OFFSET_END })));
         if (assignment.length > 0) this.consumer.pause(assignment);
-        for (const partition of partitions) this.owned.add(partition);
+        for (const { topic, partition } of partitions) this.owned.get(topic)?.add(partition);
         events.gained(partitions);
       } else if (error.code === codes.revoke) {
         const lost = this.consumer.assignmentLost();
         const giveBack = (): void => {
-          for (const partition of partitions) this.owned.delete(partition);
+          for (const { topic, partition } of partitions) this.owned.get(topic)?.delete(partition);
           this.consumer.incrementalUnassign(assignment);
         };
         if (!lost) return void events.released(partitions).then(giveBack).catch((trouble: unknown) => this.report(trouble));

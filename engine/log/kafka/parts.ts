@@ -19,11 +19,11 @@ export interface Outgoing { record: OutgoingRecord; first: boolean }
 /** Throws LogError `unavailable` for a record of another topic that is too large: its sender is told, and nothing of it is written. */
 export function outgoingRecords(appends: Append[], topics: Topics): Outgoing[] {
   const { messageBytesMax } = topics;
-  return appends.flatMap(({ topic, partition, value }) => {
+  return appends.flatMap(({ topic, partition, value, key = null }) => {
     if (topic !== 'results' && value.length > messageBytesMax - OVERHEAD_BYTES) {
       throw new LogError('unavailable', `a record of ${value.length} bytes is more than ${topics.name(topic)} takes (${messageBytesMax})`);
     }
-    const parts = topic === 'results' ? splitIntoParts(value, messageBytesMax) : [{ key: null, value }];
+    const parts = topic === 'results' ? splitIntoParts(value, messageBytesMax) : [{ key, value }];
     return parts.map((part, index) => ({ record: { topic: topics.name(topic), partition, ...part }, first: index === 0 }));
   });
 }

@@ -79,7 +79,7 @@ async function fetchAt(cluster: Cluster, topic: string, partition: number, offse
 }
 
 /** Where a reading goes on that stood before the first record kept. */
-export async function beginOf(cluster: Cluster, topic: string, partition: number, offset: number): Promise<number> {
+async function beginOf(cluster: Cluster, topic: string, partition: number, offset: number): Promise<number> {
   const begin = await listOffset(cluster, topic, partition, EARLIEST);
   if (begin > offset) return begin;
   throw new LogError('failed', `${topic}/${partition} ends before ${offset}: records that were acknowledged are gone`);

@@ -8,6 +8,7 @@ import { createTopicsV7, deleteTopicsV6, describeConfigsV4 } from '@platformatic
 import { LogError, topics as logTopics, type Topic } from '../log.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
+import { LATEST, listOffset } from './offsets.js';
 
 export const PARTITIONS_DEFAULT = 16;
 /** What records may have at most where we create the topics; larger results are split. Kafka's default, 1 MiB, would do for all but the largest batches. */
@@ -57,6 +58,8 @@ export class Topics {
       await create(cluster, missing.map(([name, topic]) => ({ name, topic, partitions: topic === 'control' ? 1 : known ?? count })));
       // It takes a moment to get around.
       for (const untilMs = performance.now() + CREATE_MS_MAX; there.size < named.size && performance.now() < untilMs; await pause(LOOK_MS)) there = await find(cluster, [...named.keys()]);
+      // Each leader knows that it is one: what it refuses of the first records of a producer may be lost (appender.ts).
+      await Promise.all(missing.flatMap(([name]) => Array.from({ length: there.get(name) ?? 0 }, (_, partition) => listOffset(cluster, name, partition, LATEST))));
     }
     for (const [name, topic] of named) {
       const found = there.get(name) ?? 0, wanted = topic === 'control' ? 1 : count;
