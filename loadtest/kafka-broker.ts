@@ -3,7 +3,7 @@
  *
  * Promises: it answers when `launch` resolves; `end` leaves nothing behind.
  */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,14 +11,21 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 
 const START_MS_MAX = 60_000, LOOK_MS = 50;
 const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
 /** As a small installation would run it. */
 const JAVA_OPTIONS = ['-Xms1g', '-Xmx1g', '-XX:+UseG1GC'];
 
-const { brokerDirectory } = (await import(new URL('../../scripts/kafka-broker.mjs', import.meta.url).href)) as { brokerDirectory(): string };
+const fetcher = new URL('../../scripts/kafka-broker.mjs', import.meta.url);
+const { brokerDirectory } = (await import(fetcher.href)) as { brokerDirectory(): string };
 export { brokerDirectory };
+
+/** Gets its jars from Maven Central where they are not there yet. */
+export function fetchBroker(): void {
+  if (spawnSync(process.execPath, [fileURLToPath(fetcher)], { stdio: ['ignore', 2, 2] }).status !== 0) throw new Error('there is no Kafka broker here, and it could not be fetched');
+}
 
 export class KafkaBroker {
   private child: ChildProcess | undefined;
@@ -61,9 +68,12 @@ export class KafkaBroker {
     const log = join(this.directory, 'broker.log'), output = openSync(log, 'a');
     const argv = [QUIET, ...this.javaOptions, '-cp', join(brokerDirectory(), '*'), 'kafka.Kafka', join(this.directory, 'server.properties')];
     const child = (this.child = spawn('java', argv, { stdio: ['ignore', output, output] }));
-    // Also when whoever started it ends early, it is not left behind.
-    const end = (): void => void child.kill('SIGKILL');
-    process.once('exit', end);
+    // Also when whoever started it ends early, nothing is left behind.
+    const end = (): void => {
+      child.kill('SIGKILL');
+      this.removeFiles();
+    };
+    process.prependOnceListener('exit', end);
     child.once('exit', () => process.off('exit', end));
     for (const untilMs = Date.now() + START_MS_MAX; !(await answers(this.port));) {
       if (child.exitCode === null && child.signalCode === null && Date.now() < untilMs) await pause(LOOK_MS);
@@ -84,6 +94,9 @@ export class KafkaBroker {
   }
   async end(): Promise<void> {
     await this.kill();
+    this.removeFiles();
+  }
+  private removeFiles(): void {
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }

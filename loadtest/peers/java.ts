@@ -77,7 +77,7 @@ export class RunningPeer {
     const given = Object.entries({ ...options, ...task }).map(([name, value]) => `${name}=${value}`);
     const child = spawn('java', [...JAVA_OPTIONS, '-cp', jars, `pointstream.peers.${main}`, ...given], { stdio: ['ignore', 'pipe', 'pipe'], cwd: task.directory });
     const end = (): void => void child.kill('SIGKILL');
-    process.once('exit', end);
+    process.prependOnceListener('exit', end);
     child.once('close', () => process.off('exit', end));
     return new RunningPeer(child, engine);
   }

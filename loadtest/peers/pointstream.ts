@@ -113,7 +113,7 @@ export class ServingProcess {
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('POINTSTREAM_')));
     const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: { ...clean, POINTSTREAM_ADMIN_KEY: ADMIN_KEY }, stdio: ['ignore', 'ignore', 'pipe'] });
     const end = (): void => void child.kill('SIGKILL');
-    process.once('exit', end);
+    process.prependOnceListener('exit', end);
     child.once('close', () => process.off('exit', end));
     return new ServingProcess(child, directory);
   }

@@ -2,18 +2,21 @@
  * `npm run peers`: Kafka Streams, Flink and Pointstream at the same job, on the same broker, one after the other, each on the same records (twenty rules, keyed state, exactly
  * once). Their balances are compared, card by card, with a plain calculation; then the table.
  *
- * Promises: everything that it starts is ended, and what it makes is removed, also when something fails. Exit code 1 when the engines do not agree.
+ * Promises: everything that it starts is ended, and what it makes is removed, also when something fails. Exit code 1 when the engines do not agree, 2 when
+ * they could not be compared.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fetchBroker, KafkaBroker } from '../kafka-broker.js';
 import { Comparison } from './comparison.js';
 import { buildPeers, peersMissing } from './java.js';
-import { table } from './report.js';
-import { join } from 'node:path';
-import { KafkaBroker } from '../kafka-broker.js';
 import { Kafka } from './kafka.js';
+import { table } from './report.js';
 
+const AGREE = 0, DIFFER = 1, FAILED = 2;
 const HELP = `npm run peers [-- OPTIONS]
 
   --records N      how many transactions (1000000; with --delay: rate × seconds)
@@ -36,7 +39,10 @@ const { values } = parseArgs({
   },
 });
 if (values.help) process.stdout.write(HELP);
-else process.exitCode = await main();
+else process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
+  return FAILED;
+});
 
 async function main(): Promise<number> {
   const number = (name: string, text: string): number => {
@@ -45,7 +51,7 @@ async function main(): Promise<number> {
   };
   const missing = peersMissing();
   if (missing) throw new Error(missing);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1)); // children end with it
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(FAILED)); // children end with it
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   const rate = number('rate', values.rate), seconds = number('seconds', values.seconds), records = values.delay ? rate * seconds : number('records', values.records ?? '1000000');
   const options = {
@@ -54,7 +60,9 @@ async function main(): Promise<number> {
     only: values.only.split(',').filter((word) => word !== ''), disk: values.disk, loadBefore: loadavg()[0]!, progress,
   };
   buildPeers(progress);
-  const directory = await mkdtemp(join(tmpdir(), 'pointstream-peers-'));
+  if (values.kafka === undefined) fetchBroker();
+  const directory = await mkdtemp(join(tmpdir(), 'pointstream-peers-')), remove = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  process.once('exit', remove);
   let broker: KafkaBroker | undefined, kafka: Kafka | undefined;
   try {
     broker = values.kafka === undefined ? await KafkaBroker.launch() : undefined;
@@ -63,10 +71,11 @@ async function main(): Promise<number> {
     const json = `${JSON.stringify(report, null, 2)}\n`;
     process.stdout.write(values.json === '-' ? json : table(report));
     if (values.json !== undefined && values.json !== '-') await writeFile(values.json, json);
-    return report.agree ? 0 : 1;
+    return report.agree ? AGREE : DIFFER;
   } finally {
     await kafka?.close();
     await broker?.end();
-    await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    remove();
+    process.off('exit', remove);
   }
 }
