@@ -1,5 +1,5 @@
 /**
- * What processes use, from /proc: memory of this process and its descendants sampled while something runs, CPU seconds of a child. On systems without
+ * What processes use, from /proc: memory of a process (this one) and its descendants sampled while something runs, CPU seconds of a child, or of a process with its descendants. On systems without
  * /proc only this process is seen, and `complete` says so.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -10,12 +10,13 @@ const TICKS_PER_SECOND = 100;
 
 export interface Memory { /** Anonymous and shared pages. */ ownBytes: number; /** Pages of mapped files: the system takes them back when it needs them. */ fileBytes: number }
 
-/** Peak memory since it was made. */
+/** Peak memory of a process and its descendants since it was made. */
 export class MemorySampler {
   readonly peak: Memory = { ownBytes: 0, fileBytes: 0 };
   readonly complete = process.platform === 'linux';
   private readonly timer = setInterval(() => this.sample(), SAMPLE_MS).unref();
 
+  constructor(private readonly pid = process.pid) {}
   stop(): Memory {
     this.sample();
     clearInterval(this.timer);
@@ -24,7 +25,7 @@ export class MemorySampler {
   private sample(): void {
     const now: Memory = { ownBytes: 0, fileBytes: 0 };
     if (!this.complete) now.ownBytes = process.memoryUsage().rss;
-    else for (const pid of family(process.pid)) addMemory(now, pid);
+    else for (const pid of family(this.pid)) addMemory(now, pid);
     this.peak.ownBytes = Math.max(this.peak.ownBytes, now.ownBytes);
     this.peak.fileBytes = Math.max(this.peak.fileBytes, now.fileBytes);
   }
@@ -37,6 +38,11 @@ export function cpuSecondsOf(pid: number | undefined): number {
   if (stat === undefined) return 0;
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Of a process and its descendants that live. */
+export function cpuSecondsOfFamily(pid: number): number {
+  return family(pid).reduce((sum, member) => sum + cpuSecondsOf(member), 0);
 }
 
 function family(pid: number): number[] {

@@ -45,6 +45,19 @@ export function workersWithoutInputOutput(files: SourceFile[]): Finding[] {
     })));
 }
 
+/** The product can't know what it is measured by: nothing of it imports or names the comparison with the peers, nor the rules of their job, which are documents like any others. */
+export function noCodeForTheComparison(files: SourceFile[]): Finding[] {
+  const instead = 'build what every user of the product gets; the comparison uses it through the command line and the log';
+  return files.filter(({ path }) => /^(schemas|workers|engine|grafana)\//.test(path)).flatMap((file) => {
+    const imported = references(file).filter(({ target }) => target.startsWith('loadtest/peers/')).map(({ target, line }) => ({ path: file.path, line, what: `imports ${target}`, instead }));
+    const named = file.text.split('\n').flatMap((text, index) => {
+      const found = /loadtest\/peers|twenty-rules|seventh-partners|large-basket|three-pieces|Kafka ?Streams|Flink/i.exec(text);
+      return found && !imported.some(({ line }) => line === index + 1) ? [{ path: file.path, line: index + 1, what: `names ${found[0]}`, instead }] : [];
+    });
+    return [...imported, ...named];
+  });
+}
+
 export function orphans(files: SourceFile[]): Finding[] {
   const byTests = new Set<string>(), byProduct = new Set<string>();
   for (const file of files) for (const { target } of references(file)) if (target !== file.path) (file.isTest ? byTests : byProduct).add(target);

@@ -2,12 +2,12 @@
 import t from 'tap';
 import { headers, names, noAny, noLeftOvers, sizes, workersArePure } from './code-rules.js';
 import { format, type Finding } from './finding.js';
-import { importDirection, orphans, workersWithoutInputOutput } from './import-rules.js';
+import { importDirection, noCodeForTheComparison, orphans, workersWithoutInputOutput } from './import-rules.js';
 import { machinePaths } from './text-rules.js';
 import { readSources, readTexts, sourceFile, type SourceFile } from './project.js';
 
 type Check = (files: SourceFile[]) => Finding[];
-const checks = { importDirection, workersWithoutInputOutput, orphans, workersArePure, noAny, noLeftOvers, sizes, names, headers } satisfies Record<string, Check>;
+const checks = { importDirection, workersWithoutInputOutput, noCodeForTheComparison, orphans, workersArePure, noAny, noLeftOvers, sizes, names, headers } satisfies Record<string, Check>;
 
 /** One failure for each finding, so that a report reads as a list of what to do. */
 function report(name: string, findings: Finding[]): void {
@@ -27,6 +27,8 @@ const bites: [keyof typeof checks, string, string, string][] = [
   ['importDirection', 'loadtest/naive/a.ts', "import type { B } from '../../workers/b.js';", 'imports workers/b.ts'],
   ['workersWithoutInputOutput', 'workers/a.ts', "import { readFileSync } from 'node:fs';", 'imports node:fs'],
   ['workersWithoutInputOutput', 'workers/a.ts', "import { open } from 'lmdb';", 'imports lmdb'],
+  ['noCodeForTheComparison', 'engine/commands/a.ts', "import { b } from '../../loadtest/peers/b.js';", 'imports loadtest/peers/b.ts'],
+  ['noCodeForTheComparison', 'workers/rules/a.ts', "if (rule === 'seventh-partners') b();", 'names seventh-partners'],
   ['workersArePure', 'workers/a.ts', 'export const a = Date.now();', 'calls Date.now'],
   ['workersArePure', 'workers/state/a.ts', 'export const a = new Date();', 'reads the clock with new Date()'],
   ['workersArePure', 'workers/a.ts', 'export const a = Math.random();', 'calls Math.random'],
