@@ -8,13 +8,13 @@
  * Promises: changes happen one after the other, in the order in which the log told them; a flow runs only on a state that stands where the log is. Embedded, all partitions are ours
  * from the start to the end.
  */
-import type { OpenTask, PartitionStatus } from '../workers/messages.js';
+import type { PartitionStatus } from '../workers/messages.js';
 import type { Activations } from './activations.js';
 import type { Committer } from './committer.js';
 import type { Logger } from './logger.js';
 import { LogError, type Log } from './log/log.js';
 import { PartitionFlow, type FlowEvents } from './partition-flow.js';
-import { restorePartition, type Restored } from './restore.js';
+import { restorePartition, type OpenOptions, type Restored } from './restore.js';
 import type { Results } from './results.js';
 import type { Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
@@ -32,7 +32,7 @@ export interface PartitionsOptions {
   batchBytesMax: number;
   spareBuffers: SpareBuffers;
   /** Where a partition's state lives, and how much of it may be in memory. */
-  open(partition: number): Omit<OpenTask, 'type' | 'partition' | 'epoch'>;
+  open(partition: number): OpenOptions;
   events: {
     /** It runs from now on, from this state. */
     took(partition: number, status: PartitionStatus): void;
@@ -47,6 +47,8 @@ export class Partitions {
   readonly restoring = new Set<number>();
   /** How often a shard had to be replaced. */
   shardFailures = 0;
+  /** Batches whose effects were applied again, since the start. */
+  replayedBatches = 0;
   private stopping = false;
   private changing: Promise<void> = Promise.resolve();
   private endListening: (() => void)[] = [];
@@ -98,10 +100,11 @@ export class Partitions {
 
   private async take(wanted: number[]): Promise<void> {
     const { log, activations, events, logger } = this.options;
-    const partitions = wanted.filter((partition) => log.owned.has(partition) && !this.flows.has(partition));
+    const partitions = wanted.filter((partition) => log.owned.has(partition) && !this.flows.has(partition)), beganMs = performance.now();
     for (const partition of partitions) this.restoring.add(partition);
+    let restored: Restored[];
     try {
-      const restored = await Promise.all(partitions.map((partition) => this.restore(partition)));
+      restored = await Promise.all(partitions.map((partition) => this.restore(partition)));
       const versions = new Map(partitions.map((partition, i) => [partition, restored[i]!.status.reference]));
       await activations.load([...versions.values()]);
       for (const [i, partition] of partitions.entries()) {
@@ -113,7 +116,9 @@ export class Partitions {
     } finally {
       for (const partition of partitions) this.restoring.delete(partition);
     }
-    if (log.shared && partitions.length > 0) logger.info({ partitions }, 'partitions are processed here');
+    if (!log.shared || partitions.length === 0) return;
+    const loaded = partitions.filter((_, i) => restored[i]!.loaded), replayedBatches = restored.reduce((sum, { replayedBatches: batches }) => sum + batches, 0);
+    logger.info({ partitions, loaded, replayedBatches, milliseconds: Math.round(performance.now() - beganMs) }, 'partitions are processed here');
   }
   private async letGo(partitions: number[], lost: boolean): Promise<void> {
     const { shards, committer, logger } = this.options;
@@ -131,15 +136,17 @@ export class Partitions {
     const { log, results, shards, committer, batchBytesMax, spareBuffers, activations, events } = this.options;
     const flowEvents: FlowEvents = {
       evaluated: (result) => committer.add(result),
+      snapshot: (snapshot) => committer.snapshot(partition, snapshot),
       shardFailed: (failed, error) => void this.shardFailed(shards.shardOf(failed), error),
       failed: (error) => events.failed(error),
       unknownReference: () => activations.load([]),
     };
     return new PartitionFlow({ log, results, shards, partition, batchBytesMax, spareBuffers, events: flowEvents }, restored);
   }
-  private restore(partition: number): Promise<Restored> {
-    const { log, results, shards, open } = this.options;
-    return restorePartition(log, results, shards, partition, open(partition));
+  private async restore(partition: number): Promise<Restored> {
+    const { log, results, shards, open } = this.options, restored = await restorePartition(log, results, shards, partition, open(partition));
+    this.replayedBatches += restored.replayedBatches;
+    return restored;
   }
   private inTurn(change: () => Promise<void>): Promise<void> {
     this.changing = this.changing.then(change).catch((error: unknown) => this.options.events.failed(error as Error));

@@ -41,7 +41,7 @@ export function checkStored(stored: StoredLog, partition: number): void {
 export function checkRestored(stored: StoredLog, partition: number, directory: string): AccountCellsView[] {
   const shard = new Shard(), results = stored.records('results', partition);
   const { batch: floor } = shard.run({
-    type: 'open', partition, partitions: stored.partitions, directory, epoch: 1, cacheBytesMax: 1 << 20, debtBytesMax: 1 << 30, factCacheBytesMax: 0,
+    type: 'open', partition, partitions: stored.partitions, directory, epoch: 1, cacheBytesMax: 1 << 20, debtBytesMax: 1 << 30, factCacheBytesMax: 0, snapshots: false,
   }) as PartitionStatus;
   try {
     const { batch } = shard.run({ type: 'replay', partition, records: results.slice(floor + 1).map(({ value }) => value) }) as PartitionStatus;
