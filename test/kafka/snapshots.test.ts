@@ -46,7 +46,7 @@ t.test('snapshots', { skip: kafkaMissing }, async (t) => {
     const file = join(one.directory, 'sales.ndjson');
     writeFileSync(file, Array.from({ length: TRANSACTIONS }, (_, n) => `${JSON.stringify(generator.document(n))}\n`).join(''));
     const feed = async (engine: TestEngine, more: string[]): Promise<{ accepted: number; duplicates: number }> => {
-      const { code, stdout, stderr } = await engine.run('feed', file, '--partner', partner, '--url', engine.http, '--key', ADMIN_KEY, '--batch-bytes', '16384', '--json', ...more);
+      const { code, stdout, stderr } = await engine.run('feed', file, '--partner', partner, '--url', engine.http, '--key', ADMIN_KEY, '--batch-bytes', '65536', '--json', ...more);
       if (!t.equal(code, 0, 'fed to the end')) t.comment(stderr);
       return JSON.parse(stdout) as { accepted: number; duplicates: number };
     };
