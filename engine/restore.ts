@@ -8,6 +8,7 @@
 import { inputTopics, type Log } from './log/log.js';
 import type { Committer } from './committer.js';
 import type { Results } from './results.js';
+import { withoutFacts } from '../schemas/results.js';
 import type { Shards } from './shards.js';
 import { loadSnapshot, snapshotFloor } from './snapshots.js';
 import type { OpenTask, PartitionStatus, SweepAnswer } from '../workers/messages.js';
@@ -36,7 +37,8 @@ export async function restorePartition(
   for (let next = floor + 1 < batches ? await results.offsetOf(partition, floor + 1) : end; next < end; ) {
     const { records, nextOffset } = await log.read('results', partition, next, REPLAY_BYTES);
     if (records.length === 0) throw new Error(`partition ${partition}: results from ${next} to ${end} can't be read`);
-    status = await shards.run<PartitionStatus>(partition, { type: 'replay', partition, records: records.map(({ value }) => value) });
+    const effects = records.map(({ value }) => withoutFacts(value));
+    status = await shards.run<PartitionStatus>(partition, { type: 'replay', partition, records: effects }, effects.map(({ buffer }) => buffer));
     next = nextOffset;
   }
   if (status.batch !== batches - 1) {

@@ -43,6 +43,8 @@ export interface TakeoverReport {
   /** From the start of the engine until it processed all partitions; `restoreSeconds` of them since the partitions were its own. */
   seconds: number;
   restoreSeconds: number;
+  /** Of those seconds: what does not depend on what else the machine does. */
+  cpuSeconds: number;
   peakMemoryBytes: number;
   verified: boolean | undefined;
 }
@@ -60,17 +62,18 @@ export async function runTakeover(options: TakeoverOptions): Promise<TakeoverRep
     const written = await evaluateAndKill(config, transactions, progress);
     await pause(config.kafkaSessionMs + SESSION_SLACK_MS);
     progress('another engine begins, with an empty disk');
-    const memory = new MemorySampler(), beganMs = performance.now();
+    const memory = new MemorySampler(), beganMs = performance.now(), cpuBegan = process.cpuUsage();
     const running = await startEngine({ ...config, data: join(directory, 'other') }, logger, createMetrics()), { engine, log } = running;
     try {
       while (engine.flows.size < log.partitions || engine.owned.restoring.size > 0) await pause(LOOK_MS);
-      const seconds = (performance.now() - beganMs) / 1000, { ownBytes } = memory.stop();
+      const seconds = (performance.now() - beganMs) / 1000, { ownBytes } = memory.stop(), { user, system } = process.cpuUsage(cpuBegan);
       progress(`all partitions are processed again after ${seconds.toFixed(2)} s`);
       const verified = options.verify ? (await verifyRunning(running, { progress })).ok : undefined;
       const rounded = (value: number): number => Math.round(value * 1000) / 1000;
       return {
         seed, accounts: [...engine.flows.values()].reduce((sum, { status }) => sum + status.accounts, 0), partitions: log.partitions, transactions, ...written,
-        replayedBatches: engine.owned.replayedBatches, seconds: rounded(seconds), restoreSeconds: rounded(engine.owned.takeMs / 1000), peakMemoryBytes: ownBytes, verified,
+        replayedBatches: engine.owned.replayedBatches, seconds: rounded(seconds), restoreSeconds: rounded(engine.owned.takeMs / 1000), cpuSeconds: rounded((user + system) / 1e6),
+        peakMemoryBytes: ownBytes, verified,
       };
     } finally {
       memory.stop();
@@ -118,6 +121,7 @@ export function takeoverText(report: TakeoverReport): string {
     `accounts       ${count(report.accounts)} in ${report.partitions} partitions, of ${count(report.transactions)} transactions`,
     `snapshots      ${count(report.snapshotBytes / 2 ** 20)} MiB written; ${count(report.replayedBatches)} of ${count(report.batches)} batches replayed`,
     `seconds        ${count(report.seconds)} from the start of the engine until it served all partitions, ${count(report.restoreSeconds)} of them since they were its own`,
+    `CPU            ${count(report.cpuSeconds)} s`,
     `peak memory    ${count(report.peakMemoryBytes / 2 ** 20)} MiB`,
     `verified       ${report.verified === undefined ? 'left out' : report.verified ? 'everything agrees' : 'DIFFERENCES'}`,
   ].join('\n');

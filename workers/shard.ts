@@ -95,7 +95,7 @@ export class Shard {
       state.batch = state.committed = header.batch;
       state.clockMs = Math.max(state.clockMs, header.clockMs);
       state.debtBytes += effects.length;
-      factCache.put(header.batch, facts);
+      if (facts.length > 0) factCache.put(header.batch, facts); // else whoever needs them gets them from the log
     }
     return this.status(number);
   }
