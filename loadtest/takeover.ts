@@ -4,20 +4,16 @@
  *
  * What it measures is the worst case that the settings allow: the killed one has written no last checkpoint, and the state comes from snapshots and results alone.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { flagName, flagSettings, type Config } from '../engine/config.js';
+import type { Config } from '../engine/config.js';
 import type { Logger } from '../engine/logger.js';
 import { createMetrics } from '../engine/metrics.js';
-import type { Endpoints } from '../engine/serving.js';
 import { startEngine } from '../engine/start.js';
 import { temporaryInstallation } from '../engine/temporary.js';
+import { EngineProcess } from './engine-process.js';
 import { fillLog } from './fill.js';
 import { Generator } from './generator.js';
 import { loadRules } from './rule-sets.js';
@@ -28,7 +24,6 @@ import { GeneratedWorld } from './world.js';
 const STORES = 2000, PRODUCTS = 80_000, PARTNERS = 50, RULES = 50, DAYS = 30, DAY_MS = 86_400_000;
 const LOOK_MS = 20, SESSION_SLACK_MS = 1000;
 const program = { name: 'Load test', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }] };
-const cli = fileURLToPath(new URL('../engine/cli.js', import.meta.url));
 
 export interface TakeoverOptions { accounts: number; transactions: number; seed: number; verify: boolean; config: Config; logger: Logger; progress(line: string): void }
 export interface TakeoverReport {
@@ -87,32 +82,20 @@ export async function runTakeover(options: TakeoverOptions): Promise<TakeoverRep
 
 /** A process of its own evaluates everything and is killed at once. */
 async function evaluateAndKill(config: Config, transactions: number, progress: (line: string) => void): Promise<{ batches: number; snapshotBytes: number }> {
-  const flags = flagSettings().flatMap(([name]) => [`--${flagName(name)}`, String(config[name])]);
-  const child = spawn(process.execPath, [cli, 'serve', ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const engine = new EngineProcess(config);
   try {
+    await engine.start();
     for (let saidMs = performance.now(); ; await pause(LOOK_MS)) {
-      if (child.exitCode !== null) throw new Error(`the engine that was to be killed ended by itself, with ${child.exitCode}`);
-      const metrics = await metricsOf(join(config.data, 'endpoints.json')), evaluated = metrics('pointstream_batch_transactions_sum');
+      if (!engine.running) throw new Error('the engine that was to be killed ended by itself');
+      const metrics = await engine.metrics(), evaluated = metrics('pointstream_batch_transactions_sum');
       if (evaluated >= transactions) return { batches: metrics('pointstream_batch_transactions_count'), snapshotBytes: metrics('pointstream_snapshot_written_bytes_total') };
       if (performance.now() - saidMs < 1000) continue;
       saidMs = performance.now();
       progress(`${evaluated} of ${transactions} transactions evaluated`);
     }
   } finally {
-    await killed(child);
+    await engine.end('SIGKILL');
   }
-}
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-}
-
-/** The sum over a metric's labels; 0 while the engine is not ready. */
-async function metricsOf(endpointsFile: string): Promise<(name: string) => number> {
-  if (!existsSync(endpointsFile)) return () => 0;
-  const { metrics } = JSON.parse(readFileSync(endpointsFile, 'utf8')) as Endpoints, lines = (await (await fetch(`${metrics}/metrics`)).text()).split('\n');
-  return (name) => lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`)).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
 export function takeoverText(report: TakeoverReport): string {

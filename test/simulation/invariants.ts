@@ -50,7 +50,8 @@ export function checkRestored(stored: StoredLog, partition: number, directory: s
     const known = meta ? floorOf(meta.value) : -1;
     if (shared && floor > known) throw new Error(`partition ${partition} is on disk up to batch ${floor}, its snapshot up to ${known}`);
     if (shared && floor < known) {
-      shard.run({ type: 'load', partition, records: packSnapshot(snapshots), first: true, last: true });
+      const newest = [...new Map(snapshots.map((record) => [record.key, record])).values()];
+      shard.run({ type: 'load', partition, records: packSnapshot(newest), first: true, last: true });
       ({ batch: floor } = open());
     }
     const { batch } = shard.run({ type: 'replay', partition, records: results.slice(floor + 1).map(({ value }) => value) }) as PartitionStatus;

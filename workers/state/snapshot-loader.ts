@@ -1,8 +1,8 @@
 /**
- * Fills the checkpoint of a partition with a snapshot that another engine wrote: what was there goes, then each record replaces the older one of its key, in the order of the topic.
- * The record that makes it count is written last, so that a load that was cut off is no checkpoint, and is begun again.
+ * Fills the checkpoint of a partition with a snapshot that another engine wrote: what was there goes, then comes the newest record of each key, in any order. The one that makes it count is
+ * written last, so that a load that was cut off is no checkpoint, and is begun again.
  *
- * Cards are not among the records: they are read out of the accounts, each once for an account whose number of cards is the same as before.
+ * Cards are not among the records: they are read out of the accounts.
  */
 import { META, unpackSnapshot } from '../../schemas/snapshot.js';
 import { cellA, cellKind } from '../ledger/cells.js';
@@ -10,12 +10,8 @@ import { CARD, CHUNK_BYTES } from './account-store.js';
 import { accountsOfBucket, asDoubles, BUCKET } from './bucket.js';
 import { cardEntry, cardKey, type Environment } from './checkpoint.js';
 
-/** Accounts of which it is known how many cards they have: a byte each. */
-const FIRST_ACCOUNTS = 1 << 16, CARDS_COUNTED_MAX = 255;
-
 export class SnapshotLoader {
   private meta: Buffer | undefined;
-  private cardCounts = new Uint8Array(FIRST_ACCOUNTS);
 
   constructor(private readonly environment: Environment) {
     const { root, buckets, cards, runs, due } = environment;
@@ -48,11 +44,7 @@ export class SnapshotLoader {
 
   private putCards(bucket: number, saved: Buffer): void {
     for (const [place, account] of accountsOfBucket(asDoubles(saved)!)) {
-      const ordinal = bucket * BUCKET + place, texts = cardTexts(account), count = Math.min(texts.length, CARDS_COUNTED_MAX);
-      if (ordinal >= this.cardCounts.length) this.cardCounts = grown(this.cardCounts, ordinal);
-      if (this.cardCounts[ordinal] === count && count < CARDS_COUNTED_MAX) continue;
-      this.cardCounts[ordinal] = count;
-      for (const text of texts) this.environment.cards.putSync(cardKey(account[0]!, text), cardEntry(ordinal));
+      for (const text of cardTexts(account)) this.environment.cards.putSync(cardKey(account[0]!, text), cardEntry(bucket * BUCKET + place));
     }
   }
 }
@@ -70,10 +62,4 @@ export function cardTexts(account: Float64Array): Uint8Array[] {
     texts.push(text);
   }
   return texts;
-}
-
-function grown(counts: Uint8Array<ArrayBuffer>, ordinal: number): Uint8Array<ArrayBuffer> {
-  const more = new Uint8Array(Math.max(counts.length * 2, ordinal + 1));
-  more.set(counts);
-  return more;
 }
