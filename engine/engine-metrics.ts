@@ -41,7 +41,7 @@ export function observeEngine(metrics: Metrics): EngineObserver {
     },
     watch({ pipeline, log, shards, analytics }) {
       reference = () => pipeline.reference;
-      const counted = { loggedBytes: 0, shardBusyMs: shards.busyMs.map(() => 0), mainMs: 0, failures: 0 };
+      const counted = { loggedBytes: 0, shardBusyMs: shards.busyMs.map(() => 0), mainMs: 0, failures: 0, replayedBatches: 0, snapshotBytes: 0 };
       let utilization = performance.eventLoopUtilization();
       const lag = new Lag(pipeline, log);
       metrics.onScrape(() => {
@@ -56,6 +56,10 @@ export function observeEngine(metrics: Metrics): EngineObserver {
         utilization = now;
         metrics.workerRestarts.inc(pipeline.owned.shardFailures - counted.failures);
         counted.failures = pipeline.owned.shardFailures;
+        metrics.replayedBatches.inc(pipeline.owned.replayedBatches - counted.replayedBatches);
+        counted.replayedBatches = pipeline.owned.replayedBatches;
+        metrics.snapshotBytes.inc(pipeline.committer.snapshotBytes - counted.snapshotBytes);
+        counted.snapshotBytes = pipeline.committer.snapshotBytes;
         metrics.ruleSet.set(pipeline.reference.ruleSet);
         metrics.referenceVersion.set(pipeline.reference.version);
         lag.collect(metrics);

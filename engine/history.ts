@@ -44,8 +44,8 @@ export class History {
   private async trimAll(beforeMs: number): Promise<void> {
     const { log, results, flows, sinkPosition } = this.options;
     for (const topic of topics) {
-      // Another engine may have to build its state from all of them, and answers expire by themselves.
-      if (log.shared && (topic === 'results' || topic === 'replies')) continue;
+      // Answers expire by themselves, and of snapshots the newest stay.
+      if (topic === 'replies' || topic === 'snapshots') continue;
       for (const [partition, flow] of flows) {
         let place = await this.firstSince(topic, partition, beforeMs);
         if (topic === 'results') place = Math.min(place, await results.offsetOf(partition, flow.status.floor + 1), sinkPosition(partition));

@@ -55,6 +55,8 @@ export const metricTable = {
   ledgerImbalance: gauge('pointstream_ledger_imbalance_points', 'Points that balances gained less what postings say, since the start; anything but 0 is a bug.'),
 
   // state
+  replayedBatches: counter('pointstream_replayed_batches_total', 'Batches whose effects were applied again after a start, a fault or a take-over.'),
+  snapshotBytes: counter('pointstream_snapshot_written_bytes_total', 'Bytes of checkpoints written to the log for other machines; part of the bytes written to the log.'),
   replayDebtSeconds: gauge('pointstream_replay_debt_seconds', 'How long the replay of effects after the checkpoints would take now.', ['partition']),
   checkpointAgeSeconds: gauge('pointstream_checkpoint_age_seconds', 'Age of the oldest bucket that is checkpointed.', ['partition']),
   cacheAccounts: gauge('pointstream_cache_accounts', 'Accounts in memory.', ['shard']),

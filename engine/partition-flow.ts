@@ -4,7 +4,7 @@
  * transaction that does it stands alone, and that one is set aside by a record of the log.
  */
 import { readFact } from '../workers/facts/read-fact.js';
-import type { BatchResult, BatchTask, Partials, PartitionStatus } from '../workers/messages.js';
+import type { BatchResult, BatchTask, Partials, PartitionStatus, SweepAnswer } from '../workers/messages.js';
 import { writeCommand } from '../schemas/commands.js';
 import { packFrame, type FrameChunk } from '../schemas/frame.js';
 import { inputTopics, type InputTopic, type Log } from './log/log.js';
@@ -21,6 +21,8 @@ const readOrder = ['internal', 'interactive', 'commands'] as const satisfies rea
 
 export interface FlowEvents {
   evaluated(result: BatchResult): void;
+  /** Parts of the checkpoint, to be committed by themselves; false when the partition is another engine's now. */
+  snapshot(snapshot: Uint8Array): Promise<boolean>;
   /** The shard failed on this partition. The owner restores all partitions of that shard and calls `restart` on each. */
   shardFailed(partition: number, error: Error): void;
   /** A record activates a reference set that is not known here: another engine published it. Resolves when the shard knows it. */
@@ -56,7 +58,6 @@ export class PartitionFlow {
   private stopping = false;
   private paused = false;
   private running: Promise<void> | undefined;
-  private sweepRequested = false;
   /** The loop sleeps because of a pause, or has ended. */
   private atRest = false;
   private pauseWaiter: (() => void) | undefined;
@@ -109,10 +110,6 @@ export class PartitionFlow {
     this.unread.add(topic);
     this.nudge();
   }
-  sweep(): void {
-    this.sweepRequested = true;
-    this.nudge();
-  }
   /** Everything before it of an input topic (its place) has been evaluated. */
   evaluatedTo(topic: number): number {
     return Math.max(this.positions[topic]![0], this.nothingTo[topic]!);
@@ -148,7 +145,7 @@ export class PartitionFlow {
         this.firstReadMs ??= performance.now();
         await this.evaluate(chunks);
       }
-      else if (this.status.sweeping || this.sweepRequested) await this.sweepSlice();
+      else if (this.status.sweeping) await this.sweepSlice();
       else if (this.unread.size === 0) await this.sleep();
     }
   }
@@ -262,14 +259,19 @@ export class PartitionFlow {
     throw new Error('nothing is there to be blamed');
   }
   private async sweepSlice(): Promise<void> {
-    const { shards, partition, events } = this.options;
-    const begin = this.sweepRequested;
-    this.sweepRequested = false;
+    const { log, shards, partition, events } = this.options;
+    // Elsewhere it counts at once, so it may hold committed batches only.
+    if (log.shared && this.evaluated > this.committed) return this.sleep();
+    let snapshot: Uint8Array | undefined;
     try {
-      this.status = await shards.run<PartitionStatus>(partition, { type: 'sweep', partition, committed: this.committed, begin });
+      ({ status: this.status, snapshot } = await shards.run<SweepAnswer>(partition, { type: 'sweep', partition, committed: this.committed, begin: false }));
     } catch (error) {
       this.paused = true;
       events.shardFailed(partition, error as Error);
+      return;
+    }
+    if (snapshot && !(await events.snapshot(snapshot))) {
+      this.paused = true; // it is about to be told that it ends
       return;
     }
     // A slice whose batches are not committed yet waits for the commit, not for more slices.

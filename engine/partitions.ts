@@ -8,13 +8,13 @@
  * Promises: changes happen one after the other, in the order in which the log told them; a flow runs only on a state that stands where the log is. Embedded, all partitions are ours
  * from the start to the end.
  */
-import type { OpenTask, PartitionStatus } from '../workers/messages.js';
+import type { PartitionStatus } from '../workers/messages.js';
 import type { Activations } from './activations.js';
 import type { Committer } from './committer.js';
 import type { Logger } from './logger.js';
 import { LogError, type Log } from './log/log.js';
 import { PartitionFlow, type FlowEvents } from './partition-flow.js';
-import { restorePartition, type Restored } from './restore.js';
+import { restorePartition, type OpenOptions, type Restored } from './restore.js';
 import type { Results } from './results.js';
 import type { Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
@@ -32,7 +32,7 @@ export interface PartitionsOptions {
   batchBytesMax: number;
   spareBuffers: SpareBuffers;
   /** Where a partition's state lives, and how much of it may be in memory. */
-  open(partition: number): Omit<OpenTask, 'type' | 'partition' | 'epoch'>;
+  open(partition: number): OpenOptions;
   events: {
     /** It runs from now on, from this state. */
     took(partition: number, status: PartitionStatus): void;
@@ -47,6 +47,10 @@ export class Partitions {
   readonly restoring = new Set<number>();
   /** How often a shard had to be replaced. */
   shardFailures = 0;
+  /** Batches whose effects were applied again, since the start. */
+  replayedBatches = 0;
+  /** How long the partitions that came together at last were restored, ms. */
+  takeMs = 0;
   private stopping = false;
   private changing: Promise<void> = Promise.resolve();
   private endListening: (() => void)[] = [];
@@ -75,7 +79,7 @@ export class Partitions {
   }
   /** A shard did not answer, whoever asked it. */
   async shardFailed(shard: number, error: Error): Promise<void> {
-    const { shards, logger, committer, activations, events } = this.options;
+    const { log, shards, logger, committer, activations, events } = this.options;
     const partitions = [...this.flows.keys()].filter((partition) => shards.shardOf(partition) === shard);
     if (partitions.some((partition) => this.restoring.has(partition)) || this.stopping) return;
     if (DISK_TROUBLE.test(error.message)) return events.failed(new LogError('full', `a checkpoint could not be written: ${error.message}`, { cause: error }));
@@ -89,17 +93,21 @@ export class Partitions {
       await shards.replace(shard);
       await activations.teach(shard);
       // All of them before the first goes on: what killed the worker may do it again at once.
-      const restored = await Promise.all(ours.map((partition) => this.restore(partition)));
+      const held = await Promise.all(ours.map((partition) => this.restoreHeld(partition)));
       for (const partition of partitions) this.restoring.delete(partition);
-      for (const [i, partition] of ours.entries()) this.flows.get(partition)!.restart(restored[i]!);
+      for (const [i, partition] of ours.entries()) {
+        const restored = held[i];
+        if (restored && log.tenure(partition) === restored.tenure) this.flows.get(partition)!.restart(restored);
+      }
       logger.info({ shard, partitions }, 'the partitions are restored');
     });
   }
 
   private async take(wanted: number[]): Promise<void> {
     const { log, activations, events, logger, shards } = this.options;
-    const partitions = wanted.filter((partition) => log.owned.has(partition) && !this.flows.has(partition));
+    const partitions = wanted.filter((partition) => log.owned.has(partition) && !this.flows.has(partition)), beganMs = performance.now();
     for (const partition of partitions) this.restoring.add(partition);
+    const taken: Restored[] = [];
     try {
       const held = await Promise.all(partitions.map((partition) => this.restoreHeld(partition)));
       await activations.load(held.flatMap((restored) => (restored ? [restored.status.reference] : [])));
@@ -110,6 +118,7 @@ export class Partitions {
         else {
           this.flows.set(partition, this.flow(partition, restored));
           versions.set(partition, restored.status.reference);
+          taken.push(restored);
           events.took(partition, restored.status);
         }
       }
@@ -118,7 +127,10 @@ export class Partitions {
     } finally {
       for (const partition of partitions) this.restoring.delete(partition);
     }
-    if (log.shared && partitions.length > 0) logger.info({ partitions }, 'partitions are processed here');
+    if (!log.shared || taken.length === 0) return;
+    this.takeMs = performance.now() - beganMs;
+    const loaded = taken.filter((restored) => restored.loaded).length, replayedBatches = taken.reduce((sum, { replayedBatches: batches }) => sum + batches, 0);
+    logger.info({ partitions, loaded, replayedBatches, milliseconds: Math.round(this.takeMs) }, 'partitions are processed here');
   }
   /** Nothing when it went away meanwhile, and perhaps came again: then its turn is next. */
   private async restoreHeld(partition: number): Promise<(Restored & { tenure: number | undefined }) | undefined> {
@@ -153,15 +165,17 @@ export class Partitions {
     const { log, results, shards, committer, batchBytesMax, spareBuffers, activations, events } = this.options;
     const flowEvents: FlowEvents = {
       evaluated: (result) => committer.add(result),
+      snapshot: (snapshot) => committer.snapshot(partition, snapshot),
       shardFailed: (failed, error) => void this.shardFailed(shards.shardOf(failed), error),
       failed: (error) => events.failed(error),
       unknownReference: () => activations.load([]),
     };
     return new PartitionFlow({ log, results, shards, partition, batchBytesMax, spareBuffers, events: flowEvents }, restored);
   }
-  private restore(partition: number): Promise<Restored> {
-    const { log, results, shards, open } = this.options;
-    return restorePartition(log, results, shards, partition, open(partition));
+  private async restore(partition: number): Promise<Restored> {
+    const { log, results, shards, open } = this.options, restored = await restorePartition(log, results, shards, partition, open(partition));
+    this.replayedBatches += restored.replayedBatches;
+    return restored;
   }
   private inTurn(change: () => Promise<void>): Promise<void> {
     this.changing = this.changing.then(change).catch((error: unknown) => this.options.events.failed(error as Error));

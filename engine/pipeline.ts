@@ -6,7 +6,7 @@
  */
 import type { ExplanationView } from '../workers/explanation.js';
 import { partitionOfText } from '../workers/hash.js';
-import type { AccountCellsView, BatchResult, OpenTask, ShardTask } from '../workers/messages.js';
+import type { AccountCellsView, BatchResult, ShardTask } from '../workers/messages.js';
 import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
 import type { ReferenceSet } from '../schemas/reference.js';
@@ -21,7 +21,7 @@ import { Partitions } from './partitions.js';
 import { Reads, type TransactionKind } from './reads.js';
 import { followReplies } from './replies.js';
 import { Requests } from './requests.js';
-import { checkpointPartition } from './restore.js';
+import { checkpointPartition, type OpenOptions } from './restore.js';
 import { Results } from './results.js';
 import { ShardError, type Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
@@ -40,7 +40,7 @@ export interface PipelineOptions {
   /** Bytes of effects that a shard applies in a second at recovery, cautiously. */
   replayBytesPerSecond: number;
   /** For each partition: where its state lives and how much of it may be in memory. */
-  open: Omit<OpenTask, 'type' | 'partition' | 'epoch' | 'directory'>;
+  open: Omit<OpenOptions, 'directory'>;
   stateDirectory(partition: number): string;
   /** Of parts beside the pipeline, for /readyz. */
   otherChecks(): ReadyCheck[];
@@ -61,7 +61,7 @@ export class Pipeline implements Engine {
   readonly requests = new Requests();
   readonly owned: Partitions;
   readonly results: Results;
-  private readonly committer: Committer;
+  readonly committer: Committer;
   private readonly located: WaitingReturnsLocator;
   private readonly activations: Activations;
   private readonly reads: Reads;
@@ -117,7 +117,8 @@ export class Pipeline implements Engine {
     await this.committer.idle();
     this.requests.failAll('the engine stops');
     if (this.failure === undefined) {
-      await Promise.all([...this.flows].map(([partition, { committed }]) => checkpointPartition(this.options.shards, partition, committed))).catch((error: unknown) => {
+      const { shards } = this.options;
+      await Promise.all([...this.flows].map(([partition, { committed }]) => checkpointPartition(shards, this.committer, partition, committed))).catch((error: unknown) => {
         this.options.logger.warn({ error: String(error) }, 'stopped without a last checkpoint: the next start has more to replay');
       });
     }

@@ -1,29 +1,44 @@
 /**
  * Restore: a partition's state is its checkpoint plus the effects after it. Nothing is evaluated again, nothing published again. Afterwards the state's input
  * positions must equal the committed ones, or the partition refuses to start. And its counterpart, the checkpoint of a stop.
+ *
+ * Where other machines may have had the partition meanwhile, the snapshot in the log is the checkpoint, and the disk holds it already or gets it: a sweep writes to the log first, so
+ * what is on disk is never ahead.
  */
 import { inputTopics, type Log } from './log/log.js';
+import type { Committer } from './committer.js';
 import type { Results } from './results.js';
+import { withoutFacts } from '../schemas/results.js';
 import type { Shards } from './shards.js';
-import type { OpenTask, PartitionStatus } from '../workers/messages.js';
+import { loadSnapshot, snapshotFloor } from './snapshots.js';
+import type { OpenTask, PartitionStatus, SweepAnswer } from '../workers/messages.js';
 
 /** Bytes of results read and applied at a time. */
 const REPLAY_BYTES = 8 * 2 ** 20;
 
-export interface Restored { status: PartitionStatus; positions: [offset: number, item: number][]; epoch: number; replayedBatches: number }
+/** `replayedBatches`: whose effects were applied after the checkpoint. `loaded`: the checkpoint came from the log. */
+export interface Restored { status: PartitionStatus; positions: [offset: number, item: number][]; epoch: number; replayedBatches: number; loaded: boolean }
+export type OpenOptions = Omit<OpenTask, 'type' | 'epoch' | 'partition' | 'snapshots'>;
 
 export async function restorePartition(
-  log: Log, results: Results, shards: Shards, partition: number, open: Omit<OpenTask, 'type' | 'epoch' | 'partition'>,
+  log: Log, results: Results, shards: Shards, partition: number, open: OpenOptions,
 ): Promise<Restored> {
   await log.settled(partition);
   const found = await results.last(partition), last = found?.header, end = found ? found.offset + 1 : 0, batches = last ? last.batch + 1 : 0;
   const epoch = (last?.epoch ?? 0) + 1;
-  let status = await shards.run<PartitionStatus>(partition, { ...open, type: 'open', partition, epoch });
+  const openState = (): Promise<PartitionStatus> => shards.run(partition, { ...open, type: 'open', partition, epoch, snapshots: log.shared });
+  let status = await openState();
+  const loaded = log.shared && status.floor < batches && status.floor !== await snapshotFloor(log, partition);
+  if (loaded) {
+    await loadSnapshot(log, shards, partition);
+    status = await openState();
+  }
   const floor = status.batch;
   for (let next = floor + 1 < batches ? await results.offsetOf(partition, floor + 1) : end; next < end; ) {
     const { records, nextOffset } = await log.read('results', partition, next, REPLAY_BYTES);
     if (records.length === 0) throw new Error(`partition ${partition}: results from ${next} to ${end} can't be read`);
-    status = await shards.run<PartitionStatus>(partition, { type: 'replay', partition, records: records.map(({ value }) => value) });
+    const effects = records.map(({ value }) => withoutFacts(value));
+    status = await shards.run<PartitionStatus>(partition, { type: 'replay', partition, records: effects }, effects.map(({ buffer }) => buffer));
     next = nextOffset;
   }
   if (status.batch !== batches - 1) {
@@ -35,13 +50,13 @@ export async function restorePartition(
     const consumed = positions[place]![0];
     if (committed !== consumed) throw new Error(`partition ${partition}: state has consumed ${topic} up to ${consumed}, the log says ${committed}; refusing to start`);
   }
-  return { status, positions, epoch, replayedBatches: batches - 1 - floor };
+  return { status, positions, epoch, replayedBatches: batches - 1 - floor, loaded };
 }
 
 /** Writes everything that is dirty, so that the next start has nothing to replay. `committed`: the last batch that is. */
-export async function checkpointPartition(shards: Shards, partition: number, committed: number): Promise<void> {
+export async function checkpointPartition(shards: Shards, committer: Committer, partition: number, committed: number): Promise<void> {
   for (let begin = true; ; begin = false) {
-    const status = await shards.run<PartitionStatus>(partition, { type: 'sweep', partition, committed, begin });
-    if (!status.sweeping) return;
+    const { status, snapshot } = await shards.run<SweepAnswer>(partition, { type: 'sweep', partition, committed, begin });
+    if (!status.sweeping || (snapshot && !(await committer.snapshot(partition, snapshot)))) return;
   }
 }

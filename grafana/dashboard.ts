@@ -54,7 +54,7 @@ function rows(): { title: string; panels: ReturnType<typeof curves | typeof figu
       curves('Commits', 'A second.', 'ops', [rate('commits', [], 'commits')]),
       curves('Batch', 'Transactions of one batch of one partition.', 'short', spread('batchTransactions')),
       curves('Busy', 'Share of time that each part works; the one at 100 % is the bottleneck.', 'percentunit', [rate('busySeconds', ['part'])]),
-      curves('Log', 'Bytes written a second.', 'Bps', [rate('loggedBytes', [], 'written')]),
+      curves('Log', 'Bytes written a second, and what of them are checkpoints for other machines.', 'Bps', [rate('loggedBytes', [], 'written'), rate('snapshotBytes', [], 'checkpoints')]),
       curves('Set aside and restored', 'Worker threads that ended, and records written to the dead letters.', 'ops', [
         rate('workerRestarts', [], 'workers restored'), rate('deadLetters', [], 'dead letters')]),
     ] },
@@ -66,6 +66,7 @@ function rows(): { title: string; panels: ReturnType<typeof curves | typeof figu
     { title: 'State', panels: [
       curves('Replay debt', 'How long a restart would replay effects, by partition; ingest slows down at its bound.', 's', [value('replayDebtSeconds', ['partition'], 'max')]),
       curves('Checkpoint age', 'Of the oldest bucket, by partition.', 's', [value('checkpointAgeSeconds', ['partition'], 'max')]),
+      curves('Replayed', 'Batches whose effects were applied again after a start, a fault or a take-over.', 'ops', [rate('replayedBatches', [], 'batches')]),
       curves('Cache', 'Memory of the accounts in memory, by shard.', 'bytes', [value('cacheBytes', ['shard'])]),
       curves('Accounts', 'That exist, and in memory.', 'short', [value('accounts', [], 'sum', 'exist'), value('cacheAccounts', [], 'sum', 'in memory')]),
       curves('Memory', 'Of the process of the engine; the embedded ClickHouse has its own.', 'bytes', [

@@ -48,6 +48,12 @@ export function writeResults(header: ResultsHeader, effects: Uint8Array, facts: 
   return out;
 }
 
+/** What recovery needs of a record, in a buffer of its own: facts are most of it. */
+export function withoutFacts(bytes: Uint8Array): Uint8Array {
+  const { header, effects } = readResults(bytes);
+  return writeResults({ ...header, factsLength: 0, rows: 0 }, effects, new Uint8Array(0));
+}
+
 /** Parts are views into `bytes`. Throws when the bytes are not a results record. */
 export function readResults(bytes: Uint8Array): { header: ResultsHeader; effects: Uint8Array; facts: Uint8Array } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

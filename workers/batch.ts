@@ -26,7 +26,7 @@ const BULK = 2;
 const reader = new EnvelopeReader();
 const forwarding = new Forwarding();
 
-export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => boolean): Omit<BatchResult, 'status'> {
+export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => boolean): Omit<BatchResult, 'status' | 'snapshot'> {
   const { state } = partition;
   forwarding.clear();
   const counts: BatchCounts = {

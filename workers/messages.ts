@@ -10,7 +10,11 @@ import type { WaitingNotice } from './state/waiting.js';
 export interface OpenTask {
   type: 'open'; partition: number; partitions: number; directory: string; epoch: number;
   cacheBytesMax: number; debtBytesMax: number; factCacheBytesMax: number;
+  /** What sweeps write goes to the log, too, for other machines. */
+  snapshots: boolean;
 }
+/** Records of a snapshot, to replace what the open partition has on disk; it has to be opened again after the last. */
+export interface LoadTask { type: 'load'; partition: number; records: Uint8Array; first: boolean; last: boolean }
 /** Results records of consecutive batches, to be applied. */
 export interface ReplayTask { type: 'replay'; partition: number; records: Uint8Array[] }
 export interface ReferenceTask { type: 'reference'; set: ReferenceSet; products: [partner: number, content: Uint8Array][] }
@@ -37,13 +41,15 @@ export interface BatchTask {
   facts: { batch: number; row: number; fact: FactRecord | undefined }[];
 }
 export interface SweepTask { type: 'sweep'; partition: number; committed: number; begin: boolean }
+/** `snapshot`: what has to be in the log before the partition hears of anything again. */
+export interface SweepAnswer { status: PartitionStatus; snapshot: Uint8Array | undefined }
 export interface FindTask { type: 'find'; partition: number; partner: string; id: string; kind: 'purchase' | 'return' }
 export interface AccountTask { type: 'account'; partition: number; ordinal?: number; program?: string; card?: string }
 /** Why the purchase of this fact got what it got (explanation.ts). */
 export interface ExplainTask { type: 'explain'; partition: number; fact: FactRecord }
 export interface CellsTask { type: 'cells'; partition: number; from: number; count: number }
 export interface CloseTask { type: 'close'; partition: number }
-export type ShardTask = OpenTask | ReplayTask | ReferenceTask | BatchTask | SweepTask | FindTask | AccountTask | ExplainTask | CellsTask | CloseTask;
+export type ShardTask = OpenTask | LoadTask | ReplayTask | ReferenceTask | BatchTask | SweepTask | FindTask | AccountTask | ExplainTask | CellsTask | CloseTask;
 
 export interface PartitionStatus {
   partition: number;
@@ -89,6 +95,8 @@ export interface BatchResult {
   replies: Reply[];
   partial: Partials;
   waiting: WaitingNotice[];
+  /** Parts of the checkpoint as they are after this batch, to be committed with it. */
+  snapshot: Uint8Array | undefined;
   /** Facts that the next batch needs; the batch ended before the command that needs them. */
   missing: { batch: number; row: number }[];
   activated: number | undefined;

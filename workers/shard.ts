@@ -10,10 +10,12 @@ import { EffectsReader } from './effects.js';
 import { explanationOf, type ExplanationView } from './explanation.js';
 import { FactCache } from './fact-cache.js';
 import { transactionHashOf } from './commands.js';
-import type { AccountCellsView, BatchResult, BatchTask, PartitionStatus, ShardTask } from './messages.js';
+import type { AccountCellsView, BatchResult, BatchTask, LoadTask, PartitionStatus, ShardTask, SweepAnswer } from './messages.js';
 import { Reference } from './reference.js';
 import { utf8 } from './utf8.js';
+import { snapshotOf } from './state/checkpoint.js';
 import { PartitionState } from './state/partition-state.js';
+import { SnapshotLoader } from './state/snapshot-loader.js';
 import type { FactRecord } from '../schemas/fact.js';
 import { readResults } from '../schemas/results.js';
 
@@ -25,10 +27,12 @@ export interface Partition {
   epoch: number;
   factCache: FactCache;
   debtBytesMax: number;
+  snapshots: boolean;
 }
 
 export class Shard {
   private readonly partitions = new Map<number, Partition>();
+  private readonly loaders = new Map<number, SnapshotLoader>();
   private readonly references = new Map<number, Reference>();
   private readonly products = new Map<number, Uint8Array>();
   private readonly context = new Context();
@@ -38,6 +42,8 @@ export class Shard {
     switch (task.type) {
       case 'open':
         return this.open(task);
+      case 'load':
+        return this.load(task);
       case 'replay':
         return this.replay(task.partition, task.records);
       case 'reference':
@@ -57,6 +63,7 @@ export class Shard {
       case 'close':
         this.partitions.get(task.partition)?.state.close();
         this.partitions.delete(task.partition);
+        this.loaders.delete(task.partition);
         return undefined;
     }
   }
@@ -65,8 +72,16 @@ export class Shard {
     this.partitions.get(task.partition)?.state.close();
     this.context.partitions = task.partitions;
     const state = new PartitionState({ partition: task.partition, directory: task.directory, cacheBytesMax: task.cacheBytesMax });
-    this.partitions.set(task.partition, { state, epoch: task.epoch, factCache: new FactCache(task.factCacheBytesMax), debtBytesMax: task.debtBytesMax });
+    this.partitions.set(task.partition, { state, epoch: task.epoch, factCache: new FactCache(task.factCacheBytesMax), debtBytesMax: task.debtBytesMax, snapshots: task.snapshots });
     return this.status(task.partition);
+  }
+  private load({ partition, records, first, last }: LoadTask): void {
+    if (first) this.loaders.set(partition, new SnapshotLoader(this.partition(partition).state.environment));
+    const loader = this.loaders.get(partition)!;
+    loader.load(records);
+    if (!last) return;
+    loader.end();
+    this.loaders.delete(partition);
   }
   private replay(number: number, records: Uint8Array[]): PartitionStatus {
     const { state, factCache } = this.partition(number);
@@ -80,7 +95,7 @@ export class Shard {
       state.batch = state.committed = header.batch;
       state.clockMs = Math.max(state.clockMs, header.clockMs);
       state.debtBytes += effects.length;
-      factCache.put(header.batch, facts);
+      if (facts.length > 0) factCache.put(header.batch, facts); // else whoever needs them gets them from the log
     }
     return this.status(number);
   }
@@ -113,16 +128,16 @@ export class Shard {
     if (result.results) state.batch = task.batch;
     if (state.floorClockMs === 0) state.floorClockMs = state.clockMs; // before the first checkpoint
     if (state.debtBytes > partition.debtBytesMax || state.accounts.overfull) state.beginSweep();
-    state.sweepSlice(BUCKETS_PER_SLICE);
-    return { ...result, status: this.status(task.partition) };
+    const slice = result.results && state.sweepSlice(BUCKETS_PER_SLICE);
+    return { ...result, snapshot: slice && partition.snapshots ? snapshotOf(slice) : undefined, status: this.status(task.partition) };
   }
-  private sweep(number: number, committed: number, begin: boolean): PartitionStatus {
-    const { state } = this.partition(number);
+  private sweep(number: number, committed: number, begin: boolean): SweepAnswer {
+    const { state, snapshots } = this.partition(number);
     state.writeCommitted(committed);
     if (begin) state.beginSweep();
-    state.sweepSlice(BUCKETS_PER_SLICE * 8);
-    state.writeCommitted(committed);
-    return this.status(number);
+    const slice = state.sweepSlice(BUCKETS_PER_SLICE * 8), snapshot = slice && snapshots ? snapshotOf(slice) : undefined;
+    if (!snapshot) state.writeCommitted(committed);
+    return { status: this.status(number), snapshot };
   }
   private find(task: Extract<ShardTask, { type: 'find' }>): { batch: number; row: number } | undefined {
     const { state } = this.partition(task.partition);

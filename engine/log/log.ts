@@ -4,14 +4,14 @@
  * Names and promises are Kafka's: topics with partitions, records with offsets that only grow (not necessarily by one), an append time per partition that never goes
  * backwards, readers that see committed records only, commits that make outputs and input offsets real in one atomic step, and fencing by epoch.
  */
-export const topics = ['commands', 'internal', 'interactive', 'results', 'dead-letters', 'replies'] as const;
+export const topics = ['commands', 'internal', 'interactive', 'results', 'dead-letters', 'replies', 'snapshots'] as const;
 export type Topic = (typeof topics)[number];
 /** The topics whose records a partition's shard consumes; results records name them by their place here. */
 export const inputTopics = ['interactive', 'internal', 'commands'] as const satisfies readonly Topic[];
 export type InputTopic = (typeof inputTopics)[number];
 
-/** A record that was read; `value` is a copy for the reader, who may transfer its ArrayBuffer (several values may share one: transfer each once). */
-export interface LogRecord { offset: number; /** append time, ms */ timestampMs: number; value: Uint8Array }
+/** A record that was read, with its key where the topic has keys; `value` is a copy for the reader, who may transfer its ArrayBuffer (several values may share one: transfer each once). */
+export interface LogRecord { offset: number; /** append time, ms */ timestampMs: number; value: Uint8Array; key?: string }
 
 /** Records of one topic and partition, in order. `nextOffset` is where to read on (records may be missing in between). */
 export interface LogBatch { topic: Topic; partition: number; records: LogRecord[]; nextOffset: number }
@@ -27,13 +27,13 @@ export interface Append {
   topic: Topic;
   partition: number;
   value: Uint8Array;
-  /** For who reads the topic with other tools; the engine does not read it, and not every log keeps it. Never in `results`. */
+  /** In snapshots, which a shared log has: the newest record of a key stays, older ones may go. Elsewhere for who reads the topic with other tools. Never in `results`. */
   key?: string;
 }
 export interface Position { topic: InputTopic; partition: number; offset: number }
 
-/** One atomic step: all outputs and all offsets, or nothing. `positions` are the next offsets to read. */
-export interface Commit { outputs: Append[]; positions: Position[] }
+/** One atomic step: all outputs and all offsets, or nothing. `positions` are the next offsets to read; `fences`: partitions that must be ours, though none of their offsets moves. */
+export interface Commit { outputs: Append[]; positions: Position[]; fences?: number[] }
 
 /**
  * Hears which partitions this engine is to process. Of those that are released nothing may be under way any more once the promise resolves; those that are lost may be another
@@ -83,7 +83,7 @@ export interface Log {
   readInput(topic: InputTopic, partition: number, fromOffset: number, bytesMax: number): Promise<{ chunks: InputChunk[]; nextOffset: number }>;
   /** The next offset to read of an input topic, as committed; 0 before the first commit. */
   position(topic: InputTopic, partition: number): Promise<number>;
-  /** Resolves when nothing is pending any more that an earlier engine wrote to the results of a partition or to the values, so that its last commit can be read. */
+  /** Resolves when nothing is pending any more that an earlier engine wrote to the results and snapshots of a partition or to the values, so that its last commit can be read. */
   settled(partition: number): Promise<void>;
   /** First offset kept, and an offset after the last committed record and before the next one: Kafka counts the ends of transactions too. */
   bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }>;

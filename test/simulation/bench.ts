@@ -15,7 +15,7 @@ import { readResults } from '../../schemas/results.js';
 import type { TransactionDocument } from '../../schemas/transaction.js';
 import { partitionOf } from '../../workers/hash.js';
 import { readFact } from '../../workers/facts/read-fact.js';
-import type { AccountCellsView, BatchResult, BatchTask, Partials, PartitionStatus, ShardTask } from '../../workers/messages.js';
+import type { AccountCellsView, BatchResult, BatchTask, Partials, PartitionStatus, ShardTask, SweepAnswer } from '../../workers/messages.js';
 import { parseItems } from '../../workers/parse/worker.js';
 import { Shard } from '../../workers/shard.js';
 import { StoredLog } from './stored-log.js';
@@ -187,7 +187,7 @@ export class Bench {
     return this.run(partition, { type: 'cells', partition, from: 0, count: Infinity });
   }
   status(partition: number): PartitionStatus {
-    return this.run(partition, { type: 'sweep', partition, committed: this.flows[partition]!.committed, begin: false });
+    return this.run<SweepAnswer>(partition, { type: 'sweep', partition, committed: this.flows[partition]!.committed, begin: false }).status;
   }
   sweep(partition: number): void {
     this.run(partition, { type: 'sweep', partition, committed: this.flows[partition]!.committed, begin: true });
@@ -200,7 +200,7 @@ export class Bench {
     this.flows = Array.from({ length: log.partitions }, (_, partition): Flow => {
       const results = log.records('results', partition), last = results.at(-1), opened = this.run<PartitionStatus>(partition, {
         type: 'open', partition, partitions: log.partitions, directory: join(options.directory, String(partition)), epoch: this.epoch,
-        cacheBytesMax: options.cacheBytesMax ?? 1 << 20, debtBytesMax: options.debtBytesMax ?? 1 << 30, factCacheBytesMax: options.factCacheBytesMax ?? 1 << 20,
+        cacheBytesMax: options.cacheBytesMax ?? 1 << 20, debtBytesMax: options.debtBytesMax ?? 1 << 30, factCacheBytesMax: options.factCacheBytesMax ?? 1 << 20, snapshots: false,
       });
       const { batch } = this.run<PartitionStatus>(partition, { type: 'replay', partition, records: results.slice(opened.batch + 1).map(({ value }) => value) });
       if (batch !== results.length - 1) throw new Error(`partition ${partition} stands after batch ${batch}, its log after ${results.length - 1}`);

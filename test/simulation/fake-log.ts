@@ -14,7 +14,6 @@ export interface LogFaults { failPerMille: number; twicePerMille: number }
 export class FakeLog implements Log {
   readonly partitions: number;
   readonly hash = 'murmur2';
-  readonly shared = false;
   readonly tenure = (): number => 0;
   readonly owned: ReadonlySet<number>;
   private readonly writes: Lane;
@@ -25,7 +24,7 @@ export class FakeLog implements Log {
 
   constructor(
     private readonly stored: StoredLog, private readonly scheduler: Scheduler, private readonly random: Random,
-    private readonly nowMs: () => number, private readonly faults: LogFaults,
+    private readonly nowMs: () => number, private readonly faults: LogFaults, readonly shared = false,
   ) {
     this.partitions = stored.partitions;
     this.owned = new Set(Array.from({ length: stored.partitions }, (_, partition) => partition));

@@ -2,6 +2,7 @@
 import { unpack } from 'msgpackr';
 import { inputTopics } from '../../engine/log/log.js';
 import { readResults } from '../../schemas/results.js';
+import { floorOf, META, packSnapshot } from '../../schemas/snapshot.js';
 import { readFacts } from '../../workers/facts/read-fact.js';
 import type { AccountCellsView, PartitionStatus } from '../../workers/messages.js';
 import { Shard } from '../../workers/shard.js';
@@ -38,12 +39,21 @@ export function checkStored(stored: StoredLog, partition: number): void {
 }
 
 /** Restores the partition from what is on disk and in the log, as the next start will; returns its accounts. */
-export function checkRestored(stored: StoredLog, partition: number, directory: string): AccountCellsView[] {
+export function checkRestored(stored: StoredLog, partition: number, directory: string, shared: boolean): AccountCellsView[] {
   const shard = new Shard(), results = stored.records('results', partition);
-  const { batch: floor } = shard.run({
-    type: 'open', partition, partitions: stored.partitions, directory, epoch: 1, cacheBytesMax: 1 << 20, debtBytesMax: 1 << 30, factCacheBytesMax: 0,
+  const open = (): PartitionStatus => shard.run({
+    type: 'open', partition, partitions: stored.partitions, directory, epoch: 1, cacheBytesMax: 1 << 20, debtBytesMax: 1 << 30, factCacheBytesMax: 0, snapshots: false,
   }) as PartitionStatus;
+  let { batch: floor } = open();
   try {
+    const snapshots = shared ? stored.records('snapshots', partition).map(({ key, value }) => ({ key: key!, value })) : [], meta = snapshots.findLast(({ key }) => key === META);
+    const known = meta ? floorOf(meta.value) : -1;
+    if (shared && floor > known) throw new Error(`partition ${partition} is on disk up to batch ${floor}, its snapshot up to ${known}`);
+    if (shared && floor < known) {
+      const newest = [...new Map(snapshots.map((record) => [record.key, record])).values()];
+      shard.run({ type: 'load', partition, records: packSnapshot(newest), first: true, last: true });
+      ({ batch: floor } = open());
+    }
     const { batch } = shard.run({ type: 'replay', partition, records: results.slice(floor + 1).map(({ value }) => value) }) as PartitionStatus;
     if (batch !== results.length - 1) throw new Error(`partition ${partition} comes back after batch ${batch}, its log has ${results.length}`);
     return shard.run({ type: 'cells', partition, from: 0, count: Infinity }) as AccountCellsView[];

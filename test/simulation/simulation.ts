@@ -38,6 +38,8 @@ const STEPS_MAX = 200_000;
 /** Rounds in which nothing happens but time, before clients lose patience; and before the end, so that all that time brings is done. */
 const QUIET_ROUNDS = 6, ROUND_MS = 61_000;
 const TIMEOUTS_MAX = 30;
+/** Where the log is shared, each life begins on one of so many disks, which may have missed some. */
+const MACHINES = 3;
 
 const nothingYet = { crashes: 0, workerDeaths: 0, logFailures: 0, steps: 0, requests: 0, repeats: 0, batches: 0, transactions: 0, /** accounts */ compared: 0 };
 export type SimulationReport = typeof nothingYet;
@@ -65,6 +67,8 @@ export class Simulation {
   private quietRounds = 0;
   private readonly crashPerMille: number;
   private readonly crashesMax: number;
+  private readonly shared: boolean;
+  private machine = 0;
   private readonly report = { ...nothingYet };
 
   constructor(seed: number, private readonly directory: string) {
@@ -75,6 +79,7 @@ export class Simulation {
     this.answers = new Answers(this.stored);
     this.crashPerMille = random.below(4) === 0 ? 30 : 4;
     this.crashesMax = random.below(9);
+    this.shared = random.below(2) === 0;
     const [given] = fc.sample(history(80), { seed, numRuns: 1 }), recorder = new Recorder(this.partitions, startMs);
     new Player(recorder, given!.world, { work: () => undefined }).play(given!);
     this.queue = recorder.steps;
@@ -110,7 +115,8 @@ export class Simulation {
   // ── lives and deaths ──
   private launch(): void {
     const { random, scheduler, stored, partitions } = this, faults = this.report.crashes < this.crashesMax;
-    const log = new FakeLog(stored, scheduler, random, () => this.clockMs, { failPerMille: faults ? 2 : 0, twicePerMille: 15 });
+    const log = new FakeLog(stored, scheduler, random, () => this.clockMs, { failPerMille: faults ? 2 : 0, twicePerMille: 15 }, this.shared);
+    if (this.shared) this.machine = random.below(MACHINES);
     const shards = new FakeShards(1 + random.below(partitions), scheduler, random, faults && random.below(2) === 0 ? 6 : 0);
     const gateway = `sim-${++this.lives}`;
     const life: Life = { shards, gateway, ready: false, tick: undefined, publish: undefined, pipeline: undefined as unknown as Pipeline };
@@ -118,7 +124,7 @@ export class Simulation {
       log, shards: shards as unknown as Shards, logger: pino({ level: process.env['POINTSTREAM_TEST_LOG'] ?? 'silent' }), gateway,
       batchBytesMax: random.below(2) === 0 ? 300 : 1 << 20, lagBytesMax: 1 << 30, replayBytesPerSecond: 1 << 20, spareBuffers: new SpareBuffers(1 << 20),
       open: { partitions, cacheBytesMax: 1, debtBytesMax: random.below(3) === 0 ? 1 << 20 : 1 + random.below(400), factCacheBytesMax: 0 },
-      stateDirectory: (partition) => join(this.directory, String(partition)),
+      stateDirectory: (partition) => this.stateDirectory(partition),
       otherChecks: () => [], sinkCaughtUp: () => Promise.resolve(true), onCommitted: () => undefined,
       clock: {
         nowMs: () => this.clockMs,
@@ -215,6 +221,9 @@ export class Simulation {
   }
 
   // ── what has to hold ──
+  private stateDirectory(partition: number): string {
+    return join(this.directory, String(this.machine), String(partition));
+  }
   private get readable(): ReadableLog {
     const { stored } = this;
     return {
@@ -231,7 +240,7 @@ export class Simulation {
     for (const [partition, verifier] of this.verifiers.entries()) {
       await verifier.advance();
       checkStored(this.stored, partition);
-      const accounts = checkRestored(this.stored, partition, join(this.directory, String(partition)));
+      const accounts = checkRestored(this.stored, partition, this.stateDirectory(partition), this.shared);
       this.report.compared += accounts.length;
       verifier.compareAccounts(accounts);
       if (atRestMs !== undefined) checkNothingDue(accounts, this.life.pipeline.reference, atRestMs);

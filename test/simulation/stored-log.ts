@@ -19,11 +19,11 @@ export class StoredLog {
   /** One atomic step; the append times of a partition never go backwards, whatever the clock says. */
   write({ outputs, positions }: Commit, nowMs: number): number[] {
     for (const { topic, partition, offset } of positions) this.positions.set(`${topic}/${partition}`, offset);
-    return outputs.map(({ topic, partition, value }) => {
+    return outputs.map(({ topic, partition, value, key }) => {
       const records = this.records(topic, partition);
       const timestampMs = (this.lastAppendMs[partition] = Math.max(nowMs, this.lastAppendMs[partition]!));
       this.bytesAppended += value.byteLength;
-      return records.push({ offset: records.length, timestampMs, value: Uint8Array.from(value) }) - 1;
+      return records.push({ offset: records.length, timestampMs, value: Uint8Array.from(value), ...(key === undefined ? {} : { key }) }) - 1;
     });
   }
   records(topic: Topic, partition: number): LogRecord[] {
@@ -33,8 +33,8 @@ export class StoredLog {
   read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): LogRecord[] {
     const found: LogRecord[] = [], records = this.records(topic, partition);
     for (let bytes = 0, offset = fromOffset; offset < records.length && (bytes < bytesMax || found.length === 0); offset++) {
-      const { timestampMs, value } = records[offset]!;
-      found.push({ offset, timestampMs, value: Uint8Array.from(value) });
+      const { value } = records[offset]!;
+      found.push({ ...records[offset]!, value: Uint8Array.from(value) });
       bytes += value.byteLength;
     }
     return found;

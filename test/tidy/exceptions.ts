@@ -9,7 +9,6 @@ export const longFiles: Record<string, string> = {
 
 /** Files that nothing imports because somebody else starts them. */
 export const startedByOthers: Record<string, string> = {
-  'engine/cli.ts': 'the command line: package.json names it',
   'loadtest/peers/run.ts': 'npm run peers starts it',
   'test/tidy/generate.ts': 'npm run generate starts it',
 };

@@ -13,8 +13,8 @@ import { CardIndex, hashCard } from './card-index.js';
 const HEADER = 6;
 /** A line of the processor's cache, and the size of most accounts. */
 const LINE_DOUBLES = 8, COMMON_DOUBLES = 48;
-const CARD = 30;
-const CHUNK_BYTES = 16;
+export const CARD = 30;
+export const CHUNK_BYTES = 16;
 export const CARD_BYTES_MAX = 128;
 /** Cells behind a new one that are moved one by one; more by one call, which is dear for few. */
 const MOVED_ONE_BY_ONE_MAX = 24;

@@ -6,34 +6,22 @@
  * holds; a slice reaches the disk only once that batch is committed. When all are written, `floor` becomes the batch at which the cycle began: recovery applies
  * the effects after the floor, to each bucket those after its stamp.
  */
-import { open, type Database, type RootDatabase } from 'lmdb';
-import { Packr } from 'msgpackr';
 import { CellKind, cellKey, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
 import { AccountStore } from './account-store.js';
 import { accountsOfBucket, asDoubles, BUCKET } from './bucket.js';
 import { hashCard } from './card-index.js';
+import { openEnvironment, readMeta, writeSlice, type Environment, type Meta, type Slice } from './checkpoint.js';
 import { DueIndex, type DueChunk } from './due-index.js';
 import { PAGE_ENTRIES, TransactionIndex, type Run } from './transaction-index.js';
 import { WaitingReturns } from './waiting.js';
 
 const PENDING = cellKey(CellKind.pending, 0, 0), AFTER_PENDING = cellKey(CellKind.pending + 1, 0, 0);
 const PAGE_WORDS = PAGE_ENTRIES * 8;
-const packr = new Packr({ useRecords: false });
 
 export interface StateOptions {
   partition: number;
   directory: string;
   cacheBytesMax: number;
-}
-interface Meta { floor: number; opened: number; reference: number; clockMs: number; runs: Run[]; waiting: [string, Uint8Array][]; dueFirst: number; skips?: string[] }
-/** One slice on its way to disk: written when `batch` is committed. */
-interface Staged {
-  batch: number;
-  buckets: { bucket: number; saved: Float64Array }[];
-  cards: { key: Buffer; ordinal: number }[];
-  pages: { run: number; page: number; words: Uint32Array }[];
-  meta?: Meta;
-  due?: DueChunk[];
 }
 interface Cycle {
   batch: number; buckets: Uint32Array; next: number; meta: Meta; due: DueChunk[];
@@ -62,33 +50,25 @@ export class PartitionState {
   /** Bytes of effects since the floor: what recovery would replay. */
   debtBytes = 0;
 
-  private readonly root: RootDatabase;
-  private readonly buckets: Database<Buffer, number>;
-  private readonly cards: Database<Buffer, Buffer>;
-  private readonly runs: Database<Buffer, [number, number]>;
-  private readonly dueChunks: Database<Buffer, [number, number]>;
+  /** For whoever fills it with a snapshot, instead of this state. */
+  readonly environment: Environment;
   private hasBuckets: boolean;
   private cycle: Cycle | undefined;
-  private staged: Staged[] = [];
+  private staged: Slice[] = [];
   private debtAtCycle = 0;
   private readonly stamps = new Map<number, number>();
   private readonly cardKey = Buffer.alloc(256);
 
   constructor(options: StateOptions) {
     this.partition = options.partition;
-    this.root = open({ path: options.directory, maxDbs: 8, compression: false, encoding: 'msgpack', overlappingSync: false });
-    this.buckets = this.root.openDB({ name: 'buckets', keyEncoding: 'uint32', encoding: 'binary' });
-    this.cards = this.root.openDB({ name: 'cards', keyEncoding: 'binary', encoding: 'binary' });
-    this.runs = this.root.openDB({ name: 'runs', encoding: 'binary' });
-    this.dueChunks = this.root.openDB({ name: 'due', encoding: 'binary' });
-    const saved = this.root.get('meta') as Buffer | undefined;
-    const meta = saved && (packr.unpack(saved) as Meta);
+    this.environment = openEnvironment(options.directory);
+    const meta = readMeta(this.environment), { buckets } = this.environment;
     this.accounts = new AccountStore(options.cacheBytesMax);
     this.transactions = new TransactionIndex({ page: (run, page) => this.readPage(run, page) }, meta?.runs ?? []);
     this.waiting = WaitingReturns.from(meta?.waiting ?? []);
     this.skips = new Set(meta?.skips);
     this.due = new DueIndex(this.readDue(meta?.dueFirst ?? 0));
-    this.hasBuckets = this.buckets.getStats !== undefined && (this.buckets.getStats() as { entryCount: number }).entryCount > 0;
+    this.hasBuckets = buckets.getStats !== undefined && (buckets.getStats() as { entryCount: number }).entryCount > 0;
     if (meta) {
       this.accounts.opened = meta.opened;
       this.reference = meta.reference;
@@ -130,7 +110,7 @@ export class PartitionState {
   findCard(program: number, text: Uint8Array, start: number, length: number, hash = hashCard(program, text, start, length)): number {
     const found = this.accounts.findCard(program, text, start, length, hash);
     if (found >= 0 || !this.hasBuckets) return found;
-    const saved = this.cards.get(this.cardKeyOf(program, text, start, length));
+    const saved = this.environment.cards.get(this.cardKeyOf(program, text, start, length));
     if (!saved) return -1;
     const ordinal = saved.readUInt32LE(0);
     this.ensure(ordinal);
@@ -186,11 +166,14 @@ export class PartitionState {
     };
     this.debtAtCycle = this.debtBytes;
   }
-  /** Takes the next `bucketsMax` dirty buckets (and as many pages) of the cycle, as they are after the last applied batch. */
-  sweepSlice(bucketsMax: number): void {
+  /**
+   * Takes the next `bucketsMax` dirty buckets (and as many pages) of the cycle, as they are after the last applied batch. What it returns is the same for another machine: where there is
+   * one, it has to be in the log before `writeCommitted` is called for this batch, so that the disk never holds what the log doesn't.
+   */
+  sweepSlice(bucketsMax: number): Slice | undefined {
     const { cycle, accounts } = this;
-    if (!cycle || cycle.staged) return;
-    const slice: Staged = { batch: this.batch, buckets: [], cards: [], pages: [] };
+    if (!cycle || cycle.staged) return undefined;
+    const slice: Slice = { batch: this.batch, buckets: [], cards: [], pages: [] };
     for (; cycle.next < cycle.buckets.length && slice.buckets.length < bucketsMax; cycle.next++) {
       const bucket = cycle.buckets[cycle.next]!;
       slice.buckets.push({ bucket, saved: this.collectBucket(bucket, slice.cards) });
@@ -209,6 +192,7 @@ export class PartitionState {
       cycle.staged = true;
     }
     this.staged.push(slice);
+    return slice;
   }
   /** Writes the slices whose batches are committed. */
   writeCommitted(committed: number): void {
@@ -216,23 +200,11 @@ export class PartitionState {
     while (this.staged.length > 0 && this.staged[0]!.batch <= this.committed) this.write(this.staged.shift()!);
   }
   close(): void {
-    void this.root.close();
+    void this.environment.root.close();
   }
 
-  private write(slice: Staged): void {
-    this.root.transactionSync(() => {
-      for (const { bucket, saved } of slice.buckets) this.buckets.putSync(bucket, Buffer.from(saved.buffer, saved.byteOffset, saved.byteLength));
-      for (const { key, ordinal } of slice.cards) {
-        const value = Buffer.alloc(4);
-        value.writeUInt32LE(ordinal, 0);
-        this.cards.putSync(key, value);
-      }
-      for (const { run, page, words } of slice.pages) this.runs.putSync([run, page], Buffer.from(words.buffer, words.byteOffset, words.byteLength));
-      for (const { day, sequence, ordinals } of slice.due ?? []) {
-        this.dueChunks.putSync([day, sequence], Buffer.from(ordinals.buffer, ordinals.byteOffset, ordinals.byteLength));
-      }
-      if (slice.meta) this.root.putSync('meta', packr.pack(slice.meta));
-    });
+  private write(slice: Slice): void {
+    writeSlice(this.environment, slice);
     this.hasBuckets ||= slice.buckets.length > 0;
     const { cycle } = this;
     if (!slice.meta || !cycle) return;
@@ -275,15 +247,15 @@ export class PartitionState {
       const found = this.staged[i]!.buckets.find((candidate) => candidate.bucket === bucket);
       if (found) return found.saved;
     }
-    return asDoubles(this.buckets.get(bucket));
+    return asDoubles(this.environment.buckets.get(bucket));
   }
   private readPage(run: number, page: number): Uint32Array {
-    const saved = this.runs.get([run, page]);
+    const saved = this.environment.runs.get([run, page]);
     if (!saved) throw new Error(`partition ${this.partition}: page ${page} of run ${run} is missing`);
     return new Uint32Array(saved.buffer.slice(saved.byteOffset, saved.byteOffset + saved.byteLength) as ArrayBuffer);
   }
   private *readDue(firstDay: number): Generator<DueChunk> {
-    for (const { key, value } of this.dueChunks.getRange({ start: [firstDay, 0] })) {
+    for (const { key, value } of this.environment.due.getRange({ start: [firstDay, 0] })) {
       yield { day: key[0], sequence: key[1], ordinals: new Int32Array(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength) as ArrayBuffer) };
     }
   }

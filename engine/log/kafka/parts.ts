@@ -1,17 +1,21 @@
 /**
- * Results that are larger than a record may be are written as several records of one transaction, one behind the other, with the key
+ * Results, and what a snapshot holds under a key, may be larger than a record may be. Then they are written as several records of one transaction, one behind the other, with the keys
  *
- *   "part INDEX/COUNT"
+ *   "part INDEX/COUNT"     results, which have no keys otherwise
+ *   "KEY part INDEX/COUNT" snapshots
  *
- * Nothing else of the topic has keys, and nobody else writes between them, as a partition's results have one writer.
+ * Nobody else writes between them, as both have one writer for each partition. Parts of an older value that compaction left behind are not whole, or come before the newer one.
  */
 
-import { LogError, type Append } from '../log.js';
+import { LogError, type Append, type Topic } from '../log.js';
 import type { OutgoingRecord } from './appender.js';
 import type { Topics } from './topics.js';
 
 /** Room for a record's header and its batch's. */
 const OVERHEAD_BYTES = 1024;
+
+export const isKeyed = (topic: Topic): boolean => topic === 'snapshots';
+export const keyText = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 
 /** `first`: of those that one record became. */
 export interface Outgoing { record: OutgoingRecord; first: boolean }
@@ -20,10 +24,11 @@ export interface Outgoing { record: OutgoingRecord; first: boolean }
 export function outgoingRecords(appends: Append[], topics: Topics): Outgoing[] {
   const { messageBytesMax } = topics;
   return appends.flatMap(({ topic, partition, value, key = null }) => {
-    if (topic !== 'results' && value.length > messageBytesMax - OVERHEAD_BYTES) {
+    const mayBeSplit = topic === 'results' || isKeyed(topic);
+    if (!mayBeSplit && value.length > messageBytesMax - OVERHEAD_BYTES) {
       throw new LogError('unavailable', `a record of ${value.length} bytes is more than ${topics.name(topic)} takes (${messageBytesMax})`);
     }
-    const parts = topic === 'results' ? splitIntoParts(value, messageBytesMax) : [{ key, value }];
+    const parts = mayBeSplit ? splitIntoParts(key, value, messageBytesMax) : [{ key, value }];
     return parts.map((part, index) => ({ record: { topic: topics.name(topic), partition, ...part }, first: index === 0 }));
   });
 }
@@ -33,14 +38,15 @@ export const firstOffsets = (outgoing: Outgoing[], offsets: number[]): number[] 
 
 export interface Part { key: string | null; value: Uint8Array }
 
-export function splitIntoParts(value: Uint8Array, messageBytesMax: number): Part[] {
+export function splitIntoParts(key: string | null, value: Uint8Array, messageBytesMax: number): Part[] {
   const room = messageBytesMax - OVERHEAD_BYTES;
-  if (value.length <= room) return [{ key: null, value }];
-  const count = Math.ceil(value.length / room);
-  return Array.from({ length: count }, (_, index) => ({ key: `part ${index}/${count}`, value: value.subarray(index * room, (index + 1) * room) }));
+  if (value.length <= room) return [{ key, value }];
+  const count = Math.ceil(value.length / room), prefix = key === null ? '' : `${key} `;
+  return Array.from({ length: count }, (_, index) => ({ key: `${prefix}part ${index}/${count}`, value: value.subarray(index * room, (index + 1) * room) }));
 }
 
-export function partOf(key: Uint8Array): { index: number; count: number } | undefined {
-  const [, index, count] = /^part (\d+)\/(\d+)$/.exec(Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')) ?? [];
-  return index === undefined ? undefined : { index: Number(index), count: Number(count) };
+/** `key`: of the whole; undefined where it has none. */
+export function partOf(recordKey: Uint8Array): { key: Uint8Array | undefined; index: number; count: number } | undefined {
+  const [, key, index, count] = /^(?:(.+) )?part (\d+)\/(\d+)$/.exec(keyText(recordKey)) ?? [];
+  return index === undefined ? undefined : { key: key === undefined ? undefined : recordKey.subarray(0, key.length), index: Number(index), count: Number(count) };
 }

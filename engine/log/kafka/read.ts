@@ -12,17 +12,20 @@ import { EARLIEST, listOffset } from './offsets.js';
 import { partOf } from './parts.js';
 
 const FETCH_BYTES_MAX = 50 * 2 ** 20, FETCH_BYTES_MIN = 64 * 1024, RETRY_MS = 30_000, BACKOFF_MS = 50;
-const reader = new RecordBatchReader();
+/** A fetch is counted in compressed bytes: with less than this, little of it would have to be fetched again. */
+const COMPRESSION = 4;
+const reader = new RecordBatchReader(), nothing = new Uint8Array(0);
 
-export interface KeyedRecord extends LogRecord { key: Uint8Array | undefined }
+export interface KeyedRecord extends Omit<LogRecord, 'key'> { key: Uint8Array | undefined }
+interface Parts { first: KeyedRecord; values: Uint8Array[]; count: number }
 export interface ReadRecords { records: KeyedRecord[]; nextOffset: number }
 
-/** `inParts`: the topic has results that may be written in parts. */
+/** `inParts`: the topic has records that may be written in parts (parts.ts). */
 export async function readRecords(cluster: Cluster, topic: string, partition: number, fromOffset: number, bytesMax: number, inParts: boolean): Promise<ReadRecords> {
   const records: KeyedRecord[] = [];
-  let offset = fromOffset, bytes = 0, parts: { first: KeyedRecord; values: Uint8Array[]; count: number } | undefined;
+  let offset = fromOffset, bytes = 0, parts: Parts | undefined;
   for (;;) {
-    const fetched = await fetchAt(cluster, topic, partition, offset, Math.max(bytesMax, FETCH_BYTES_MIN));
+    const fetched = await fetchAt(cluster, topic, partition, offset, Math.max(Math.ceil(bytesMax / COMPRESSION), FETCH_BYTES_MIN));
     if (fetched === 'trimmed') {
       offset = await beginOf(cluster, topic, partition, offset);
       continue;
@@ -36,13 +39,15 @@ export async function readRecords(cluster: Cluster, topic: string, partition: nu
         const record = { offset: reader.offset, timestampMs: batch.header.timestampMs, key: reader.key && Uint8Array.from(reader.key), value: Uint8Array.from(reader.value) };
         const part = inParts && record.key && partOf(record.key);
         if (!part) {
+          parts = undefined;
           records.push(record);
           bytes += record.value.length;
           continue;
         }
-        if (part.index === 0) parts = { first: record, values: [], count: part.count };
-        // Read from the middle of one: it begins before what was asked for.
-        if (!parts || parts.values.length !== part.index) continue;
+        if (part.index === 0) parts = { first: { ...record, key: part.key }, values: [], count: part.count };
+        // Read from the middle of one that begins before what was asked for, or of one whose beginning was compacted away.
+        else if (!parts || !continues(parts, part)) parts = undefined;
+        if (!parts) continue;
         parts.values.push(record.value);
         bytes += record.value.length;
         if (parts.values.length < parts.count) continue;
@@ -85,6 +90,9 @@ async function beginOf(cluster: Cluster, topic: string, partition: number, offse
   throw new LogError('failed', `${topic}/${partition} ends before ${offset}: records that were acknowledged are gone`);
 }
 
+function continues({ first, values, count }: Parts, part: { key: Uint8Array | undefined; index: number; count: number }): boolean {
+  return part.index === values.length && part.count === count && Buffer.compare(part.key ?? nothing, first.key ?? nothing) === 0;
+}
 function joined(values: Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(values.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

@@ -23,10 +23,12 @@ const TOMBSTONES_MS = 30 * 86_400_000;
 /** In the order of log.ts, then the log's own. */
 export type StoredTopic = Topic | 'control';
 const storedNames: Record<StoredTopic, string> = {
-  commands: 'commands', internal: 'commands-internal', interactive: 'interactive', results: 'results', 'dead-letters': 'dead-letters', replies: 'replies', control: 'control',
+  commands: 'commands', internal: 'commands-internal', interactive: 'interactive', results: 'results', 'dead-letters': 'dead-letters', replies: 'replies', snapshots: 'snapshots', control: 'control',
 };
 const stored: StoredTopic[] = [...logTopics, 'control'];
-const compacted = new Set<StoredTopic>(['control']);
+const compacted = new Set<StoredTopic>(['control', 'snapshots']);
+/** What is not compacted yet is read at each take-over: the segment that is being written never is, and Kafka's default for its size is a gigabyte. */
+const SNAPSHOT_SEGMENT_BYTES = 32 * 2 ** 20;
 /** Whoever waits for an answer has given up by then; everything else is kept until the engine trims it. */
 const REPLIES_MS = 3_600_000;
 const retentionMs = (topic: StoredTopic): string => (topic === 'replies' ? String(REPLIES_MS) : '-1');
@@ -104,6 +106,7 @@ async function create(cluster: Cluster, wanted: { name: string; topic: StoredTop
   const settings = (topic: StoredTopic): Record<string, string> => ({
     'message.timestamp.type': 'LogAppendTime', 'retention.ms': retentionMs(topic), 'retention.bytes': '-1', 'max.message.bytes': String(MESSAGE_BYTES_MAX), 'compression.type': 'producer',
     'cleanup.policy': compacted.has(topic) ? 'compact' : 'delete', 'unclean.leader.election.enable': 'false', 'min.insync.replicas': replicationFactor > 2 ? '2' : '1',
+    ...(topic === 'snapshots' ? { 'segment.bytes': String(SNAPSHOT_SEGMENT_BYTES) } : {}),
     ...(compacted.has(topic) ? { 'delete.retention.ms': String(TOMBSTONES_MS) } : {}),
   });
   const request = wanted.map(({ name, topic, partitions }) => ({

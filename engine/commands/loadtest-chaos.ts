@@ -1,0 +1,33 @@
+/** `loadtest chaos`: engines on Kafka are killed, frozen and stopped at random while they are fed (loadtest/chaos.ts). */
+import { writeFile } from 'node:fs/promises';
+import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
+import { addSettings, loadConfig } from './settings.js';
+import { createLogger } from '../logger.js';
+
+export const loadtestChaos: CommandDefinition = {
+  name: 'loadtest chaos',
+  summary: 'Kill, freeze and stop engines on Kafka at random while they are fed, then verify that nothing is lost or counted twice',
+  examples: ['pointstream loadtest chaos --kafka 127.0.0.1:9092 --minutes 10', 'pointstream loadtest chaos --kafka 127.0.0.1:9092 --minutes 0.5 --seed 7 --kafka-session-ms 2000 --json -'],
+  configure(command) {
+    command
+      .option('--minutes <n>', 'how long', '1')
+      .option('--seed <n>', 'of what happens, and of the purchases', '42')
+      .option('--json <file>', 'write the report there (- for stdout)');
+    addSettings(command);
+  },
+  async run(options): Promise<ExitCode> {
+    const minutes = Number(options.minutes), seed = Number(options.seed);
+    if (!(minutes > 0) || !Number.isSafeInteger(seed)) throw new CommandError(exitCodes.usage, '--minutes takes a number above 0, --seed an integer');
+    const config = await loadConfig({ logLevel: 'error', clickhouse: 'off', ...options });
+    if (config.kafka === '') throw new CommandError(exitCodes.usage, 'several engines share a log on Kafka only: --kafka HOST:PORT');
+    if (config.clickhouse === 'embedded') throw new CommandError(exitCodes.usage, 'several engines share a ClickHouse server, or have none: --clickhouse URL or off');
+    const { runChaos, chaosText } = await import('../../loadtest/chaos.js');
+    const report = await runChaos({ minutes, seed, config, logger: createLogger(config.logLevel), progress: say });
+    if (options.json === '-') printJson(report);
+    else {
+      print(chaosText(report));
+      if (options.json !== undefined) await writeFile(String(options.json), `${JSON.stringify(report, null, 2)}\n`);
+    }
+    return report.ok ? exitCodes.fine : exitCodes.failed;
+  },
+};

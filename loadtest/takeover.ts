@@ -1,0 +1,111 @@
+/**
+ * How long partitions are without an owner when an engine dies and another one, whose disk is empty, takes them: one engine (a process of its own) evaluates generated transactions and is
+ * killed; when its session is over, another one begins. Timed from its start until all partitions are processed, the opening of the log and the joining of the group included.
+ *
+ * What it measures is the worst case that the settings allow: the killed one has written no last checkpoint, and the state comes from snapshots and results alone.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Config } from '../engine/config.js';
+import type { Logger } from '../engine/logger.js';
+import { createMetrics } from '../engine/metrics.js';
+import { startEngine } from '../engine/start.js';
+import { temporaryInstallation } from '../engine/temporary.js';
+import { EngineProcess } from './engine-process.js';
+import { fillLog } from './fill.js';
+import { Generator } from './generator.js';
+import { loadRules } from './rule-sets.js';
+import { MemorySampler } from './usage.js';
+import { verifyRunning } from './verifier.js';
+import { GeneratedWorld } from './world.js';
+
+const STORES = 2000, PRODUCTS = 80_000, PARTNERS = 50, RULES = 50, DAYS = 30, DAY_MS = 86_400_000;
+const LOOK_MS = 20, SESSION_SLACK_MS = 1000;
+const program = { name: 'Load test', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }] };
+
+export interface TakeoverOptions { accounts: number; transactions: number; seed: number; verify: boolean; config: Config; logger: Logger; progress(line: string): void }
+export interface TakeoverReport {
+  seed: number;
+  /** That the partitions had. */
+  accounts: number;
+  partitions: number;
+  transactions: number;
+  batches: number;
+  snapshotBytes: number;
+  replayedBatches: number;
+  /** From the start of the engine until it processed all partitions; `restoreSeconds` of them since the partitions were its own. */
+  seconds: number;
+  restoreSeconds: number;
+  /** Of those seconds: what does not depend on what else the machine does. */
+  cpuSeconds: number;
+  peakMemoryBytes: number;
+  verified: boolean | undefined;
+}
+
+export async function runTakeover(options: TakeoverOptions): Promise<TakeoverReport> {
+  const { accounts, transactions, seed, progress, logger } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'pointstream-takeover-')), temporary = await temporaryInstallation(options.config);
+  const config: Config = { ...temporary.config, clickhouse: 'off', port: 0, metricsPort: 0, clickhousePort: 0, data: join(directory, 'former') };
+  try {
+    const world = new GeneratedWorld({ seed, partners: PARTNERS, stores: STORES, products: PRODUCTS });
+    const endMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+    const generator = new Generator({ seed, transactions, accounts, distribution: 'uniform', startMs: endMs - DAYS * DAY_MS, days: DAYS }, world);
+    const filled = await fillLog({ config, program, world, rules: loadRules(world, RULES), generator, transactions, progress });
+    progress(`the log holds ${transactions} transactions (${filled.seconds.toFixed(1)} s)`);
+    const written = await evaluateAndKill(config, transactions, progress);
+    await pause(config.kafkaSessionMs + SESSION_SLACK_MS);
+    progress('another engine begins, with an empty disk');
+    const memory = new MemorySampler(), beganMs = performance.now(), cpuBegan = process.cpuUsage();
+    const running = await startEngine({ ...config, data: join(directory, 'other') }, logger, createMetrics()), { engine, log } = running;
+    try {
+      while (engine.flows.size < log.partitions || engine.owned.restoring.size > 0) await pause(LOOK_MS);
+      const seconds = (performance.now() - beganMs) / 1000, { ownBytes } = memory.stop(), { user, system } = process.cpuUsage(cpuBegan);
+      progress(`all partitions are processed again after ${seconds.toFixed(2)} s`);
+      const verified = options.verify ? (await verifyRunning(running, { progress })).ok : undefined;
+      const rounded = (value: number): number => Math.round(value * 1000) / 1000;
+      return {
+        seed, accounts: [...engine.flows.values()].reduce((sum, { status }) => sum + status.accounts, 0), partitions: log.partitions, transactions, ...written,
+        replayedBatches: engine.owned.replayedBatches, seconds: rounded(seconds), restoreSeconds: rounded(engine.owned.takeMs / 1000), cpuSeconds: rounded((user + system) / 1e6),
+        peakMemoryBytes: ownBytes, verified,
+      };
+    } finally {
+      memory.stop();
+      await running.stop();
+    }
+  } finally {
+    await temporary.remove();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** A process of its own evaluates everything and is killed at once. */
+async function evaluateAndKill(config: Config, transactions: number, progress: (line: string) => void): Promise<{ batches: number; snapshotBytes: number }> {
+  const engine = new EngineProcess(config);
+  try {
+    await engine.start();
+    for (let saidMs = performance.now(); ; await pause(LOOK_MS)) {
+      if (!engine.running) throw new Error('the engine that was to be killed ended by itself');
+      const metrics = await engine.metrics(), evaluated = metrics('pointstream_batch_transactions_sum');
+      if (evaluated >= transactions) return { batches: metrics('pointstream_batch_transactions_count'), snapshotBytes: metrics('pointstream_snapshot_written_bytes_total') };
+      if (performance.now() - saidMs < 1000) continue;
+      saidMs = performance.now();
+      progress(`${evaluated} of ${transactions} transactions evaluated`);
+    }
+  } finally {
+    await engine.end('SIGKILL');
+  }
+}
+
+export function takeoverText(report: TakeoverReport): string {
+  const count = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 1 });
+  return [
+    `accounts       ${count(report.accounts)} in ${report.partitions} partitions, of ${count(report.transactions)} transactions`,
+    `snapshots      ${count(report.snapshotBytes / 2 ** 20)} MiB written; ${count(report.replayedBatches)} of ${count(report.batches)} batches replayed`,
+    `seconds        ${count(report.seconds)} from the start of the engine until it served all partitions, ${count(report.restoreSeconds)} of them since they were its own`,
+    `CPU            ${count(report.cpuSeconds)} s`,
+    `peak memory    ${count(report.peakMemoryBytes / 2 ** 20)} MiB`,
+    `verified       ${report.verified === undefined ? 'left out' : report.verified ? 'everything agrees' : 'DIFFERENCES'}`,
+  ].join('\n');
+}
