@@ -146,7 +146,7 @@ class KafkaLog implements Log {
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
-      tenure: (partition) => this.tenure(partition), check: () => this.check(), committed: (offsets) => this.committed(offsets), standing: (partition) => this.standingOf(partition),
+      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.committed(offsets), standing: (partition) => this.standingOf(partition),
       advanced: (offsets) => this.advanced(offsets), trouble: () => undefined,
     });
     await this.transactions.open();
@@ -264,9 +264,6 @@ class KafkaLog implements Log {
   private advanced(offsets: TopicOffset[]): void {
     const commands = this.topics.name('commands');
     for (const { topic, partition, offset } of offsets) if (topic === commands && this.owned.has(partition)) this.standing.set(partition, offset);
-  }
-  private check(): void {
-    if (this.failure) throw this.failure;
   }
   private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
     const names = [...new Set(offsets.map(({ topic }) => topic))], partitions = [...new Set(offsets.map(({ partition }) => partition))];

@@ -50,6 +50,8 @@ export class Transactions {
   private readonly delivered = new Map<number, number>();
   private numbers = 0;
   private arrived: (() => void) | undefined;
+  /** Records from this number on have no report yet: so many of them. */
+  private unreported = { from: 0, left: 0 };
   private readonly waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
   private refusal: LogError | undefined;
@@ -145,14 +147,16 @@ export class Transactions {
     }
   }
   private async attempt(records: OutgoingRecord[], offsets: TopicOffset[]): Promise<void> {
-    const producer = this.producer!, last = this.numbers + records.length;
+    const producer = this.producer!;
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
+    this.unreported = { from: this.numbers + 1, left: records.length };
     for (const { topic, partition, value, key } of records) producer.produce(topic, partition, asBuffer(value), key, null, ++this.numbers);
     if (offsets.length > 0) await retriable(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
+    while (this.unreported.left > 0) await new Promise<void>((resolve) => { this.arrived = resolve; });
+    // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new). A failed one is the commit's to tell.
+    if ([...this.delivered.values()].some((offset) => offset < 0)) throw Object.assign(new Error('Kafka does not say where a record is'), { isTxnRequiresAbort: true });
     await retriable(() => called((done) => producer.commitTransaction(CALL_MS_MAX, done)));
-    // The reports come by another way than the answer.
-    while (this.delivered.size < records.length && last === this.numbers) await new Promise<void>((resolve) => { this.arrived = resolve; });
   }
   /** True when the transaction is out of the world. */
   private async abort(): Promise<boolean> {
@@ -177,8 +181,9 @@ export class Transactions {
       ...nativeSettings(connection), ...producerSettings(codec, messageBytesMax), 'transactional.id': transactionalId, 'transaction.timeout.ms': TRANSACTION_MS_MAX, 'batch.size': BATCH_BYTES_MAX,
     });
     producer.on('delivery-report', (error, { opaque, offset }) => {
-      if (error || this.producer !== producer) return; // the commit says what is wrong
-      this.delivered.set(opaque, offset);
+      if (this.producer !== producer || opaque < this.unreported.from) return;
+      this.unreported.left--;
+      if (!error) this.delivered.set(opaque, offset); // else the commit says what is wrong
       this.arrived?.();
     });
     try {
