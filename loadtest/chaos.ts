@@ -151,7 +151,8 @@ class Feed {
 
   private async ask(method: string, path: string, body: Uint8Array, type = 'application/json'): Promise<unknown> {
     for (;; this.repeats++) {
-      const url = this.engines[this.turn++ % this.engines.length]!.endpoints?.http;
+      // What is published is known where it was published at once, and elsewhere a moment later.
+      const url = this.engines[method === 'PUT' ? 0 : this.turn++ % this.engines.length]!.endpoints?.http;
       if (url !== undefined) {
         try {
           const answer = await fetch(url + path, { method, headers: { authorization: `Bearer ${this.key}`, 'content-type': type }, body, signal: AbortSignal.timeout(POST_MS_MAX) });
