@@ -38,6 +38,8 @@ export async function loadSnapshot(log: Pick<Log, 'read' | 'bounds'>, shards: Sh
       newest.push({ key: key!, value });
     }
     await loading; // some are read while those before are loaded
+    // What is replaced while we read may be compacted away before we come to it. Nothing is, as long as the partition is ours.
+    if (from <= begin && (await log.bounds('snapshots', partition)).end !== end) throw new Error(`partition ${partition}: another engine writes its snapshot while it is read here`);
     const records = packSnapshot(newest);
     loading = shards.run(partition, { type: 'load', partition, records, first, last: from <= begin }, [records.buffer]);
     loading.catch(() => undefined); // thrown when it is awaited
