@@ -12,7 +12,7 @@
  */
 import { join } from 'node:path';
 import {
-  LogError, inputTopics, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type LogRecord, type OwnershipListener, type Position, type Topic,
+  LogError, inputTopics, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnershipListener, type Position, type Topic,
 } from '../log.js';
 import { own, type Owner } from '../owner.js';
 import { Appender } from './appender.js';
@@ -24,8 +24,8 @@ import { InputStream } from './input-stream.js';
 import { instanceOf } from './instance.js';
 import { Membership } from './membership.js';
 import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, untilStable } from './offsets.js';
-import { firstOffsets, isKeyed, keyText, outgoingRecords, type Outgoing } from './parts.js';
-import { readRecords, type KeyedRecord } from './read.js';
+import { firstOffsets, isKeyed, outgoingRecords, type Outgoing } from './parts.js';
+import { logRecordOf, readRecords } from './read.js';
 import { Topics } from './topics.js';
 import { Transactions } from './transactions.js';
 import { Unseen } from './unseen.js';
@@ -161,8 +161,7 @@ class KafkaLog implements Log {
   }
   async commit({ outputs, positions, fences = [] }: Commit): Promise<number[]> {
     for (const { topic, partition } of positions) this.refuseUnknown(topic, partition);
-    const outgoing = this.outgoing(outputs);
-    const step = { records: outgoing.map(({ record }) => record), offsets: positions.map((position) => this.offsetOf(position)), fences };
+    const outgoing = this.outgoing(outputs), step = { records: outgoing.map(({ record }) => record), offsets: positions.map((position) => this.offsetOf(position)), fences };
     const offsets = await this.control.commit(step);
     outgoing.forEach(({ record: { topic, partition } }, i) => this.unseen.committed(topic, partition, offsets[i]!));
     this.written(outputs);
@@ -171,10 +170,8 @@ class KafkaLog implements Log {
   async read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch> {
     this.refuseUnknown(topic, partition);
     await this.unseen.readable(this.topics.name(topic), partition);
-    const keyed = isKeyed(topic);
-    const { records, nextOffset } = await readRecords(this.cluster, this.topics.name(topic), partition, fromOffset, bytesMax, keyed || topic === 'results');
-    const withKey = ({ offset, timestampMs, value, key }: KeyedRecord): LogRecord => ({ offset, timestampMs, value, ...(keyed && key ? { key: keyText(key) } : {}) });
-    return { topic, partition, records: records.map(withKey), nextOffset };
+    const { records, nextOffset } = await readRecords(this.cluster, this.topics.name(topic), partition, fromOffset, bytesMax, isKeyed(topic) || topic === 'results');
+    return { topic, partition, records: records.map((record) => logRecordOf(topic, record)), nextOffset };
   }
   async readInput(topic: InputTopic, partition: number, fromOffset: number, bytesMax: number): Promise<{ chunks: InputChunk[]; nextOffset: number }> {
     this.refuseUnknown(topic, partition);
@@ -195,8 +192,8 @@ class KafkaLog implements Log {
     return { begin, end };
   }
   async settled(partition: number): Promise<void> {
-    const stable = (topic: 'results' | 'snapshots'): Promise<void> => untilStable(this.cluster, this.topics.name(topic), partition);
-    await Promise.all([stable('results'), stable('snapshots'), untilStable(this.cluster, this.topics.name('control'), 0)]);
+    const { cluster, topics } = this;
+    await Promise.all([...(['results', 'snapshots'] as const).map((topic) => untilStable(cluster, topics.name(topic), partition)), untilStable(cluster, topics.name('control'), 0)]);
   }
   onAppend(listener: (topic: InputTopic, partition: number) => void): () => void {
     this.listeners.add(listener);

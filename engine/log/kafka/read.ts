@@ -4,12 +4,12 @@
  * Promises: committed records only, at least one when there is one; values that belong to the reader. Results that were written in parts come whole.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { LogError, type LogRecord } from '../log.js';
+import { LogError, type LogRecord, type Topic } from '../log.js';
 import { RecordBatchReader } from '../../../workers/records/record-batch.js';
 import { isTransientCode, type Cluster } from './cluster.js';
 import { committedBatches, fetchFrom, OFFSET_OUT_OF_RANGE, type Fetched } from './fetch.js';
 import { EARLIEST, listOffset } from './offsets.js';
-import { partOf } from './parts.js';
+import { isKeyed, keyText, partOf } from './parts.js';
 
 const FETCH_BYTES_MAX = 50 * 2 ** 20, FETCH_BYTES_MIN = 64 * 1024, RETRY_MS = 30_000, BACKOFF_MS = 50;
 /** A fetch is counted in compressed bytes: with less than this, little of it would have to be fetched again. */
@@ -60,6 +60,11 @@ export async function readRecords(cluster: Cluster, topic: string, partition: nu
     // Records were there, and all of them aborted or parts of more: on to the next.
     if (fetched.records === undefined && records.length > 0 && !parts) return { records, nextOffset: offset };
   }
+}
+
+/** As who asked the log for it wants it: with its key, where the topic has keys that mean something here. */
+export function logRecordOf(topic: Topic, { offset, timestampMs, value, key }: KeyedRecord): LogRecord {
+  return { offset, timestampMs, value, ...(isKeyed(topic) && key ? { key: keyText(key) } : {}) };
 }
 
 /** One partition, again until it can be read. */
