@@ -40,7 +40,8 @@ export class Committer {
   }
   /** Parts of a checkpoint of a partition that stands still, with all its batches committed. False when the partition is another engine's now. */
   async snapshot(partition: number, snapshot: Uint8Array): Promise<boolean> {
-    for (const tenure = this.log.tenure(partition); tenure !== undefined && this.log.tenure(partition) === tenure; await pause(REFUSED_MS)) {
+    // Lost and gained again while the shard swept: it is of an earlier tenure, and `disown` has been told.
+    for (const tenure = this.log.tenure(partition); tenure !== undefined && this.log.tenure(partition) === tenure && !this.abandoned.has(partition); await pause(REFUSED_MS)) {
       try {
         await this.log.commit({ outputs: snapshotAppends(partition, snapshot), positions: [], fences: [partition] });
         this.snapshotBytes += snapshot.length;
