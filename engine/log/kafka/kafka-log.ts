@@ -146,8 +146,8 @@ class KafkaLog implements Log {
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
-      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.committed(offsets), standing: (partition) => this.standingOf(partition),
-      advanced: (offsets) => this.advanced(offsets), trouble: () => undefined,
+      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.committed(offsets),
+      standing: (partition) => this.standingOf(partition), advanced: (offsets) => this.advanced(offsets), trouble: () => undefined,
     });
     await this.transactions.open();
     await assigned;
