@@ -1,13 +1,13 @@
 /**
  * The four codecs of Kafka's record batches, synchronously, for worker threads and the main thread alike.
  *
- * gzip is node's; lz4 and snappy come as packages; zstd is node's where it has it (22.15 and later), else a package in plain JavaScript, several times slower: no topic of ours
+ * gzip is node's; lz4 is ours (lz4-frame.ts); snappy comes as a package; zstd is node's where it has it (22.15 and later), else a package in plain JavaScript, several times slower: no topic of ours
  * is written with it, only a partner may.
  */
 import * as zlib from 'node:zlib';
 import { decompress as zstdInJavaScript } from 'fzstd';
-import { decompressFrameSync } from 'lz4-napi';
 import { uncompress as uncompressSnappy } from 'snappyjs';
+import { decompressLz4Frame } from './lz4-frame.js';
 
 const zstd = (zlib as { zstdDecompressSync?: (bytes: Uint8Array) => Uint8Array }).zstdDecompressSync ?? zstdInJavaScript;
 /** snappy-java's own framing: this, two numbers, then blocks, each with its length before it. librdkafka writes one block without any of it. */
@@ -20,7 +20,7 @@ export function decompress(codec: number, bytes: Uint8Array): Uint8Array {
     case 0: return bytes;
     case 1: return zlib.gunzipSync(bytes);
     case 2: return snappy(bytes);
-    case 3: return decompressFrameSync(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    case 3: return decompressLz4Frame(bytes);
     case 4: return zstd(bytes);
     default: throw new Error(`no codec has the number ${codec}`);
   }
