@@ -199,8 +199,8 @@ function processEnvelope(
 
 /** Adds what earlier batches answered of the same record. */
 function mergeReply(reply: Reply, partial: Map<string, Reply>, c: Context, first: number): Reply {
-  const key = `${c.topic}:${c.offset}`;
-  const earlier = first > 0 ? partial.get(key) : undefined;
+  if (first === 0) return reply;
+  const key = `${c.topic}:${c.offset}`, earlier = partial.get(key);
   if (!earlier) return reply;
   partial.delete(key);
   reply.accepted += earlier.accepted;
