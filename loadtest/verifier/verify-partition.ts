@@ -20,7 +20,14 @@ const ACCOUNTS_AT_ONCE = 1000;
 const ROUNDS_MAX = 20;
 const REFERENCES_MAX = 8;
 
-export interface PartitionReport { report: VerifyReport; sums: ViewSums; /** ClickHouse has everything that the sums count. */ complete: boolean }
+export interface PartitionReport {
+  report: VerifyReport;
+  sums: ViewSums;
+  /** ClickHouse has everything that the sums count. */
+  complete: boolean;
+  /** Rows of facts that were compared. */
+  factRows: number;
+}
 
 /** `references`: made by referencesOf, shared by the partitions of a thread. */
 export async function verifyPartition(source: VerifySource, partition: number, references: References): Promise<PartitionReport> {
@@ -30,7 +37,7 @@ export async function verifyPartition(source: VerifySource, partition: number, r
   await verifier.advance();
   if (cells) await compareAccounts(verifier, (from, count) => cells(partition, from, count), findings);
   await check?.comparePartition(partition, verifier.results.batchesBefore(await sinkPosition(log, partition)), (batch) => factsOf(verifier, batch));
-  return { report: findings.report(0), sums: check?.sums ?? ClickHouseCheck.noSums(), complete: check?.complete ?? true };
+  return { report: findings.report(0), sums: check?.sums ?? ClickHouseCheck.noSums(), complete: check?.complete ?? true, factRows: check?.factRows ?? 0 };
 }
 
 /** All accounts, chunk by chunk; the naive implementation follows the log meanwhile, and accounts that changed in between are read again. */
