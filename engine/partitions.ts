@@ -153,7 +153,8 @@ export class Partitions {
     const { shards, committer, logger } = this.options;
     const ours = partitions.filter((partition) => this.flows.has(partition));
     await Promise.all(ours.map((partition) => this.flows.get(partition)!.stop()));
-    if (lost) await committer.abandon(new Set(ours));
+    // All of them: what was disowned has to end here, whether its flow is still there or not.
+    if (lost) await committer.abandon(new Set(partitions));
     else await Promise.all(ours.map((partition) => this.flows.get(partition)!.whenCommitted().catch(() => undefined)));
     for (const partition of ours) {
       this.flows.delete(partition);
