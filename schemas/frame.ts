@@ -7,9 +7,8 @@
  */
 const HEADER_BYTES = 21, BATCH = 0x80;
 
-export interface FrameRecord { topic: number; offset: number; timestampMs: number; value: Uint8Array }
-/** `batch`: the value is a whole record batch of Kafka's, of which the records from `offset` on are wanted. */
-export interface FrameChunk extends FrameRecord { batch: boolean }
+/** `batch`: the value is a whole record batch of Kafka's, of which the records from `offset` on are wanted; else one record. */
+export interface FrameChunk { topic: number; offset: number; timestampMs: number; value: Uint8Array; batch: boolean }
 
 export function packFrame(chunks: FrameChunk[]): Uint8Array {
   let size = 0;

@@ -2,7 +2,6 @@
  * One batch of one partition: records in, results record out. Goes through the records in the order in which they were handed in, each transaction of each envelope
  * through decide, and stops early only before a command whose facts are not at hand.
  */
-import type { FrameRecord } from '../schemas/frame.js';
 import { writeResults, type InputRange } from '../schemas/results.js';
 import type { Reply, ReplyItem } from '../schemas/envelope.js';
 import { readCommand } from '../schemas/commands.js';
@@ -16,7 +15,7 @@ import { noteOriginal } from './returns.js';
 import { Kind, Text } from './transaction.js';
 import type { BatchCounts, BatchResult, BatchTask } from './messages.js';
 import type { Partition } from './shard.js';
-import { frameRecords } from './records/frame-records.js';
+import { FrameRecords } from './records/frame-records.js';
 import { utf8 } from './utf8.js';
 
 /** Facts asked for at once. */
@@ -25,6 +24,9 @@ const MISSING_MAX = 256;
 const BULK = 2;
 const reader = new EnvelopeReader();
 const forwarding = new Forwarding();
+const records = new FrameRecords();
+/** Where is counted what nobody waits for. */
+const nobody: Reply = { gateway: '', request: 0, accepted: 0, duplicates: 0, rejected: 0, items: [] };
 
 export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => boolean): Omit<BatchResult, 'status' | 'snapshot'> {
   const { state } = partition;
@@ -37,38 +39,38 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   const partial = new Map(task.partial);
   let activated: number | undefined, unknownReference = false, inputBytes = 0;
   const positions = task.positions.map(([offset, item]): [number, number] => [offset, item]);
-  const done = (record: FrameRecord, nextItem: number): void => {
-    const [from, fromItem] = positions[record.topic]!;
-    const next = nextItem === 0 ? record.offset + 1 : record.offset;
-    const range = inputs.at(-1);
-    if (range && range.topic === record.topic) [range.next, range.nextItem] = [next, nextItem];
-    else inputs.push({ topic: record.topic, from, fromItem, next, nextItem });
-    positions[record.topic] = [next, nextItem];
-    if (nextItem === 0 && record.topic === BULK) inputBytes += record.value.byteLength;
-    if (nextItem === 0 && state.skips.size > 0) for (const place of state.skips) if (place.startsWith(`${record.topic}:${record.offset}:`)) state.skips.delete(place);
+  /** Of record `number`, items before `nextItem` are done; 0: all of it. */
+  const done = (number: number, nextItem: number): void => {
+    const topic = records.topics[number]!, offset = records.offsets[number]!, position = positions[topic]!, next = nextItem === 0 ? offset + 1 : offset, range = inputs.at(-1);
+    if (range && range.topic === topic) [range.next, range.nextItem] = [next, nextItem];
+    else inputs.push({ topic, from: position[0], fromItem: position[1], next, nextItem });
+    [position[0], position[1]] = [next, nextItem];
+    if (nextItem > 0) return;
+    if (topic === BULK) inputBytes += records.ends[number]! - records.starts[number]!;
+    if (state.skips.size > 0) for (const place of state.skips) if (place.startsWith(`${topic}:${offset}:`)) state.skips.delete(place);
   };
-  const records = frameRecords(task.frame, task.recordsMax);
-  for (let number = 0; number < records.length; number++) {
-    const record = records[number]!, clockBeforeMs = state.clockMs;
-    c.nowMs = state.clockMs = Math.max(clockBeforeMs, record.timestampMs);
-    c.topic = record.topic;
-    c.offset = record.offset;
+  records.open(task.frame, task.recordsMax);
+  for (let number = 0; number < records.count; number++) {
+    const clockBeforeMs = state.clockMs;
+    c.nowMs = state.clockMs = Math.max(clockBeforeMs, records.timestampsMs[number]!);
+    c.topic = records.topics[number]!;
+    c.offset = records.offsets[number]!;
     c.index = 0;
-    const [position, item] = positions[record.topic]!;
-    const first = record.offset === position ? item : 0;
-    let bytes = record.value;
+    const [position, item] = positions[c.topic]!;
+    const first = c.offset === position ? item : 0;
     c.linked = false;
-    if (reader.open(bytes) === 'command') {
+    if (reader.open(records.bytes[number]!, records.starts[number]!, records.ends[number]!) === 'command') {
+      const bytes = records.value(number);
       // Of a command that carries transactions one of these is set aside.
       if (state.skips.has(`${c.topic}:${c.offset}:0`) && !carriesEnvelope(bytes)) {
         c.reject('', '', 'command', 'poison');
-        done(record, 0);
+        done(number, 0);
         continue;
       }
       const result = decideCommand(c, bytes);
       if (result.outcome.status === 'missing') {
         state.clockMs = clockBeforeMs;
-        lookAhead(c, records, number, 0);
+        lookAhead(c, number, 0);
         break;
       }
       if (result.activate !== undefined) {
@@ -91,23 +93,22 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
         counts.rejected += result.reply.items.length;
       }
       if (!result.envelope) {
-        done(record, 0);
+        done(number, 0);
         continue;
       }
-      bytes = result.envelope;
       c.linked = result.linked === true;
-      reader.open(bytes);
+      reader.open(result.envelope);
     }
     const stopped = processEnvelope(c, state.skips, partial, first, first + (task.itemsMax ?? Infinity), counts, replies);
     forwarding.flush(c);
     if (stopped >= 0) {
-      if (stopped > first) done(record, stopped);
+      if (stopped > first) done(number, stopped);
       // A record of which nothing was taken has not been seen yet: what is read next may be older.
       else state.clockMs = clockBeforeMs;
-      if (c.missing.length > 0) lookAhead(c, records, number, stopped);
+      if (c.missing.length > 0) lookAhead(c, number, stopped);
       break;
     }
-    done(record, 0);
+    done(number, 0);
   }
 
   counts.awarded = c.awarded.entries();
@@ -144,7 +145,7 @@ function processEnvelope(
   c.gateway = header?.gateway ?? '';
   c.request = header?.request ?? 0;
   c.detailed = header?.detailed ?? false;
-  const reply: Reply = { gateway: c.gateway, request: c.request, accepted: 0, duplicates: 0, rejected: 0, items: [] };
+  const reply: Reply = c.request === 0 ? nobody : { gateway: c.gateway, request: c.request, accepted: 0, duplicates: 0, rejected: 0, items: [] };
   let forwarded = 0;
   for (let item = 0; reader.next(t); item++) {
     if (item < first) continue;
@@ -222,15 +223,13 @@ function replyItem(c: Context, outcome: Outcome): ReplyItem {
 }
 
 /** Notes which facts the returns of the rest of the batch need, so that they come with the next batch all at once. */
-function lookAhead(c: Context, records: FrameRecord[], from: number, item: number): void {
+function lookAhead(c: Context, from: number, item: number): void {
   const { transaction: t } = c;
-  for (let number = from; number < records.length && c.missing.length < MISSING_MAX; number++) {
-    let { value } = records[number]!;
-    if (reader.open(value) === 'command') {
-      const command = readCommand(value);
+  for (let number = from; number < records.count && c.missing.length < MISSING_MAX; number++) {
+    if (reader.open(records.bytes[number]!, records.starts[number]!, records.ends[number]!) === 'command') {
+      const command = readCommand(records.value(number));
       if (command.type !== 'return-execute' && command.type !== 'forwarded') continue;
-      value = command.envelope;
-      reader.open(value);
+      reader.open(command.envelope);
     }
     for (let i = 0; reader.next(t) && c.missing.length < MISSING_MAX; i++) {
       if (reader.problem || t.kind !== Kind.return || (number === from && i <= item)) continue;

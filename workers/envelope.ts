@@ -32,6 +32,7 @@ export class EnvelopeReader {
   problem: EnvelopeProblem | undefined = undefined;
   private readonly items = new Items();
   private bytes: Uint8Array = new Uint8Array(0);
+  private start = 0;
   private at = 0;
   private end = 0;
   private index = 0;
@@ -40,7 +41,7 @@ export class EnvelopeReader {
   /** Begins with the record in bytes[start] … bytes[end - 1]. */
   open(bytes: Uint8Array, start = 0, end = bytes.length): EnvelopeForm {
     this.bytes = bytes;
-    this.at = start;
+    this.start = this.at = start;
     this.end = end;
     this.index = 0;
     this.header = NOBODY;
@@ -50,6 +51,7 @@ export class EnvelopeReader {
     if (first === ENVELOPE_MARK) return this.form = this.openOwn();
     const format = formatOf(bytes, start, end);
     this.unreadable = this.items.open(format, bytes, start, end);
+    if (this.unreadable) this.unreadable.position -= start;
     return this.form = this.unreadable === undefined ? format : 'unreadable';
   }
 
@@ -107,7 +109,7 @@ export class EnvelopeReader {
     }
     this.form = 'unreadable';
     const lost = `${this.header.count - this.index} transactions of it are lost`;
-    return this.refuse(t, undefined, 'malformed', '', `the envelope is damaged from byte ${this.at} on; ${lost}`);
+    return this.refuse(t, undefined, 'malformed', '', `the envelope is damaged from byte ${this.at - this.start} on; ${lost}`);
   }
 
   /** `value`: what could be read of the item; the transaction itself when all of it could. */

@@ -1,7 +1,7 @@
 /** The part of the log's contract that shards stand on: what `readInput` gives, opened as they do it. */
 import type { InputTopic, Log, LogRecord } from '../../engine/log/log.js';
 import { packFrame } from '../../schemas/frame.js';
-import { frameRecords } from '../../workers/records/frame-records.js';
+import { openedFrame } from '../support/record-batch.js';
 import { bytes, texts, type Check } from './log-contract.js';
 
 /** Input from an offset on, opened as a shard does it, up to the record at `last`. */
@@ -9,7 +9,7 @@ export async function readInputUntil(log: Log, topic: InputTopic, partition: num
   const records: LogRecord[] = [];
   for (let next = from; next <= last;) {
     const { chunks, nextOffset } = await nextInput(log, topic, partition, next);
-    records.push(...frameRecords(packFrame(chunks.map((chunk) => ({ topic: 0, ...chunk })))));
+    records.push(...openedFrame(packFrame(chunks.map((chunk) => ({ topic: 0, ...chunk })))));
     next = nextOffset;
   }
   return records;

@@ -1,4 +1,6 @@
-/** Record batches as Kafka's documentation draws them, for tests that have no broker. */
+/** Record batches as Kafka's documentation draws them, for tests that have no broker, and what a shard makes of them. */
+import { FrameRecords } from '../../workers/records/frame-records.js';
+
 export interface GivenRecord { key?: string; value: string | Uint8Array | null; headers?: [string, string][] }
 
 function varint(value: number): Buffer {
@@ -27,4 +29,11 @@ export function recordBatch(firstOffset: number, given: GivenRecord[], codec = 0
   header.writeBigInt64BE(77n, 43);
   header.writeInt32BE(given.length, 57);
   return Buffer.concat([header, compressed]);
+}
+
+/** The records of a frame as a shard opens it, each as an object of its own. */
+export function openedFrame(frame: Uint8Array, recordsMax?: number): { topic: number; offset: number; timestampMs: number; value: Uint8Array }[] {
+  const records = new FrameRecords();
+  records.open(frame, recordsMax);
+  return Array.from({ length: records.count }, (_, i) => ({ topic: records.topics[i]!, offset: records.offsets[i]!, timestampMs: records.timestampsMs[i]!, value: records.value(i) }));
 }

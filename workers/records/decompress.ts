@@ -8,19 +8,20 @@ import * as zlib from 'node:zlib';
 import { decompress as zstdInJavaScript } from 'fzstd';
 import { uncompress as uncompressSnappy } from 'snappyjs';
 import { decompressLz4Frame } from './lz4-frame.js';
+import type { Room } from './room.js';
 
 const zstd = (zlib as { zstdDecompressSync?: (bytes: Uint8Array) => Uint8Array }).zstdDecompressSync ?? zstdInJavaScript;
 /** snappy-java's own framing: this, two numbers, then blocks, each with its length before it. librdkafka writes one block without any of it. */
 const SNAPPY_JAVA = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const SNAPPY_JAVA_HEADER_BYTES = 16;
 
-/** `codec` as in a batch's attributes. Throws when the bytes are damaged. */
-export function decompress(codec: number, bytes: Uint8Array): Uint8Array {
+/** `codec` as in a batch's attributes. What it gives lies in `room` where the codec can do that. Throws when the bytes are damaged. */
+export function decompress(codec: number, bytes: Uint8Array, room?: Room): Uint8Array {
   switch (codec) {
     case 0: return bytes;
     case 1: return zlib.gunzipSync(bytes);
     case 2: return snappy(bytes);
-    case 3: return decompressLz4Frame(bytes);
+    case 3: return decompressLz4Frame(bytes, room);
     case 4: return zstd(bytes);
     default: throw new Error(`no codec has the number ${codec}`);
   }

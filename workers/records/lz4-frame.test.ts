@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { compressFrameSync } from 'lz4-napi';
 import t from 'tap';
 import { decompressLz4Frame } from './lz4-frame.js';
+import { Room } from './room.js';
 
 const seed = 20_261_127;
 
@@ -17,6 +18,15 @@ t.test('gives back what was compressed', async (t) => {
   const large = Buffer.alloc(9 * 2 ** 20, 'a purchase of milk and bread, 4711; ');
   for (let at = 0; at < large.length; at += 997) large[at] = at & 255;
   t.equal(Buffer.compare(decompressLz4Frame(compressFrameSync(large)), large), 0, 'several blocks');
+});
+
+t.test('what was decompressed before stays, also when the room becomes too small', async (t) => {
+  t.comment(`seed ${seed}`);
+  const room = new Room(), kept: [text: Buffer, found: Uint8Array][] = [];
+  fc.assert(fc.property(texts, (text) => void kept.push([text, decompressLz4Frame(compressFrameSync(text), room)])), { seed, numRuns: 200 });
+  const first = room.bytes;
+  for (let i = 0; room.bytes === first; i++) kept.push([Buffer.alloc(300_000, `purchase ${i} `), decompressLz4Frame(compressFrameSync(Buffer.alloc(300_000, `purchase ${i} `)), room)]);
+  t.same(kept.filter(([text, found]) => Buffer.compare(text, found) !== 0).length, 0, `${kept.length} of them`);
 });
 
 t.test('damaged bytes throw or give something, and never hang or read beyond their end', async (t) => {

@@ -5,83 +5,83 @@
  *   magic 4 │ flags 1 │ block size 1 │ [content size 8] │ [dictionary 4] │ checksum 1 │ blocks: size 4, bytes, [checksum 4] … │ 0 │ [checksum 4]
  *   block: token (literals << 4 | match - 4) │ [more literals] │ literals │ distance 2 │ [more match] …
  *
- * Promises: damaged bytes throw, nothing outside of the given bytes is read. Checksums are not looked at: Kafka's batch has one over all of it.
+ * Promises: damaged bytes throw, nothing outside of the given bytes is read, nothing is written but what was reserved. Checksums are not looked at: Kafka's batch has one over all of it.
  */
-const MAGIC = 0x184d2204, UNCOMPRESSED = 0x80000000, MATCH_MIN = 4, COPIED_ONE_BY_ONE_MAX = 24;
+import { Room } from './room.js';
+
+const MAGIC = 0x184d2204, STORED = 0x80000000, MATCH_MIN = 4, COPIED_ONE_BY_ONE_MAX = 24;
 const Flag = { dictionary: 1, contentChecksum: 4, contentSize: 8, blockChecksum: 16 } as const;
+/** Most bytes of a block, decompressed, by what the frame says of it: 4 to 7. */
+const BLOCK_BYTES_MAX = [0, 0, 0, 0, 1 << 16, 1 << 18, 1 << 20, 1 << 22];
 /** Of what a frame gives at most: a batch of Kafka's is never as large. */
 const BYTES_MAX = 256 * 2 ** 20;
 
-export function decompressLz4Frame(frame: Uint8Array): Uint8Array {
+const own = new Room();
+
+/** What the frame holds: in `room`, behind what is used of it, or (without one) in memory of its own. */
+export function decompressLz4Frame(frame: Uint8Array, room?: Room): Uint8Array {
+  if (room) return decompressFrame(frame, room);
+  own.clear();
+  return decompressFrame(frame, own).slice();
+}
+
+function decompressFrame(frame: Uint8Array, room: Room): Uint8Array {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (frame.length < 7 || view.getUint32(0, true) !== MAGIC) throw new Error('these bytes are no LZ4 frame');
-  const flags = frame[4]!;
-  if (flags >>> 6 !== 1 || flags & Flag.dictionary) throw new Error('an LZ4 frame of another version, or with a dictionary');
-  const first = 7 + (flags & Flag.contentSize ? 8 : 0), checksumBytes = flags & Flag.blockChecksum ? 4 : 0;
-  const blocks: { from: number; to: number; stored: boolean }[] = [];
-  let bytes = 0;
-  for (let at = first; ;) {
+  const flags = frame[4]!, blockBytesMax = BLOCK_BYTES_MAX[(frame[5]! >>> 4) & 7]!;
+  if (flags >>> 6 !== 1 || flags & Flag.dictionary || blockBytesMax === 0) throw new Error('an LZ4 frame of another version, or with a dictionary');
+  const checksumBytes = flags & Flag.blockChecksum ? 4 : 0;
+  let first = room.used, end = first;
+  for (let at = 7 + (flags & Flag.contentSize ? 8 : 0); ;) {
     if (at + 4 > frame.length) throw new Error('an LZ4 frame ends too early');
-    const size = view.getUint32(at, true), length = size & ~UNCOMPRESSED, from = at + 4;
+    const size = view.getUint32(at, true), length = size & ~STORED, from = at + 4;
     if (size === 0) break;
     if (from + length + checksumBytes > frame.length) throw new Error('an LZ4 block ends after its frame');
-    blocks.push({ from, to: from + length, stored: (size & UNCOMPRESSED) !== 0 });
-    bytes += size & UNCOMPRESSED ? length : decompressedLength(frame, from, from + length);
-    if (bytes > BYTES_MAX) throw new Error('an LZ4 frame is too large');
+    if (end - first + blockBytesMax > BYTES_MAX) throw new Error('an LZ4 frame is too large');
+    if (end + blockBytesMax > room.bytes.length) {
+      // Blocks refer to those before: all of the frame moves.
+      const before = room.bytes;
+      room.reserve(end - first + blockBytesMax);
+      room.bytes.set(before.subarray(first, end), room.used);
+      [first, end] = [room.used, room.used + end - first];
+    }
+    if ((size & STORED) === 0) end = decompressBlock(frame, from, from + length, room.bytes, first, end, end + blockBytesMax);
+    else {
+      if (length > blockBytesMax) throw new Error('an LZ4 block is damaged');
+      room.bytes.set(frame.subarray(from, from + length), end);
+      end += length;
+    }
     at = from + length + checksumBytes;
   }
-  const out = new Uint8Array(bytes);
-  let end = 0;
-  for (const { from, to, stored } of blocks) {
-    if (!stored) end = decompressBlock(frame, from, to, out, end);
-    else {
-      out.set(frame.subarray(from, to), end);
-      end += to - from;
-    }
-  }
-  return out;
+  room.used = end;
+  return room.bytes.subarray(first, end);
 }
 
-/** Reads the lengths only. */
-function decompressedLength(bytes: Uint8Array, from: number, to: number): number {
-  let length = 0;
-  for (let at = from; at < to;) {
-    const token = bytes[at++]!;
-    let literals = token >>> 4, match = token & 15;
-    if (literals === 15) for (let more = 255; more === 255 && at < to;) literals += more = bytes[at++]!;
-    at += literals;
-    length += literals;
-    if (at === to) return length;
-    at += 2;
-    if (match === 15) for (let more = 255; more === 255 && at < to;) match += more = bytes[at++]!;
-    length += match + MATCH_MIN;
-    if (at > to) break;
-  }
-  throw new Error('an LZ4 block is damaged');
-}
-
-/** Its lengths have been looked at by decompressedLength, so that they fit. Returns where the output ends. */
-function decompressBlock(bytes: Uint8Array, from: number, to: number, out: Uint8Array, begin: number): number {
+/** Into `out` from `end` on, up to `limit` at most; matches reach back to `first`. Returns where the output ends. */
+function decompressBlock(bytes: Uint8Array, from: number, to: number, out: Uint8Array, first: number, begin: number, limit: number): number {
   let end = begin;
   for (let at = from; at < to;) {
     const token = bytes[at++]!;
     let literals = token >>> 4, match = (token & 15) + MATCH_MIN;
-    if (literals === 15) for (let more = 255; more === 255;) literals += more = bytes[at++]!;
+    if (literals === 15) for (let more = 255; more === 255 && at < to;) literals += more = bytes[at++]!;
+    if (at + literals > to || end + literals > limit) break;
     if (literals > COPIED_ONE_BY_ONE_MAX) {
       out.set(bytes.subarray(at, at + literals), end);
       at += literals;
       end += literals;
     } else for (const stop = at + literals; at < stop;) out[end++] = bytes[at++]!;
     if (at === to) return end;
+    if (at + 2 > to) break;
     const distance = bytes[at]! | (bytes[at + 1]! << 8);
     at += 2;
-    if (match === 15 + MATCH_MIN) for (let more = 255; more === 255;) match += more = bytes[at++]!;
+    if (match === 15 + MATCH_MIN) for (let more = 255; more === 255 && at < to;) match += more = bytes[at++]!;
     let source = end - distance;
-    if (distance === 0 || source < 0) throw new Error('an LZ4 block refers to what is not there');
+    if (distance === 0 || source < first) throw new Error('an LZ4 block refers to what is not there');
+    if (end + match > limit) break;
     if (match > COPIED_ONE_BY_ONE_MAX && distance >= match) {
       out.copyWithin(end, source, source + match);
       end += match;
     } else for (const stop = end + match; end < stop;) out[end++] = out[source++]!;
   }
-  return end;
+  throw new Error('an LZ4 block is damaged');
 }

@@ -9,6 +9,7 @@
  * as Kafka's own clients do unless told otherwise.
  */
 import { decompress } from './decompress.js';
+import type { Room } from './room.js';
 
 export const BATCH_HEADER_BYTES = 61;
 const CONTROL = 0x20, TRANSACTIONAL = 0x10, CODEC = 0x07;
@@ -53,12 +54,15 @@ export class RecordBatchReader {
   private left = 0;
   private at = 0;
 
+  /** With `room` records that were compressed lie there, and are good until it is cleared; else they are the reader's. */
+  constructor(private readonly room?: Room) {}
+
   /** Throws when the batch can't be decompressed. */
   open(batch: Uint8Array): void {
     const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
     this.firstOffset = Number(view.getBigInt64(0));
     this.left = view.getInt32(57);
-    this.bytes = decompress(view.getInt16(21) & CODEC, batch.subarray(BATCH_HEADER_BYTES));
+    this.bytes = decompress(view.getInt16(21) & CODEC, batch.subarray(BATCH_HEADER_BYTES), this.room);
     this.at = 0;
   }
   /** False after the last. */
