@@ -67,12 +67,15 @@ export class NativeReader {
   }
   /** Finds the texts; decodes those that are asked for. */
   private strings(count: number): (row: number) => string {
-    const starts = new Uint32Array(count), lengths = new Uint32Array(count), { text } = this;
+    const starts = new Uint32Array(count), lengths = new Uint32Array(count), { text, bytes } = this;
     for (let i = 0; i < count; i++) {
-      lengths[i] = this.varint();
+      const short = bytes[this.at]!;
+      if (short < 128) this.at++;
+      lengths[i] = short < 128 ? short : this.varint();
       starts[i] = this.at;
-      this.skip(lengths[i]!);
+      this.at += lengths[i]!;
     }
+    this.skip(0);
     return (row) => (lengths[row] === 0 ? '' : text.toString('utf8', starts[row], starts[row]! + lengths[row]!));
   }
   private names(count: number): (row: number) => string {
