@@ -1,6 +1,6 @@
 /** `loadtest takeover`: how long an engine with an empty disk takes until it serves the partitions of one that was killed (loadtest/takeover.ts). */
-import { writeFile } from 'node:fs/promises';
-import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
+import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
+import { addReport, addSeed, addVerify, count, tell } from './loadtest-options.js';
 import { addSettings, loadConfig } from './settings.js';
 import { createLogger } from '../logger.js';
 
@@ -9,31 +9,18 @@ export const loadtestTakeover: CommandDefinition = {
   summary: 'Kill an engine on Kafka, time another one with an empty disk until it serves all partitions',
   examples: ['pointstream loadtest takeover --kafka 127.0.0.1:9092', 'pointstream loadtest takeover --kafka 127.0.0.1:9092 --accounts 100000 --transactions 500000 --json -'],
   configure(command) {
-    command
-      .option('--accounts <n>', 'cards', '1000000')
-      .option('--transactions <n>', 'evaluated before the first engine is killed', '5000000')
-      .option('--seed <n>', 'seed of the generator', '42')
-      .option('--no-verify', 'leave the verifier out')
-      .option('--json <file>', 'write the report there (- for stdout)');
+    command.option('--accounts <n>', 'cards', '1000000').option('--transactions <n>', 'evaluated before the first engine is killed', '5000000');
+    addReport(addVerify(addSeed(command)));
     addSettings(command);
   },
   async run(options): Promise<ExitCode> {
-    const count = (name: string): number => {
-      const value = Number(options[name]);
-      if (!Number.isSafeInteger(value) || value < 1) throw new CommandError(exitCodes.usage, `--${name}: ${String(options[name])} is not a number of things`);
-      return value;
-    };
     const config = await loadConfig({ logLevel: 'warn', ...options });
     if (config.kafka === '') throw new CommandError(exitCodes.usage, 'partitions are taken over on Kafka only: --kafka HOST:PORT');
     const { runTakeover, takeoverText } = await import('../../loadtest/takeover.js');
     const report = await runTakeover({
-      accounts: count('accounts'), transactions: count('transactions'), seed: count('seed'), verify: options.verify !== false, config, logger: createLogger(config.logLevel), progress: say,
+      accounts: count(options, 'accounts'), transactions: count(options, 'transactions'), seed: count(options, 'seed', 0), verify: options.verify !== false, config, logger: createLogger(config.logLevel), progress: say,
     });
-    if (options.json === '-') printJson(report);
-    else {
-      print(takeoverText(report));
-      if (options.json !== undefined) await writeFile(String(options.json), `${JSON.stringify(report, null, 2)}\n`);
-    }
+    await tell(report, takeoverText, options);
     return report.verified === false ? exitCodes.failed : exitCodes.fine;
   },
 };

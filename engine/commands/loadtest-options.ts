@@ -1,0 +1,27 @@
+/** What the load tests have in common on the command line: the generated world, counts, and the report for people or as JSON. */
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { CommandError, exitCodes, print, printJson } from './command.js';
+
+export const addSeed = (command: Command): Command => command.option('--seed <n>', 'seed of the generator', '42');
+export const addReport = (command: Command): Command => command.option('--json <file>', 'write the report there (- for stdout)');
+export const addVerify = (command: Command): Command => command.option('--no-verify', 'leave the verifier out');
+/** How large the world is that the transactions come from. */
+export const addWorld = (command: Command): Command => command
+  .option('--accounts <n>', 'cards', '1000000')
+  .option('--partners <n>', 'partners', '50')
+  .option('--rules <n>', 'rules over all partners', '50');
+
+/** An integer of at least `least` that an option gives. */
+export function count(options: Record<string, unknown>, name: string, least = 1): number {
+  const value = Number(options[name]);
+  if (!Number.isSafeInteger(value) || value < least) throw new CommandError(exitCodes.usage, `--${name}: ${String(options[name])} is not a number of things`);
+  return value;
+}
+
+/** To standard output as text or, with --json -, as JSON; to a file besides. */
+export async function tell<R>(report: R, text: (report: R) => string, { json }: Record<string, unknown>): Promise<void> {
+  if (json === '-') return printJson(report);
+  print(text(report));
+  if (json !== undefined) await writeFile(String(json), `${JSON.stringify(report, null, 2)}\n`);
+}
