@@ -14,7 +14,7 @@ import { ONE, roundProduct, type Fraction } from './fraction.js';
 import type { Frame } from './frame.js';
 import type { Candidate, PartnerPlan } from './plan.js';
 import { isOpen } from './schedule.js';
-import type { Selection } from './selection.js';
+import type { MatchedLines } from './selection.js';
 import { shareOut } from './shares.js';
 import { compete } from './stacking.js';
 import type { Fired, Workspace } from './workspace.js';
@@ -46,8 +46,8 @@ export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCel
 // ── steps 2 and 3: candidates and matched lines ──
 
 export function matchLines(plan: PartnerPlan, frame: Frame, workspace: Workspace): void {
-  const { t: { amount, quantity }, lineCount } = frame, { all } = plan, { stamp } = workspace, selective = plan.selections.length > 0;
-  all.begin(stamp);
+  const { t: { amount, quantity }, lineCount } = frame, { stamp, all } = workspace, selective = plan.selections.length > 0;
+  plan.all.begin(stamp, all);
   if (selective) plan.touchClasses(frame.t.lineProduct, lineCount);
   for (let i = 0; i < lineCount; i++) {
     all.add(i, amount[i]!, quantity[i]!);
@@ -56,11 +56,8 @@ export function matchLines(plan: PartnerPlan, frame: Frame, workspace: Workspace
     for (let j = 0; j < selections.length; j++) {
       const selection = selections[j]!;
       if (!selection.takes(frame, i)) continue;
-      if (selection.stamp !== stamp) {
-        selection.begin(stamp);
-        workspace.touched[workspace.touchedCount++] = selection;
-      }
-      selection.add(i, amount[i]!, quantity[i]!);
+      if (selection.stamp !== stamp) workspace.touch(selection);
+      selection.matched.add(i, amount[i]!, quantity[i]!);
     }
   }
 }
@@ -97,7 +94,7 @@ export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Fram
     if (!isOpen(rule.week, minute)) return WhyNot.schedule;
   }
   if (selection.stamp !== stamp) return WhyNot.noLine;
-  if (!selection.earns) return WhyNot.nothingEarned;
+  if (!selection.matched.earns) return WhyNot.nothingEarned;
   if (rule.condition === undefined || rule.condition.run(frame, frame.t, rule.condition.constants, 0)) return WhyNot.fires;
   if (!frame.overflow) return WhyNot.condition;
   frame.overflows++;
@@ -107,11 +104,11 @@ export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Fram
 // ── steps 4 to 6: the exact award, multipliers, and rounding once ──
 
 function award(fired: Fired, t: Transaction, exponent: number, day: number, cells: AccountCells | null, out: AwardSet): void {
-  const { rule, selection } = fired;
+  const { rule, matched } = fired;
   if (rule.factor !== undefined) return;
-  if (rule.countUnits !== undefined) fired.units = rule.countUnits(selection.base, rule.rule, day, rule.terms, cells, fired.count);
-  else if (!rule.perLine) fired.units = rule.units!(selection.base, selection.quantity, rule.terms);
-  fired.points = pointsOf(rule, selection, fired.units, t, exponent, ONE, fired.linePoints);
+  if (rule.countUnits !== undefined) fired.units = rule.countUnits(matched.base, rule.rule, day, rule.terms, cells, fired.count);
+  else if (!rule.perLine) fired.units = rule.units!(matched.base, matched.quantity, rule.terms);
+  fired.points = pointsOf(rule, matched, fired.units, t, exponent, ONE, fired.linePoints);
   if (fired.points > Number.MAX_SAFE_INTEGER) out.overflow = true;
 }
 
@@ -120,13 +117,13 @@ function award(fired: Fired, t: Transaction, exponent: number, day: number, cell
  * the shares.
  */
 export function pointsOf(
-  rule: CompiledRule, selection: Selection, units: number, t: Transaction, exponent: number, factor: Fraction = ONE, linePoints?: Float64Array,
+  rule: CompiledRule, matched: MatchedLines, units: number, t: Transaction, exponent: number, factor: Fraction = ONE, linePoints?: Float64Array,
 ): number {
   const { terms, rounding } = rule, rate = terms.rates[exponent]!;
   if (!rule.perLine) return units === Infinity ? Infinity : roundProduct(units, rate, factor, rounding);
   let sum = 0;
-  for (let i = 0; i < selection.count; i++) {
-    const points = roundProduct(rule.units!(selection.amounts[i]!, t.quantity[selection.lines[i]!]!, terms), rate, factor, rounding);
+  for (let i = 0; i < matched.count; i++) {
+    const points = roundProduct(rule.units!(matched.amounts[i]!, t.quantity[matched.lines[i]!]!, terms), rate, factor, rounding);
     if (linePoints !== undefined) linePoints[i] = points;
     sum += points;
   }
@@ -136,7 +133,7 @@ export function pointsOf(
 function multiply(plan: PartnerPlan, workspace: Workspace, t: Transaction, exponent: number, out: AwardSet): void {
   const { fired, firedCount, firedMultipliers, multiplierCount, multipliers } = workspace;
   for (let i = 0; i < firedCount; i++) {
-    const base = fired[i]!, { rule, selection, units } = base;
+    const base = fired[i]!, { rule, matched, units } = base;
     if (rule.factor !== undefined || base.points === Infinity) continue;
     let count = 0;
     for (let j = 0; j < multiplierCount; j++) {
@@ -147,7 +144,7 @@ function multiply(plan: PartnerPlan, workspace: Workspace, t: Transaction, expon
     const steps = plan.factors.steps(multipliers, count);
     let reported = base.points;
     for (let j = 0; j < steps.length; j++) {
-      const { multiplier, factor } = steps[j]!, upTo = pointsOf(rule, selection, units, t, exponent, factor), other = multipliers[multiplier]!;
+      const { multiplier, factor } = steps[j]!, upTo = pointsOf(rule, matched, units, t, exponent, factor), other = multipliers[multiplier]!;
       other.points += upTo - reported;
       reported = upTo;
       if (!(other.points <= Number.MAX_SAFE_INTEGER)) out.overflow = true;
@@ -179,12 +176,12 @@ function record(fired: Fired, workspace: Workspace, t: Transaction, day: number,
   out.milestones[i] = milestones;
   out.period[i] = count.period;
   out.shareStart[i] = out.shareTotal;
-  if (rule.factor === undefined) shareOverSelection(fired, out);
+  if (rule.factor === undefined) shareOverMatched(fired, out);
   else shareOverMultiplied(fired, workspace, t, out);
   out.shareCount[i] = out.shareTotal - out.shareStart[i]!;
 }
 
-function shareOverSelection({ rule, points, selection: { lines, amounts, count }, linePoints }: Fired, out: AwardSet): void {
+function shareOverMatched({ rule, points, matched: { lines, amounts, count }, linePoints }: Fired, out: AwardSet): void {
   out.reserveShares(count);
   const { shareLine, sharePoints, shareTotal } = out;
   shareOut(points, rule.perLine ? linePoints : amounts, count, sharePoints, shareTotal);
@@ -197,10 +194,10 @@ function shareOverMultiplied({ rule, points }: Fired, workspace: Workspace, t: T
   const { fired, firedCount, lineSeen, weights } = workspace, stamp = ++workspace.lineStamp;
   let last = -1;
   for (let j = 0; j < firedCount; j++) {
-    const { rule: base, selection } = fired[j]!;
+    const { rule: base, matched } = fired[j]!;
     if (!rule.multiplies(base.rule)) continue;
-    for (let i = 0; i < selection.count; i++) {
-      const line = selection.lines[i]!;
+    for (let i = 0; i < matched.count; i++) {
+      const line = matched.lines[i]!;
       lineSeen[line] = stamp;
       if (line > last) last = line;
     }

@@ -9,24 +9,24 @@ import type { CompiledRule } from './compile.js';
 import { pointsOf } from './evaluate.js';
 import type { Frame } from './frame.js';
 import { recorded, type Remaining } from './recorded.js';
-import { Selection } from './selection.js';
+import { MatchedLines, Selection } from './selection.js';
 
 type FactAward = FactRecord['awards'][number];
 
 /** What the award would be on what remains, capped per transaction. Not for multipliers: theirs follows from the awards of the rules that they multiplied. */
 export function requalify(reference: Reference, award: FactAward, fact: FactRecord, remaining: readonly Remaining[]): number {
   const { frame } = reference.rules, rule = reference.rules.rule(award.ruleIndex), { kind, terms, condition } = rule;
-  const t = recorded(reference, fact, rule.program, remaining), selection = select(rule, frame, t);
-  if (!selection.earns) return 0;
+  const t = recorded(reference, fact, rule.program, remaining), matched = select(rule, frame, t);
+  if (!matched.earns) return 0;
   if (condition !== undefined && !condition.run(frame, t, condition.constants, 0)) return 0;
-  const exponent = reference.moneyExponent(t), { base } = selection;
+  const exponent = reference.moneyExponent(t), { base } = matched;
   if (rule.countUnits !== undefined) {
     if (kind.unitsLeft === undefined) return award.points;
     const units = kind.unitsLeft(award.input, award.milestones, recordedBase(reference, award, fact), base, terms);
-    return Math.min(pointsOf(rule, selection, units, t, exponent), rule.capPerTransaction);
+    return Math.min(pointsOf(rule, matched, units, t, exponent), rule.capPerTransaction);
   }
-  const units = rule.perLine ? 0 : rule.units!(base, selection.quantity, terms);
-  return Math.min(pointsOf(rule, selection, units, t, exponent), rule.capPerTransaction);
+  const units = rule.perLine ? 0 : rule.units!(base, matched.quantity, terms);
+  return Math.min(pointsOf(rule, matched, units, t, exponent), rule.capPerTransaction);
 }
 
 /** The base amount that the award's rule saw in the purchase. */
@@ -35,12 +35,12 @@ export function recordedBase(reference: Reference, award: FactAward, fact: FactR
   return Math.max(0, select(rule, reference.rules.frame, t).base);
 }
 
-function select(rule: CompiledRule, frame: Frame, t: Transaction): Selection {
-  const { matcher } = rule, selection = new Selection(matcher);
+function select(rule: CompiledRule, frame: Frame, t: Transaction): MatchedLines {
+  const { matcher } = rule, selection = new Selection(matcher), matched = new MatchedLines();
   frame.begin(t);
   for (let i = 0; i < frame.lineCount; i++) {
     const fits = matcher === undefined || matcher.fits(Math.max(0, frame.skuName(i)), t.lineCategory[i]!, t.lineDepartment[i]!, t.lineBrand[i]!);
-    if (fits && (matcher === undefined || selection.takes(frame, i))) selection.add(i, t.amount[i]!, t.quantity[i]!);
+    if (fits && (matcher === undefined || selection.takes(frame, i))) matched.add(i, t.amount[i]!, t.quantity[i]!);
   }
-  return selection;
+  return matched;
 }

@@ -1,15 +1,14 @@
 /**
- * The lines of the current transaction that one `lines` of a plan matches (docs/calculation.md, step 3): their base amount and the earning lines among them.
- * Refilled for each transaction: it holds lines only while its stamp is the transaction's.
+ * Which lines of the current transaction one `lines` of a plan matches (docs/calculation.md, step 3), and those lines: their base amount and the earning ones among them.
+ *
+ * There are as many selections as partners have plans with `lines`, but a transaction falls into few of them: what is filled for each transaction is lent to the selections that
+ * lines fell into, so that it stays in the processor's cache.
  */
 import type { Candidate } from './plan.js';
 import type { Frame } from './frame.js';
 import type { LineMatcher } from './line-match.js';
 
-export class Selection {
-  /** Rules that are looked at when a line is matched. */
-  readonly candidates: Candidate[] = [];
-  stamp = 0;
+export class MatchedLines {
   /** Sum of the amounts, negative ones included; the rules take it as at least 0. */
   base = 0;
   /** Earning lines: their indexes and amounts, in line order. */
@@ -19,21 +18,8 @@ export class Selection {
   /** Sum of the quantities of the earning lines. */
   quantity = 0;
 
-  /** Without a matcher: every line. */
-  constructor(readonly matcher: LineMatcher | undefined) {}
-
-  begin(stamp: number): void {
-    this.stamp = stamp;
+  clear(): void {
     this.base = this.count = this.quantity = 0;
-  }
-  /** The condition of the `lines`, for a line whose names fit. */
-  takes(frame: Frame, line: number): boolean {
-    const condition = this.matcher!.condition;
-    if (condition === undefined) return true;
-    if (line >= frame.linesGiven) return false; // the line of a transaction that only states its total
-    const holds = condition.run(frame, frame.t, condition.constants, line);
-    if (frame.overflow) frame.overflows++;
-    return holds;
   }
   add(line: number, amount: number, quantity: number): void {
     this.base += amount;
@@ -43,7 +29,7 @@ export class Selection {
     this.amounts[this.count++] = amount;
     this.quantity += quantity;
   }
-  /** Whether a rule can fire on it. */
+  /** Whether a rule can fire on them. */
   get earns(): boolean {
     return this.count > 0 && this.base > 0;
   }
@@ -53,5 +39,33 @@ export class Selection {
     amounts.set(this.amounts);
     this.lines = lines;
     this.amounts = amounts;
+  }
+}
+
+const none = new MatchedLines();
+
+export class Selection {
+  /** Rules that are looked at when a line is matched. */
+  readonly candidates: Candidate[] = [];
+  /** Holds lines only while it is the transaction's. */
+  stamp = 0;
+  matched = none;
+
+  /** Without a matcher: every line. */
+  constructor(readonly matcher: LineMatcher | undefined) {}
+
+  begin(stamp: number, matched: MatchedLines): void {
+    this.stamp = stamp;
+    this.matched = matched;
+    matched.clear();
+  }
+  /** The condition of the `lines`, for a line whose names fit. */
+  takes(frame: Frame, line: number): boolean {
+    const condition = this.matcher!.condition;
+    if (condition === undefined) return true;
+    if (line >= frame.linesGiven) return false; // the line of a transaction that only states its total
+    const holds = condition.run(frame, frame.t, condition.constants, line);
+    if (frame.overflow) frame.overflows++;
+    return holds;
   }
 }

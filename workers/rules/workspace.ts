@@ -5,29 +5,29 @@ import { LINES_MAX, Transaction } from '../transaction.js';
 import type { Count } from './award-kind.js';
 import type { CompiledRule } from './compile.js';
 import type { Candidate } from './plan.js';
-import type { Selection } from './selection.js';
+import { MatchedLines, type Selection } from './selection.js';
 
 /** A rule that fired and what it is worth so far. */
 export class Fired {
   candidate!: Candidate;
   rule!: CompiledRule;
-  selection!: Selection;
+  matched!: MatchedLines;
   units = 0;
   points = 0;
   /** Lost in its stacking group: its `paid` does not move. */
   lost = false;
   readonly count: Count = { input: 0, milestones: 0, period: 0, addition: 0, cell: 0 };
-  /** Of `basis: line`: the award of each earning line of the selection before caps. */
+  /** Of `basis: line`: the award of each earning line before caps. */
   linePoints = new Float64Array(8);
 
   begin(candidate: Candidate): void {
     this.candidate = candidate;
     this.rule = candidate.rule;
-    this.selection = candidate.selection;
+    this.matched = candidate.selection.matched;
     this.units = this.points = 0;
     this.lost = false;
     this.count.input = this.count.milestones = this.count.period = 0;
-    if (this.rule.perLine && this.linePoints.length < this.selection.count) this.linePoints = new Float64Array(this.selection.count * 2);
+    if (this.rule.perLine && this.linePoints.length < this.matched.count) this.linePoints = new Float64Array(this.matched.count * 2);
   }
 }
 
@@ -41,6 +41,9 @@ export class Workspace {
   grouped = false;
   touchedCount = 0;
   readonly touched: Selection[] = [];
+  readonly all = new MatchedLines();
+  /** What selections are lent, in the order in which lines fell into them. */
+  private readonly lent: MatchedLines[] = [];
   readonly weights = new Float64Array(LINES_MAX);
   /** Those of them that multiply one rule. */
   readonly multipliers: Fired[] = [];
@@ -54,6 +57,13 @@ export class Workspace {
     this.stamp++;
     this.firedCount = this.multiplierCount = this.touchedCount = 0;
     this.grouped = false;
+  }
+  /** The first line of the transaction that falls into a selection. */
+  touch(selection: Selection): void {
+    const number = this.touchedCount++;
+    if (number === this.lent.length) this.lent.push(new MatchedLines());
+    this.touched[number] = selection;
+    selection.begin(this.stamp, this.lent[number]!);
   }
   fire(candidate: Candidate): Fired {
     if (this.firedCount === this.fired.length) this.fired.push(new Fired());
