@@ -39,12 +39,13 @@ export class EngineProcess {
     }
     throw new Error('an engine was not ready in time');
   }
-  /** kill -9 and SIGTERM resolve when it has ended. */
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    if (!this.running) return;
-    const ended = once(this.child!, 'exit');
+  /** kill -9 and SIGTERM resolve when it has ended, with its exit code: null when a signal ended it, 0 when it had ended before. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    if (!this.running) return 0;
+    const ended = once(this.child!, 'exit') as Promise<[number | null]>;
     this.child!.kill(signal);
-    await ended;
+    const [code] = await ended;
+    return code;
   }
   freeze(): void {
     this.child!.kill('SIGSTOP');
