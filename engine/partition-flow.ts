@@ -58,8 +58,8 @@ export class PartitionFlow {
   private stopping = false;
   private paused = false;
   private running: Promise<void> | undefined;
-  /** The loop sleeps because of a pause, or has ended. */
-  private atRest = false;
+  /** The loop sleeps because of a pause, or has ended, or has not begun. */
+  private atRest = true;
   private pauseWaiter: (() => void) | undefined;
   private readonly commitWaiters: { batch: number; resolve(): void; reject(error: Error): void }[] = [];
   /** Where a skip was written that has to be read before what it skips. */
@@ -74,7 +74,11 @@ export class PartitionFlow {
     this.epoch = restored.epoch;
   }
   start(): void {
-    this.running = this.run().catch((error: unknown) => this.options.events.failed(error as Error));
+    this.atRest = false;
+    this.running = this.run().catch((error: unknown) => this.options.events.failed(error as Error)).finally(() => {
+      this.atRest = true;
+      this.pauseWaiter?.();
+    });
   }
   /** Ends after the batch at the shard; resolves then. */
   async stop(): Promise<void> {
