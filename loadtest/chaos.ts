@@ -63,7 +63,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
   const engines = Array.from({ length: ENGINES }, (_, n) => new EngineProcess(at(String(n))));
   const began = performance.now(), endMs = began + minutes * 60_000, happened: Record<Action, number> = { kill: 0, freeze: 0, stop: 0, poison: 0, broker: 0, clickhouse: 0 };
   let outsider: Log | undefined, badStops = 0;
-  const stop = async (engine: EngineProcess): Promise<void> => { if ((await engine.end('SIGTERM')) !== 0) badStops++; };
+  const stop = async (engine: EngineProcess): Promise<void> => { if (!(await engine.end('SIGTERM'))) badStops++; };
   try {
     for (const engine of engines) await engine.start();
     outsider = await openLog({ ...at('outsider'), roles: 'gateway' });

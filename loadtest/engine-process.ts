@@ -39,13 +39,13 @@ export class EngineProcess {
     }
     throw new Error('an engine was not ready in time');
   }
-  /** kill -9 and SIGTERM resolve when it has ended, with its exit code: null when a signal ended it, 0 when it had ended before. */
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
-    if (!this.running) return 0;
-    const ended = once(this.child!, 'exit') as Promise<[number | null]>;
+  /** kill -9 and SIGTERM resolve when it has ended, with whether it did so as it was asked to: without an error, or by that signal. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<boolean> {
+    if (!this.running) return true;
+    const ended = once(this.child!, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     this.child!.kill(signal);
-    const [code] = await ended;
-    return code;
+    const [code, by] = await ended;
+    return code === 0 || by === signal;
   }
   freeze(): void {
     this.child!.kill('SIGSTOP');
