@@ -156,7 +156,8 @@ export class Transactions {
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
     this.unreported = { from: this.numbers + 1, left: records.length };
-    for (const { topic, partition, value, key } of records) producer.produce(topic, partition, asBuffer(value), key, null, ++this.numbers);
+    // A key without a value is one that compaction forgets.
+    for (const { topic, partition, value, key } of records) producer.produce(topic, partition, key !== null && value.length === 0 ? null : asBuffer(value), key, null, ++this.numbers);
     if (offsets.length > 0) await retriable(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
     while (this.unreported.left > 0) await new Promise<void>((resolve) => { this.arrived = resolve; });
     // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new). A failed one is the commit's to tell.
