@@ -134,7 +134,7 @@ export class Transactions {
       try {
         const standing = await Promise.all(step.fences.map((partition) => this.options.standing(partition)));
         const offsets = [...step.offsets, ...standing.filter(({ topic, partition }) => !has(step.offsets, topic, partition))];
-        await this.attempt(step.records, offsets);
+        await this.attempt(step.records, offsets, () => moved().size > 0);
         this.options.trouble(undefined);
         return this.offsetsFrom(first, step);
       } catch (error) {
@@ -151,7 +151,7 @@ export class Transactions {
       }
     }
   }
-  private async attempt(records: OutgoingRecord[], offsets: TopicOffset[]): Promise<void> {
+  private async attempt(records: OutgoingRecord[], offsets: TopicOffset[], hasMoved: () => boolean): Promise<void> {
     const producer = this.producer!;
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
@@ -162,6 +162,8 @@ export class Transactions {
     while (this.unreported.left > 0) await new Promise<void>((resolve) => { this.arrived = resolve; });
     // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new). A failed one is the commit's to tell.
     if ([...this.delivered.values()].some((offset) => offset < 0)) throw Object.assign(new Error('Kafka does not say where a record is'), { isTxnRequiresAbort: true });
+    // The offsets may have been taken from us as a member of another generation, in which others have the partitions: we were told of it before we became that.
+    if (hasMoved()) throw Object.assign(new Error('partitions have moved'), { isTxnRequiresAbort: true });
     await retriable(() => called((done) => producer.commitTransaction(CALL_MS_MAX, done)));
   }
   /** True when the transaction is out of the world. */
