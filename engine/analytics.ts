@@ -116,7 +116,7 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
         await within(ASK_MS_MAX, waiting);
         await reconciler.stop();
         await dimensions.stop();
-        if (child?.restarts.failure === undefined && unprepared === undefined && sink.failure === undefined) await sink.caughtUp(STOP_MS);
+        if (child?.restarts.failure === undefined && unprepared === undefined && sink.failure === undefined) await within(STOP_MS, sink.caughtUp(STOP_MS));
         await sink.stop();
         await client.close();
         await child?.restarts.stop();

@@ -34,7 +34,10 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
   let giveUp: (() => void) | undefined;
   const stop = async (): Promise<void> => {
     const late = setTimeout(() => giveUp?.(), config.stopTimeoutMs / 2);
-    for (const each of stops.splice(0).reverse()) await each();
+    for (const each of stops.splice(0).reverse()) {
+      // A log that was closed under it is no reason to leave the rest open.
+      await each().catch((error: unknown) => logger.error({ error: String(error) }, 'a part could not be stopped in order'));
+    }
     clearTimeout(late);
   };
   try {
