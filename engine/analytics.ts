@@ -24,12 +24,15 @@ import { Restarts } from './restarts.js';
 import type { SpareBuffers } from './spare-buffers.js';
 import { Dimensions } from './sink/dimensions.js';
 import { startSink, type Sink } from './sink/sink.js';
+import { within } from './within.js';
 
 const RECONCILE_MS = 60_000;
 /** How often a server is asked whether it has the tables by now. */
 const RETRY_MS = 1000;
 /** How long a stop waits for ClickHouse to have everything; what is left goes there after the next start. */
 const STOP_MS = 10_000;
+/** How long a stop waits for a server that was asked whether it has the tables. */
+const ASK_MS_MAX = 1000;
 
 export interface AnalyticsOptions { config: Config; logger: Logger; metrics: Metrics; log: Log; pipeline: Pipeline; spareBuffers: SpareBuffers }
 
@@ -110,10 +113,10 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
       },
       async stop() {
         stopped.abort();
-        await waiting;
+        await within(ASK_MS_MAX, waiting);
         await reconciler.stop();
         await dimensions.stop();
-        if (child?.restarts.failure === undefined && unprepared === undefined && sink.failure === undefined) await sink.caughtUp(STOP_MS);
+        if (child?.restarts.failure === undefined && unprepared === undefined && sink.failure === undefined) await within(STOP_MS, sink.caughtUp(STOP_MS));
         await sink.stop();
         await client.close();
         await child?.restarts.stop();

@@ -9,6 +9,7 @@ import { Command, CommanderError } from 'commander';
 import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode, type Options } from './commands/command.js';
 import { commands } from './commands/index.js';
 import { ConfigError } from './config.js';
+import { endProcess } from './end-process.js';
 import { EngineError } from './engine.js';
 import { LogError } from './log/log.js';
 
@@ -104,4 +105,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 // The command has ended: a connection or a child of a part that failed must not keep the process.
-process.exit(await main(process.argv.slice(2)));
+await endProcess(await main(process.argv.slice(2)));

@@ -54,12 +54,13 @@ export class PartitionFlow {
   private partial: Partials = [];
   private readonly partials = new Map<number, Partials>();
   private committedPartial: Partials = [];
+  private failure: Error | undefined;
   private wake: (() => void) | undefined;
   private stopping = false;
   private paused = false;
   private running: Promise<void> | undefined;
-  /** The loop sleeps because of a pause, or has ended. */
-  private atRest = false;
+  /** The loop sleeps because of a pause, or has ended, or has not begun. */
+  private atRest = true;
   private pauseWaiter: (() => void) | undefined;
   private readonly commitWaiters: { batch: number; resolve(): void; reject(error: Error): void }[] = [];
   /** Where a skip was written that has to be read before what it skips. */
@@ -74,7 +75,11 @@ export class PartitionFlow {
     this.epoch = restored.epoch;
   }
   start(): void {
-    this.running = this.run().catch((error: unknown) => this.options.events.failed(error as Error));
+    this.atRest = false;
+    this.running = this.run().catch((error: unknown) => this.options.events.failed(error as Error)).finally(() => {
+      this.atRest = true;
+      this.pauseWaiter?.();
+    });
   }
   /** Ends after the batch at the shard; resolves then. */
   async stop(): Promise<void> {
@@ -124,6 +129,7 @@ export class PartitionFlow {
   /** Resolves when everything that is evaluated now has been committed; rejects when it is thrown away. */
   whenCommitted(): Promise<void> {
     if (this.evaluated <= this.committed) return Promise.resolve();
+    if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => this.commitWaiters.push({ batch: this.evaluated, resolve, reject }));
   }
 
@@ -141,10 +147,7 @@ export class PartitionFlow {
         continue;
       }
       const chunks = await this.read();
-      if (chunks.length > 0) {
-        this.firstReadMs ??= performance.now();
-        await this.evaluate(chunks);
-      }
+      if (chunks.length > 0) await this.evaluate(chunks);
       else if (this.status.sweeping) await this.sweepSlice();
       else if (this.unread.size === 0) await this.sleep();
     }
@@ -169,6 +172,7 @@ export class PartitionFlow {
     return read;
   }
   private async evaluate(chunks: ReadChunk[]): Promise<void> {
+    this.firstReadMs ??= performance.now();
     const { shards, partition, events } = this.options;
     const suspect = this.suspect?.at === this.place() ? this.suspect : undefined;
     const frame = packFrame(chunks);
@@ -212,8 +216,7 @@ export class PartitionFlow {
   /** The facts that the shard asked for, from the log. Those that are not committed yet are in the shard's own memory. */
   private async fetchFacts(): Promise<BatchTask['facts']> {
     const { results, partition } = this.options;
-    const facts: BatchTask['facts'] = [];
-    const blocks = new Map<number, Uint8Array | undefined>();
+    const facts: BatchTask['facts'] = [], blocks = new Map<number, Uint8Array | undefined>();
     for (const { batch, row } of this.needed) {
       if (batch > this.committed) continue;
       if (!blocks.has(batch)) blocks.set(batch, (await results.find(partition, batch))?.facts);
@@ -232,15 +235,13 @@ export class PartitionFlow {
   }
   /** A shard failed on the batch at this place: narrows down what is tried next. Writes the offender's skip once it stands alone. */
   private async blame(recordsTried: number): Promise<void> {
-    const at = this.place();
-    const before = this.suspect?.at === at ? this.suspect : undefined;
+    const at = this.place(), before = this.suspect?.at === at ? this.suspect : undefined;
     const next = { at, failures: (before?.failures ?? 0) + 1, records: Math.min(before?.records ?? recordsTried, recordsTried), items: before?.items ?? SUSPECT_ITEMS };
     if (next.failures > 2) {
       if (next.records > 1) next.records = Math.ceil(next.records / 2);
       else if (next.items > 1) next.items = Math.ceil(next.items / 2);
       else {
-        const topic = await this.firstUnread();
-        const [offset, index] = this.positions[topic]!;
+        const topic = await this.firstUnread(), [offset, index] = this.positions[topic]!;
         // Not into the offender's own topic, where it would stand behind it.
         const into = inputTopics[topic] === 'internal' ? 'interactive' : 'internal', value = writeCommand({ type: 'skip', topic, offset, index });
         const [written] = await this.options.log.append([{ topic: into, partition: this.options.partition, value }]);
@@ -270,10 +271,8 @@ export class PartitionFlow {
       events.shardFailed(partition, error as Error);
       return;
     }
-    if (snapshot && !(await events.snapshot(snapshot))) {
-      this.paused = true; // it is about to be told that it ends
-      return;
-    }
+    // It is about to be told that it ends.
+    if (snapshot && !(await events.snapshot(snapshot))) return void (this.paused = true);
     // A slice whose batches are not committed yet waits for the commit, not for more slices.
     if (this.status.sweeping && this.evaluated > this.committed) await this.sleep();
   }
@@ -288,6 +287,11 @@ export class PartitionFlow {
     const { wake } = this;
     this.wake = undefined;
     wake?.();
+  }
+  /** Nothing is committed any more: nobody waits for that. */
+  fail(error: Error): void {
+    this.failure = error;
+    for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error);
   }
   private settleWaiters(): void {
     for (let i = this.commitWaiters.length - 1; i >= 0; i--) if (this.commitWaiters[i]!.batch <= this.committed) this.commitWaiters.splice(i, 1)[0]!.resolve();

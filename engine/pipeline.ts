@@ -125,6 +125,12 @@ export class Pipeline implements Engine {
     await this.options.shards.close();
   }
 
+  /** Whoever still waits for an answer hears that there is none; the log is about to be closed under what is under way. */
+  giveUp(): void {
+    this.stopping = true;
+    this.requests.failAll('the engine stops');
+  }
+
   // ── Engine: what doors ask ──
   get flows(): ReadonlyMap<number, PartitionFlow> {
     return this.owned.flows;
@@ -285,7 +291,8 @@ export class Pipeline implements Engine {
     if (this.failure !== undefined) return;
     this.broken = error;
     this.failure = error instanceof LogError && error.code === 'full' ? `the disk is full: ${error.message}` : `the log failed: ${error.message}`;
-    this.options.logger.fatal({ error: error.stack }, 'the engine stops accepting: %s', this.failure);
+    if (!this.stopping) this.options.logger.fatal({ error: error.stack }, 'the engine stops accepting: %s', this.failure);
+    for (const flow of this.flows.values()) flow.fail(error);
     this.requests.failAll(this.failure);
     this.activations.failAll(new EngineError('unavailable', this.failure, 30));
   }

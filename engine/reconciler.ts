@@ -27,6 +27,7 @@ interface Found { partner: string; id: string; kind: 'purchase' | 'return'; late
 export class Reconciler {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<number> = Promise.resolve(0);
+  private readonly stopped = new AbortController();
   /** Postings that were sent to be taken back. */
   found = 0;
 
@@ -37,12 +38,13 @@ export class Reconciler {
   }
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    this.stopped.abort();
     await this.running;
   }
   /** Looks at what came since the last time; resolves with the number of postings sent to be taken back. */
   look(): Promise<number> {
     this.running = this.running.then(() => this.round()).catch((error: unknown) => {
-      this.options.logger.warn({ error: String(error) }, 'the reconciler could not look; it tries again');
+      if (!this.stopped.signal.aborted) this.options.logger.warn({ error: String(error) }, 'the reconciler could not look; it tries again');
       return 0;
     });
     return this.running;
@@ -78,7 +80,8 @@ export class Reconciler {
     return commands.length;
   }
   private async query<T>(query: string, parameters: Record<string, string>): Promise<T[]> {
-    const answer = await this.options.client.query({ query, query_params: parameters, format: 'JSONEachRow' });
+    this.stopped.signal.throwIfAborted(); // the client hears only of what is aborted later
+    const answer = await this.options.client.query({ query, query_params: parameters, format: 'JSONEachRow', abort_signal: this.stopped.signal });
     return answer.json<T>();
   }
 }

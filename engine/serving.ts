@@ -1,6 +1,6 @@
 /**
  * A whole engine with its doors in one process. Stops in the order in which requests flow: the doors close and let what is under way finish, then the engine commits
- * what it has, then the log closes.
+ * what it has, then the log closes. What is not done in half the time that a stop may take is given up, so that it ends by itself also while the log or ClickHouse is away.
  */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,6 +13,9 @@ import type { Logger } from './logger.js';
 import { createMetrics, startMetricsServer } from './metrics.js';
 import { queryRejectedOf } from './rejected.js';
 import { startEngine, type RunningEngine } from './start.js';
+
+/** What was given up may be answered so long, then connections are cut. */
+const ANSWER_MS_MAX = 500;
 
 /** The verifier, which lies outside engine/ and is handed in. */
 export type VerifyEngine = (running: RunningEngine, progress: (line: string) => void) => Promise<object>;
@@ -28,12 +31,19 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
   const metrics = createMetrics({ processMetrics: true });
   /** What to undo, last first. */
   const stops: (() => Promise<void>)[] = [];
+  let giveUp: (() => void) | undefined;
   const stop = async (): Promise<void> => {
-    for (const each of stops.splice(0).reverse()) await each();
+    const late = setTimeout(() => giveUp?.(), config.stopTimeoutMs / 2);
+    for (const each of stops.splice(0).reverse()) {
+      // A log that was closed under it is no reason to leave the rest open.
+      await each().catch((error: unknown) => logger.error({ error: String(error) }, 'a part could not be stopped in order'));
+    }
+    clearTimeout(late);
   };
   try {
     const running = await startEngine(config, logger, metrics);
     stops.push(() => running.stop());
+    giveUp = () => running.giveUp();
     // Of a run that was killed: now that the directory is ours, not before, nobody else answers there.
     await rm(endpointsPath, { force: true });
     const { engine, references, log, analytics } = running;
@@ -46,7 +56,13 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
       parser, engine, references, keys: await Keys.open(key, log, await makeOperatorKey(config.data)), config, logger, metrics,
       queryEntries: queryEntriesOf(analytics?.client), queryRejected: queryRejectedOf(log), ...(verify === undefined ? {} : { verify: (progress) => verify(running, progress) }),
     }) : undefined;
-    if (gateway) stops.push(() => gateway.close());
+    if (gateway) {
+      stops.push(() => gateway.close());
+      giveUp = () => {
+        running.giveUp();
+        setTimeout(() => gateway.cutOff(), ANSWER_MS_MAX).unref();
+      };
+    }
     if (roles.has('router') && config.routerTopics !== '') {
       // Loaded when it is asked for, as the log on Kafka is.
       const { startRouter } = await import('./router/router.js');

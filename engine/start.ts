@@ -36,6 +36,8 @@ export interface RunningEngine {
   /** Undefined with clickhouse=off. */
   analytics: Analytics | undefined;
   stop(): Promise<void>;
+  /** A stop has taken long: the log is closed under whatever waits for it, and inserts are cut off. All of that is as after a crash, so nothing is lost. */
+  giveUp(): void;
 }
 
 /** `committed` hears of each commit, besides the metrics. */
@@ -81,6 +83,12 @@ export async function startEngine(
     history.start();
     return {
       engine: pipeline, references, log, shards, analytics,
+      giveUp() {
+        logger.warn('the log or ClickHouse keeps the engine from stopping; what waits for them is given up, and goes on at the next start');
+        pipeline.giveUp();
+        void analytics?.sink.stop(0);
+        void log.close();
+      },
       async stop() {
         await history.stop();
         await pipeline.stop();

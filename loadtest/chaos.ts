@@ -1,7 +1,8 @@
 /**
- * Everything goes wrong at random: three engines on one log, fed all the time, of which one after the other is killed, frozen for longer than its session, or stopped and started again; now and
- * then a record that nobody can read is put among the purchases. Each body is posted until it is answered, to whichever engine answers. In the end every purchase that was sent has to be
- * processed once, refused, or waiting for its original, and the verifier has to agree.
+ * Everything goes wrong at random: three engines on one log, fed all the time, of which one after the other is killed, frozen for longer than its session, or stopped and started again, while
+ * the broker and ClickHouse are killed and come again (chaos-ends.ts); now and then a record that nobody can read is put among the purchases. Each body is posted until it is answered, to
+ * whichever engine answers. In the end every purchase that was sent has to be processed once, refused, or waiting for its original, and be in ClickHouse once; the verifier has to agree, and
+ * each engine that was asked to stop has to have done so in time.
  *
  * The seed decides what happens in which order; when it happens depends on the machine.
  */
@@ -18,6 +19,7 @@ import { createMetrics } from '../engine/metrics.js';
 import { startEngine } from '../engine/start.js';
 import { temporaryInstallation } from '../engine/temporary.js';
 import { readResults } from '../schemas/results.js';
+import { Ends, type EndName } from './chaos-ends.js';
 import { EngineProcess } from './engine-process.js';
 import { Generator } from './generator.js';
 import { Random } from './random.js';
@@ -26,9 +28,11 @@ import { verifyRunning, type VerifyReport } from './verifier.js';
 import { GeneratedWorld } from './world.js';
 
 const ENGINES = 3, BODY_TRANSACTIONS = 100, LANES = 2, ACCOUNTS = 5000, RULES = 14, DAYS = 28, TRANSACTIONS_MAX = 50_000_000, READ_BYTES = 8 * 2 ** 20;
-const QUIET_MS = 500, RETRY_MS = 100, POST_MS_MAX = 20_000;
-const actions = ['kill', 'kill', 'freeze', 'stop', 'poison'] as const;
-type Action = (typeof actions)[number];
+const QUIET_MS = 500, RETRY_MS = 100, POST_MS_MAX = 20_000, SINK_MS_MAX = 60_000;
+const engineActions = ['kill', 'kill', 'freeze', 'stop', 'poison'] as const;
+type Action = (typeof engineActions)[number] | EndName;
+/** How long ClickHouse is kept away, beyond what its start takes: several of the sink's attempts. The broker: longer than a session, and not. */
+const AWAY_MS_MAX = 5000;
 
 export interface ChaosOptions { minutes: number; seed: number; config: Config; logger: Logger; progress(line: string): void }
 export interface ChaosReport {
@@ -42,17 +46,24 @@ export interface ChaosReport {
   /** Posts that were not answered, or not with 200, and were repeated. */
   repeatedPosts: number;
   actions: Record<Action, number>;
+  /** Engines that were asked to stop and had to be ended, or failed at it. */
+  badStops: number;
   ok: boolean;
   verified: Pick<VerifyReport, 'ok' | 'transactions' | 'differences'>;
 }
 
 export async function runChaos({ minutes, seed, config: given, logger, progress }: ChaosOptions): Promise<ChaosReport> {
-  const directory = await mkdtemp(join(tmpdir(), 'pointstream-chaos-')), temporary = await temporaryInstallation(given);
+  const directory = await mkdtemp(join(tmpdir(), 'pointstream-chaos-')), ends = await Ends.open(given, logger), actions: Action[] = [...engineActions, ...ends.names];
+  const temporary = await temporaryInstallation(ends.config).catch(async (error: unknown) => {
+    await ends.close();
+    throw error;
+  });
   const base: Config = { ...temporary.config, port: 0, metricsPort: 0, clickhousePort: 0, adminKey: `chaos-${randomUUID()}` };
   const at = (name: string): Config => ({ ...base, data: join(directory, name) });
   const engines = Array.from({ length: ENGINES }, (_, n) => new EngineProcess(at(String(n))));
-  const began = performance.now(), endMs = began + minutes * 60_000, happened: Record<Action, number> = { kill: 0, freeze: 0, stop: 0, poison: 0 };
-  let outsider: Log | undefined;
+  const began = performance.now(), endMs = began + minutes * 60_000, happened: Record<Action, number> = { kill: 0, freeze: 0, stop: 0, poison: 0, broker: 0, clickhouse: 0 };
+  let outsider: Log | undefined, badStops = 0;
+  const stop = async (engine: EngineProcess): Promise<void> => { if (!(await engine.end('SIGTERM'))) badStops++; };
   try {
     for (const engine of engines) await engine.start();
     outsider = await openLog({ ...at('outsider'), roles: 'gateway' });
@@ -66,28 +77,32 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
       happened[action]++;
       progress(`${action} after ${feed.answered} transactions`);
       if (action === 'poison') await outsider.append([{ topic: 'commands', partition: random.below(outsider.partitions), value: Buffer.from('nobody can read this') }]);
+      else if (action === 'broker' || action === 'clickhouse') ends.takeAway(action, random.below(AWAY_MS_MAX));
       else if (action === 'freeze') {
         engine.freeze();
         await pause(base.kafkaSessionMs + random.below(base.kafkaSessionMs));
         engine.thaw();
       } else {
-        await engine.end(action === 'kill' ? 'SIGKILL' : 'SIGTERM');
+        if (action === 'stop') await stop(engine);
+        else await engine.end('SIGKILL');
         await pause(random.below(base.kafkaSessionMs));
       }
       // One that found itself fenced ends by itself.
       for (const each of engines) if (!each.running) await each.start();
     }
+    await ends.settled();
     await feeding;
-    await Promise.all(engines.map((engine) => engine.end('SIGTERM')));
+    await Promise.all(engines.map(stop));
     const running = await startEngine(at('last'), logger, createMetrics());
     try {
       while (running.engine.flows.size < running.log.partitions) await pause(RETRY_MS);
+      await running.analytics?.caughtUp(SINK_MS_MAX);
       const { ok, transactions, differences } = await verifyRunning(running, { progress });
       const processed = await processedOf(running.log), waiting = [...running.engine.flows.values()].reduce((sum, { status }) => sum + status.waiting.length, 0);
       const { sent, rejected, repeats } = feed;
       return {
         seed, seconds: Math.round(performance.now() - began) / 1000, sent: sent.size, processed, rejected: rejected.size, waiting, repeatedPosts: repeats, actions: happened,
-        ok: ok && sent.size === processed + rejected.size + waiting, verified: { ok, transactions, differences },
+        badStops, ok: ok && badStops === 0 && sent.size === processed + rejected.size + waiting, verified: { ok, transactions, differences },
       };
     } finally {
       await running.stop();
@@ -95,7 +110,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
   } finally {
     await Promise.all(engines.map((engine) => engine.end('SIGKILL')));
     await outsider?.close();
-    await temporary.remove();
+    await ends.settled().finally(() => temporary.remove()).finally(() => ends.close());
     await rm(directory, { recursive: true, force: true });
   }
 }
@@ -169,9 +184,9 @@ class Feed {
   }
 }
 
-export function chaosText({ seed, seconds, sent, processed, rejected, waiting, repeatedPosts, actions: happened, ok, verified }: ChaosReport): string {
+export function chaosText({ seed, seconds, sent, processed, rejected, waiting, repeatedPosts, actions: happened, badStops, ok, verified }: ChaosReport): string {
   return [
-    `seed ${seed}, ${Math.round(seconds)} s: ${Object.entries(happened).map(([action, times]) => `${action} ${times}`).join(', ')}; ${repeatedPosts} posts repeated`,
+    `seed ${seed}, ${Math.round(seconds)} s: ${Object.entries(happened).map(([action, times]) => `${action} ${times}`).join(', ')}; ${repeatedPosts} posts repeated, ${badStops} stops not in time`,
     `${sent} sent = ${processed} processed + ${rejected} refused + ${waiting} waiting`,
     ok ? 'everything agrees' : `DIFFERENCES: ${JSON.stringify(verified.differences)}`,
   ].join('\n');

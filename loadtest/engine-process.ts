@@ -39,12 +39,13 @@ export class EngineProcess {
     }
     throw new Error('an engine was not ready in time');
   }
-  /** kill -9 and SIGTERM resolve when it has ended. */
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    if (!this.running) return;
-    const ended = once(this.child!, 'exit');
+  /** kill -9 and SIGTERM resolve when it has ended, with whether it did so as it was asked to: without an error, or by that signal. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<boolean> {
+    if (!this.running) return true;
+    const ended = once(this.child!, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     this.child!.kill(signal);
-    await ended;
+    const [code, by] = await ended;
+    return code === 0 || by === signal;
   }
   freeze(): void {
     this.child!.kill('SIGSTOP');

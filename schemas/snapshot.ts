@@ -10,6 +10,8 @@ export interface SnapshotRecord { key: string; value: Uint8Array }
 
 /** The record that ends a checkpoint: what was written before it counts from here on. */
 export const META = 'meta';
+/** The value of what is not there any more; on Kafka no value at all, so that compaction forgets the key. */
+export const REMOVED = new Uint8Array(0);
 const packr = new Packr({ useRecords: false });
 
 export function packSnapshot(records: SnapshotRecord[]): Uint8Array {

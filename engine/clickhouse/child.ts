@@ -13,7 +13,8 @@ import type { Logger } from '../logger.js';
 import type { Access } from './access.js';
 import { WORKER_THREADS } from './tuning.js';
 
-const STOP_MS = 5000;
+/** It ends itself at once, unless it is stuck. */
+const STOP_MS = 1000;
 const ENGINE_USER = 'engine';
 const LINE_CHARACTERS_MAX = 1000;
 

@@ -1,4 +1,5 @@
 /** `serve`: engine, gateway and metrics in one process, until a signal. */
+import { endProcessNow } from '../end-process.js';
 import { createLogger } from '../logger.js';
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addSettings, loadConfig } from './settings.js';
@@ -18,16 +19,16 @@ export const serve: CommandDefinition = {
     const signal = stopSignal();
     // Loaded when it is needed, so that the other commands start at once.
     const { startServing } = await import('../serving.js');
+    // From the signal on, also when it is not ready yet.
+    void signal.then(() => setTimeout(() => {
+      logger.error({ stopTimeoutMs: config.stopTimeoutMs }, 'could not stop in time; what was acknowledged is in the log');
+      endProcessNow(exitCodes.failed);
+    }, config.stopTimeoutMs));
     const serving = await startServing(config, logger, verifyEngine);
     const { http, clickhouse, metrics } = serving.endpoints;
     say(`ready: ${http} (docs at ${http}/docs), ClickHouse ${clickhouse ?? 'off'}, metrics ${metrics}/metrics`);
     logger.info({ signal: await signal }, 'stopping');
-    const late = setTimeout(() => {
-      logger.error({ stopTimeoutMs: config.stopTimeoutMs }, 'could not stop in time; what was acknowledged is in the log');
-      process.exit(exitCodes.failed);
-    }, config.stopTimeoutMs);
     await serving.stop();
-    clearTimeout(late);
     return exitCodes.fine;
   },
 };

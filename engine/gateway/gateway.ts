@@ -36,7 +36,12 @@ const PARAMETER_LENGTH_MAX = 512;
 const RETRY_SECONDS = 5;
 
 export type GatewayOptions = Omit<GatewayContext, 'bodyMemory' | 'parser'> & { parser?: GatewayContext['parser'] };
-export interface Gateway { url: string; close(): Promise<void> }
+export interface Gateway {
+  url: string;
+  close(): Promise<void>;
+  /** Ends what is still open: who was not answered asks again. */
+  cutOff(): void;
+}
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, metrics } = options;
@@ -48,6 +53,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { port } = app.server.address() as AddressInfo;
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    cutOff: () => app.server.closeAllConnections(),
     async close() {
       await app.close();
       if (options.parser === undefined) await parser.close();

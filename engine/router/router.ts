@@ -22,11 +22,14 @@ import { Membership } from '../log/kafka/membership.js';
 import { committedOffsets, EARLIEST, LATEST, listOffset } from '../log/kafka/offsets.js';
 import type { Logger } from '../logger.js';
 import type { Metrics } from '../metrics.js';
+import { within } from '../within.js';
 import { RoutedPartition } from './routed-partition.js';
 import { readRoutes } from './routes.js';
 
 /** How often what has passed is committed: what is repeated after a crash. */
 const COMMIT_MS = 250;
+/** Without a broker what is handed on, and the commit, don't end. */
+const STOP_MS_MAX = 5000;
 const BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000;
 /** How often it is looked whether topics are there, and how far behind we are. */
 const LOOK_MS = 5000;
@@ -88,7 +91,8 @@ export class Router {
   async stop(): Promise<void> {
     this.stopping = true;
     this.timers.forEach(clearInterval);
-    await this.release([...this.routed.values()]);
+    // What could not be committed is handed on again by whoever goes on.
+    await within(STOP_MS_MAX, this.release([...this.routed.values()]));
     await this.membership.leave();
     this.stream.close();
     await this.cluster.close();

@@ -103,14 +103,16 @@ export class Dimensions {
   }
   /** What each table was filled from. */
   private async filled(): Promise<Map<string, string>> {
-    const answer = await this.options.client.query({ query: 'SELECT name, comment FROM system.tables WHERE database = currentDatabase()', format: 'JSONEachRow' });
+    this.stopped.signal.throwIfAborted(); // the client hears only of what is aborted later
+    const answer = await this.options.client.query({ query: 'SELECT name, comment FROM system.tables WHERE database = currentDatabase()', format: 'JSONEachRow', abort_signal: this.stopped.signal });
     return new Map((await answer.json<{ name: string; comment: string }>()).map(({ name, comment }) => [name, comment]));
   }
   private async removeLeftOvers(): Promise<void> {
+    this.stopped.signal.throwIfAborted();
     const answer = await this.options.client.query({
       query: `SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^(${Object.keys(dimensionKeys).join('|')})_next_')
         AND metadata_modification_time < now() - INTERVAL ${LEFT_OVER_HOURS} HOUR`,
-      format: 'JSONEachRow',
+      format: 'JSONEachRow', abort_signal: this.stopped.signal,
     });
     for (const { name } of await answer.json<{ name: string }>()) await this.command(`DROP TABLE IF EXISTS ${name} ${onCluster(this.options.cluster)}`);
   }
@@ -126,6 +128,7 @@ export class Dimensions {
     await this.command(`DROP TABLE ${next} ${everywhere} SYNC`);
   }
   private async command(query: string): Promise<void> {
+    this.stopped.signal.throwIfAborted();
     await this.options.client.command({ query, abort_signal: this.stopped.signal });
   }
 }

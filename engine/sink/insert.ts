@@ -23,6 +23,7 @@ const settings: ClickHouseSettings = {
 
 /** Resolves when ClickHouse has the rows on disk. */
 export async function insertRange(client: ClickHouseClient, range: Range, token: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted(); // the client hears only of what is aborted later
   const { stream } = await client.exec({
     query: 'INSERT INTO facts FORMAT Native',
     values: Readable.from(range.blocks),
@@ -34,6 +35,7 @@ export async function insertRange(client: ClickHouseClient, range: Range, token:
 
 /** Rows of a range that the table has. */
 export async function countRows(client: ClickHouseClient, partition: number, range: Range, signal: AbortSignal): Promise<number> {
+  signal.throwIfAborted();
   const answer = await client.query({
     query: 'SELECT count() AS rows FROM facts WHERE source_partition = {partition:UInt32} AND batch BETWEEN {first:Int64} AND {last:Int64}',
     query_params: { partition, first: range.firstBatch, last: range.lastBatch },

@@ -1,9 +1,11 @@
 /** The sink on a real embedded log and a fake ClickHouse: each fact once, in few inserts, whatever fails and wherever the sink is killed. */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { ClickHouseClient } from '@clickhouse/client';
+import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { pino } from 'pino';
 import t from 'tap';
 import { fakeResults, FakeClickHouse, type Fault } from '../../test/sink/fake-clickhouse.js';
@@ -119,6 +121,24 @@ t.test('an hour without ClickHouse, which has forgotten all tokens when it is ba
   t.match(sink.stats, { lagRecords: [0, 0, 0] });
   t.equal(sink.failure, undefined);
   await sink.stop();
+});
+
+t.test('a stop ends while ClickHouse does not answer, with more ranges than may be inserted at a time', { timeout: 20_000 }, async (t) => {
+  const { commit, start } = await world(t);
+  let count = 0, bothThere!: () => void;
+  const two = new Promise<void>((resolve) => { bothThere = resolve; }), mute = createServer(() => { if (++count === 2) bothThere(); });
+  await new Promise<void>((resolve) => void mute.listen(0, '127.0.0.1', resolve));
+  const client = createClient({ url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}`, log: { level: ClickHouseLogLevel.OFF } });
+  t.teardown(async () => {
+    await client.close();
+    mute.closeAllConnections();
+    mute.close();
+  });
+  for (let partition = 0; partition < PARTITIONS; partition++) await commit(partition, 10);
+  const sink = await start({ client });
+  await two;
+  await sink.stop(0);
+  t.equal(count, 2, 'the third did not begin');
 });
 
 t.test('a range of which a part is there is refused, loudly, and nothing is doubled', async (t) => {

@@ -17,7 +17,8 @@ import type { VerifyReport } from '../../loadtest/verifier.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
 import { ADMIN_KEY, eventually, NDJSON, ownDirectory, TestEngine, type Tap } from '../end-to-end/engine.js';
 import { readAll } from '../log-contract/log-contract.js';
-import { Broker, kafkaMissing } from './broker.js';
+import { Broker, freePorts, kafkaMissing } from './broker.js';
+import { OFFSETS_OF_TRANSACTION, PRODUCE, Proxy } from './proxy.js';
 
 const TRANSACTIONS = 8000, ACCOUNTS = 4000, SESSION_MS = 2000;
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
@@ -93,6 +94,32 @@ t.test('snapshots', { skip: kafkaMissing }, async (t) => {
     t.match(output, /\nmoved\n$/, 'it was told');
     await mine(1);
     t.same((await readAll(log, 'snapshots', 0)).slice(before).map(said), [['meta', 'mine 0'], ['meta', 'mine 1']]);
+  });
+
+  await t.test('a former owner that had the word of the group for a commit is waited for, wherever its records are', async (t) => {
+    const [port] = await freePorts(1), own = await Broker.start(t, {
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${port!}`, 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 500,
+    });
+    const proxy = await Proxy.start(t, port!, own.port), directory = ownDirectory(t), script = fileURLToPath(new URL('snapshot-writer.js', import.meta.url));
+    const former = spawn(process.execPath, [script, own.address, 'word.', ownDirectory(t), String(SESSION_MS)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    t.teardown(() => void former.kill('SIGKILL'));
+    let output = '';
+    former.stdout.on('data', (text) => { output += text; });
+    await eventually(async () => output, (text) => text.includes('written 5'));
+    // It waits beside the other, so that it has the partition while the other's transaction is still open.
+    const log = await openKafkaLog({ connection: { brokers: [own.address] }, prefix: 'word.', directory, codec: 'lz4', sessionMs: SESSION_MS, engine: true, partitions: 1 });
+    t.teardown(() => log.close());
+    t.equal(log.owned.size, 0);
+    await proxy.hold(PRODUCE, OFFSETS_OF_TRANSACTION);
+    former.kill('SIGSTOP');
+    await eventually(async () => log.owned.size, (owned) => owned === 1);
+    await log.settled(0);
+    const before = (await readAll(log, 'snapshots', 0)).length, ended = once(former, 'close');
+    former.kill('SIGCONT');
+    proxy.release();
+    await ended;
+    t.match(output, /\nmoved\n$/, 'it was told');
+    t.equal((await readAll(log, 'snapshots', 0)).length, before, 'and added nothing once the partition was settled');
   });
 
   await t.test('what is larger than a record comes back whole, and parts whose others are missing do not', async (t) => {

@@ -10,7 +10,8 @@ const cli = fileURLToPath(new URL('../../engine/cli.js', import.meta.url));
 const READY_MS_MAX = 60_000;
 const LOOK_MS = 20;
 
-export interface Ended { code: number | null; stdout: string; stderr: string }
+/** `signal`: what ended it, instead of a code. */
+export interface Ended { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
 
 function start(directory: string, argv: string[], environment: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<Ended> } {
   // Nothing of the environment of whoever runs the tests may decide.
@@ -25,7 +26,7 @@ function start(directory: string, argv: string[], environment: NodeJS.ProcessEnv
   child.stderr!.on('data', (chunk) => { output.stderr += chunk; });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve({ ...output, code }));
+    child.once('close', (code, signal) => resolve({ ...output, code, signal }));
   });
   return { child, ended };
 }

@@ -8,8 +8,8 @@
  */
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { Packr } from 'msgpackr';
-import { META, packSnapshot, type SnapshotRecord } from '../../schemas/snapshot.js';
-import type { DueChunk } from './due-index.js';
+import { META, packSnapshot, REMOVED, type SnapshotRecord } from '../../schemas/snapshot.js';
+import type { DueChunk, DueKey } from './due-index.js';
 import type { Run } from './transaction-index.js';
 
 export interface Meta { floor: number; opened: number; reference: number; clockMs: number; runs: Run[]; waiting: [string, Uint8Array][]; dueFirst: number; skips?: string[] }
@@ -21,6 +21,8 @@ export interface Slice {
   pages: { run: number; page: number; words: Uint32Array }[];
   meta?: Meta;
   due?: DueChunk[];
+  /** Of days that have passed. */
+  passed?: DueKey[];
 }
 export interface Environment {
   root: RootDatabase;
@@ -52,6 +54,7 @@ export function writeSlice({ root, buckets, cards, runs, due }: Environment, sli
     for (const { bucket, saved } of slice.buckets) buckets.putSync(bucket, bytesOf(saved));
     for (const { key, ordinal } of slice.cards) cards.putSync(key, cardEntry(ordinal));
     for (const { run, page, words } of slice.pages) runs.putSync([run, page], bytesOf(words));
+    for (const { day, sequence } of slice.passed ?? []) due.removeSync([day, sequence]);
     for (const { day, sequence, ordinals } of slice.due ?? []) due.putSync([day, sequence], bytesOf(ordinals));
     if (slice.meta) root.putSync(META, packr.pack(slice.meta));
   });
@@ -61,6 +64,7 @@ export function snapshotOf(slice: Slice): Uint8Array | undefined {
   const records: SnapshotRecord[] = [
     ...slice.buckets.map(({ bucket, saved }) => ({ key: `bucket/${bucket}`, value: bytesOf(saved) })),
     ...slice.pages.map(({ run, page, words }) => ({ key: `page/${run}/${page}`, value: bytesOf(words) })),
+    ...(slice.passed ?? []).map(({ day, sequence }) => ({ key: `due/${day}/${sequence}`, value: REMOVED })),
     ...(slice.due ?? []).map(({ day, sequence, ordinals }) => ({ key: `due/${day}/${sequence}`, value: bytesOf(ordinals) })),
     ...(slice.meta ? [{ key: META, value: packr.pack(slice.meta) }] : []),
   ];

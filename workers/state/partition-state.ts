@@ -11,12 +11,14 @@ import { AccountStore } from './account-store.js';
 import { accountsOfBucket, asDoubles, BUCKET } from './bucket.js';
 import { hashCard } from './card-index.js';
 import { openEnvironment, readMeta, writeSlice, type Environment, type Meta, type Slice } from './checkpoint.js';
-import { DueIndex, type DueChunk } from './due-index.js';
+import { DueIndex, type DueChunk, type DueKey } from './due-index.js';
 import { PAGE_ENTRIES, TransactionIndex, type Run } from './transaction-index.js';
 import { WaitingReturns } from './waiting.js';
 
 const PENDING = cellKey(CellKind.pending, 0, 0), AFTER_PENDING = cellKey(CellKind.pending + 1, 0, 0);
 const PAGE_WORDS = PAGE_ENTRIES * 8;
+/** Later than any: no day is due. */
+const NO_DAY = 0xffff_ffff;
 
 export interface StateOptions {
   partition: number;
@@ -24,7 +26,7 @@ export interface StateOptions {
   cacheBytesMax: number;
 }
 interface Cycle {
-  batch: number; buckets: Uint32Array; next: number; meta: Meta; due: DueChunk[];
+  batch: number; buckets: Uint32Array; next: number; meta: Meta; due: DueChunk[]; passed: DueKey[];
   run: Run | undefined; words: Uint32Array | undefined; nextPage: number; staged: boolean;
 }
 
@@ -67,7 +69,7 @@ export class PartitionState {
     this.transactions = new TransactionIndex({ page: (run, page) => this.readPage(run, page) }, meta?.runs ?? []);
     this.waiting = WaitingReturns.from(meta?.waiting ?? []);
     this.skips = new Set(meta?.skips);
-    this.due = new DueIndex(this.readDue(meta?.dueFirst ?? 0));
+    this.due = new DueIndex(this.readDue(meta?.dueFirst ?? 0), this.passedDue(meta?.dueFirst ?? 0));
     this.hasBuckets = buckets.getStats !== undefined && (buckets.getStats() as { entryCount: number }).entryCount > 0;
     if (meta) {
       this.accounts.opened = meta.opened;
@@ -158,10 +160,10 @@ export class PartitionState {
     const frozen = this.transactions.freeze();
     const run = frozen && { run: this.transactions.runs.length, slots: frozen.slots, entries: frozen.entries };
     this.cycle = {
-      batch: this.batch, buckets: buckets.subarray(0, count), next: 0, run, words: frozen?.words, nextPage: 0, staged: false, due: this.due.unsaved(),
+      batch: this.batch, buckets: buckets.subarray(0, count), next: 0, run, words: frozen?.words, nextPage: 0, staged: false, passed: this.due.takePassed(), due: this.due.unsaved(),
       meta: {
         floor: this.batch, opened: accounts.opened, reference: this.reference, clockMs: this.clockMs, waiting: this.waiting.list(),
-        runs: run ? [...this.transactions.runs, run] : [...this.transactions.runs], dueFirst: this.due.firstDay === Infinity ? 0 : this.due.firstDay, skips: [...this.skips],
+        runs: run ? [...this.transactions.runs, run] : [...this.transactions.runs], dueFirst: Math.min(this.due.firstDay, NO_DAY), skips: [...this.skips],
       },
     };
     this.debtAtCycle = this.debtBytes;
@@ -189,6 +191,7 @@ export class PartitionState {
     if (cycle.next === cycle.buckets.length && (!cycle.run || cycle.nextPage === cycle.run.slots / PAGE_ENTRIES)) {
       slice.meta = cycle.meta;
       slice.due = cycle.due;
+      slice.passed = cycle.passed;
       cycle.staged = true;
     }
     this.staged.push(slice);
@@ -258,6 +261,9 @@ export class PartitionState {
     for (const { key, value } of this.environment.due.getRange({ start: [firstDay, 0] })) {
       yield { day: key[0], sequence: key[1], ordinals: new Int32Array(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength) as ArrayBuffer) };
     }
+  }
+  private passedDue(firstDay: number): DueKey[] {
+    return [...this.environment.due.getKeys({ end: [firstDay, 0] })].map(([day, sequence]) => ({ day, sequence }));
   }
   private cardKeyOf(program: number, text: Uint8Array, start: number, length: number): Buffer {
     const key = this.cardKey.subarray(0, 2 + length);

@@ -75,6 +75,65 @@ t.test('the newest of each key counts; accounts, cards, transactions and due day
   state.close();
 });
 
+t.test('days that have passed are removed from the disk and from the snapshot, and do not come back', async (t) => {
+  const state = open('days'), slices: Uint8Array[] = [];
+  const sweep = (batch: number): void => {
+    state.batch = batch;
+    for (state.beginSweep(); state.sweeping; state.writeCommitted(batch)) {
+      const slice = state.sweepSlice(2), snapshot = slice && snapshotOf(slice);
+      if (snapshot) slices.push(snapshot);
+    }
+  };
+  const onDisk = (from: PartitionState): number[] => [...from.environment.due.getKeys()].map(([day]) => day);
+  const inSnapshot = (): string[] => {
+    const newest = new Map(slices.flatMap((slice) => unpackSnapshot(slice).map(({ key, value }) => [key, value.length] as const)));
+    return [...newest].filter(([key, length]) => key.startsWith('due/') && length > 0).map(([key]) => key);
+  };
+  state.openAccount(0, 0);
+  for (const day of [10, 11, 12]) state.due.add(day, 0);
+  sweep(0);
+  state.due.add(11, 1);
+  sweep(1);
+  t.same(onDisk(state), [10, 11, 11, 12]);
+  t.same(state.due.take(11, 10), [0, 0, 1]);
+  sweep(2);
+  t.same(onDisk(state), [12]);
+  t.same(inSnapshot(), ['due/12/2']);
+  // The last one is taken: nothing is due, and nothing of what was comes back.
+  state.due.take(12, 10);
+  sweep(3);
+  t.same([onDisk(state), inSnapshot()], [[], []]);
+  state.close();
+  const taken = load('days elsewhere', slices);
+  t.equal(taken.due.firstDay, Infinity);
+  t.same(onDisk(taken), []);
+  taken.close();
+});
+
+t.test('chunks that an earlier version left on disk go with the next sweep', async (t) => {
+  const state = open('left');
+  state.openAccount(0, 0);
+  for (const day of [10, 12]) state.due.add(day, 0);
+  state.batch = 0;
+  for (state.beginSweep(); state.sweeping; state.writeCommitted(0)) state.sweepSlice(2);
+  state.due.take(10, 10);
+  state.due.takePassed(); // as if it did not know
+  state.batch = 1;
+  for (state.beginSweep(); state.sweeping; state.writeCommitted(1)) state.sweepSlice(2);
+  state.close();
+  const again = open('left');
+  again.due.add(10, 7);
+  again.batch = 2;
+  let keys: string[] = [];
+  for (again.beginSweep(); again.sweeping; again.writeCommitted(2)) {
+    const slice = again.sweepSlice(2), snapshot = slice && snapshotOf(slice);
+    if (snapshot) keys = unpackSnapshot(snapshot).map(({ key, value }) => `${key} ${value.length}`);
+  }
+  t.match(keys.filter((key) => key.startsWith('due/')), ['due/10/0 0', 'due/10/2 4'], 'and a new one for that day is another');
+  t.same([...again.environment.due.getKeys()], [[10, 2], [12, 1]]);
+  again.close();
+});
+
 t.test('without the end of the second sweep the first one counts, and buckets say what they hold already', async (t) => {
   const state = load('torn', [...first, ...second.slice(0, 2)]);
   t.equal(state.floor, 0);

@@ -4,7 +4,7 @@
  *
  * Cards are not among the records: they are read out of the accounts.
  */
-import { META, unpackSnapshot } from '../../schemas/snapshot.js';
+import { META, REMOVED, unpackSnapshot } from '../../schemas/snapshot.js';
 import { cellA, cellKind } from '../ledger/cells.js';
 import { CARD, CHUNK_BYTES } from './account-store.js';
 import { accountsOfBucket, asDoubles, BUCKET } from './bucket.js';
@@ -26,6 +26,7 @@ export class SnapshotLoader {
     root.transactionSync(() => {
       for (const { key, value } of unpackSnapshot(records)) {
         const [kind, first, second] = key.split('/'), bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+        if (bytes.length === REMOVED.length) continue;
         if (key === META) this.meta = Buffer.from(bytes);
         else if (kind === 'bucket') {
           buckets.putSync(Number(first), bytes);

@@ -5,6 +5,7 @@
  * Promises: resolves with the offsets once the records are replicated; records of a partition get there in the order of the calls, each once. Throws LogError `unavailable` when
  * Kafka did not take a record in time (it may have taken it all the same).
  */
+import { within } from '../../within.js';
 import { LogError } from '../log.js';
 import { called, codes, connectNative, nativeSettings, producerSettings, type Native, type NativeError, type NativeProducer } from './client.js';
 import type { KafkaConnection } from './connection.js';
@@ -13,7 +14,7 @@ import type { KafkaConnection } from './connection.js';
 const DELIVERY_MS_MAX = 30_000;
 /** One batch is about what a shard takes at a time: it is opened whole. */
 const BATCH_BYTES_MAX = 192 * 1024;
-const FLUSH_MS_MAX = 10_000, FULL_MS = 2;
+const FLUSH_MS_MAX = 2500, FULL_MS = 2;
 
 export interface OutgoingRecord { topic: string; partition: number; value: Uint8Array; key: string | null }
 interface Delivery { resolve(offset: number): void; reject(error: Error): void }
@@ -55,7 +56,7 @@ export class Appender {
     this.closed ??= (async () => {
       await called((done) => this.producer.flush(FLUSH_MS_MAX, done)).catch(() => undefined);
       clearTimeout(this.retry);
-      await called((done) => this.producer.disconnect(done));
+      await within(FLUSH_MS_MAX, called((done) => this.producer.disconnect(0, done)));
       const refusal = new LogError('closed', 'the log is closed');
       for (const { reject } of [...this.deliveries.values(), ...this.waiting.map(({ delivery }) => delivery)]) reject(refusal);
     })();

@@ -5,6 +5,7 @@
  * The low-level calls, not the KafkaJS-like ones: those lose the flags of errors (fatal, retriable, abort) that exactly-once stands on.
  */
 import { createRequire } from 'node:module';
+import { nativeCall } from '../../end-process.js';
 import { LogError } from '../log.js';
 import type { KafkaConnection } from './connection.js';
 
@@ -85,9 +86,9 @@ export function nativeSettings({ brokers, clientId, tls, sasl }: KafkaConnection
   };
 }
 
-/** One of its calls as a promise. */
+/** One of its calls as a promise. Without a broker it may not return at all: end-process.ts. */
 export function called(call: (done: Done) => void): Promise<void> {
-  return new Promise((resolve, reject) => call((error) => (error ? reject(error) : resolve())));
+  return nativeCall(new Promise((resolve, reject) => call((error) => (error ? reject(error) : resolve()))));
 }
 
 /** Resolves when it has reached the cluster. */
@@ -95,7 +96,7 @@ export async function connectNative(client: NativeClient): Promise<void> {
   // Without a listener an error event would end the process. What matters of them comes with the calls too; a broker that is away is tried again for ever.
   client.on('event.error', () => undefined);
   try {
-    await new Promise<void>((resolve, reject) => client.connect({ timeout: CONNECT_MS_MAX }, (error) => (error ? reject(error) : resolve())));
+    await called((done) => client.connect({ timeout: CONNECT_MS_MAX }, done));
   } catch (error) {
     throw new LogError('unavailable', `Kafka can't be reached: ${(error as Error).message}`, { cause: error });
   }

@@ -193,6 +193,8 @@ class KafkaLog implements Log {
   }
   async settled(partition: number): Promise<void> {
     const { cluster, topics } = this;
+    // First what an earlier owner has the group's word for: its records may get there later than its offsets. Those wait for its transaction, and it gets no word any more.
+    await committedOffsets(cluster, this.group, [topics.name('commands')], [partition]);
     await Promise.all([...(['results', 'snapshots'] as const).map((topic) => untilStable(cluster, topics.name(topic), partition)), untilStable(cluster, topics.name('control'), 0)]);
   }
   onAppend(listener: (topic: InputTopic, partition: number) => void): () => void {

@@ -9,11 +9,12 @@
  * What is thrown in the client's callback would vanish: everything is caught there and handed to `failed`.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { within } from '../../within.js';
 import { LogError } from '../log.js';
 import { called, codes, connectNative, nativeSettings, type Native, type NativeConsumer, type NativeError, type TopicPartition } from './client.js';
 import type { KafkaConnection } from './connection.js';
 
-const POLL_MS = 50, HEARTBEATS_PER_SESSION = 4, POLL_INTERVAL_MS_MAX = 300_000;
+const POLL_MS = 50, HEARTBEATS_PER_SESSION = 4, POLL_INTERVAL_MS_MAX = 300_000, LEAVE_MS_MAX = 2000;
 /** By then a topic that was not there, or got more partitions, is noticed. */
 const METADATA_MS = 10_000;
 /** Not a place from which anything is read. */
@@ -59,7 +60,7 @@ export class Membership {
   async leave(): Promise<void> {
     this.closing = true;
     await this.polling;
-    await called((done) => this.consumer.disconnect(done)).catch(() => undefined);
+    await within(LEAVE_MS_MAX, called((done) => this.consumer.disconnect(done)));
   }
 
   private async poll(): Promise<void> {

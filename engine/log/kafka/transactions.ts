@@ -11,6 +11,7 @@
  * that wait share the next transaction, and none of them fails for what another one touches.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { within } from '../../within.js';
 import { LogError } from '../log.js';
 import { asBuffer, type OutgoingRecord } from './appender.js';
 import { called, codes, connectNative, nativeSettings, producerSettings, type Native, type NativeConsumer, type NativeError, type NativeProducer, type TopicOffset } from './client.js';
@@ -18,7 +19,7 @@ import type { KafkaConnection } from './connection.js';
 
 /** A transaction that is not ended by then is aborted by Kafka, so that whoever reads what it wrote waits no longer. Below the session time of the group. */
 const TRANSACTION_MS_MAX = 5000;
-const CALL_MS_MAX = 4000, INIT_MS_MAX = 30_000, COMMIT_TRIES = 3, BACKOFF_MS = 100, BATCH_BYTES_MAX = 1_000_000, GROUP_BYTES_MAX = 32 * 2 ** 20;
+const CALL_MS_MAX = 4000, INIT_MS_MAX = 30_000, COMMIT_TRIES = 3, BACKOFF_MS = 100, CLOSE_MS_MAX = 3000, BATCH_BYTES_MAX = 1_000_000, GROUP_BYTES_MAX = 32 * 2 ** 20;
 
 /** `fences`: partitions that must be ours for the step to count, though it moves none of their offsets. */
 export interface Step { records: OutgoingRecord[]; offsets: TopicOffset[]; fences: number[] }
@@ -54,6 +55,8 @@ export class Transactions {
   private unreported = { from: 0, left: 0 };
   private readonly waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
+  /** Those of the transaction under way. */
+  private current: Waiting[] = [];
   private refusal: LogError | undefined;
   private closing = false;
 
@@ -75,17 +78,19 @@ export class Transactions {
   async idle(): Promise<void> {
     while (this.running) await this.running;
   }
+  /** What is under way may end; without a broker it does not, and is given up: it has taken effect or not, as after a crash. */
   async close(): Promise<void> {
     this.refusal ??= new LogError('closed', 'the log is closed');
     this.closing = true;
-    await this.running;
-    await this.end();
+    if (await within(CLOSE_MS_MAX, this.running)) return void await within(CLOSE_MS_MAX, this.end());
+    for (const { reject } of [...this.current, ...this.waiting.splice(0)]) reject(this.refusal);
+    this.running = undefined;
   }
 
   private async run(): Promise<void> {
     await Promise.resolve(); // what the caller does next may join
     while (this.waiting.length > 0) {
-      const group = this.take();
+      const group = (this.current = this.take());
       try {
         const step = together(group.map(({ step }) => step)), offsets = await this.untilKnown(step, () => new Set(group.flatMap((waiting) => this.moved(waiting))));
         if (offsets === undefined) {
@@ -129,11 +134,11 @@ export class Transactions {
       try {
         const standing = await Promise.all(step.fences.map((partition) => this.options.standing(partition)));
         const offsets = [...step.offsets, ...standing.filter(({ topic, partition }) => !has(step.offsets, topic, partition))];
-        await this.attempt(step.records, offsets);
+        await this.attempt(step.records, offsets, () => moved().size > 0);
         this.options.trouble(undefined);
         return this.offsetsFrom(first, step);
       } catch (error) {
-        if (error instanceof LogError && error.code === 'unavailable') continue;
+        if (error instanceof LogError && error.code === 'unavailable' && !this.closing) continue;
         if (error instanceof LogError) throw error;
         const native = error as NativeError;
         if (this.closing && attempt > 0) throw new LogError('closed', `the log was closed before a commit was known: ${native.message}`);
@@ -146,16 +151,19 @@ export class Transactions {
       }
     }
   }
-  private async attempt(records: OutgoingRecord[], offsets: TopicOffset[]): Promise<void> {
+  private async attempt(records: OutgoingRecord[], offsets: TopicOffset[], hasMoved: () => boolean): Promise<void> {
     const producer = this.producer!;
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
     this.unreported = { from: this.numbers + 1, left: records.length };
-    for (const { topic, partition, value, key } of records) producer.produce(topic, partition, asBuffer(value), key, null, ++this.numbers);
+    // A key without a value is one that compaction forgets.
+    for (const { topic, partition, value, key } of records) producer.produce(topic, partition, key !== null && value.length === 0 ? null : asBuffer(value), key, null, ++this.numbers);
     if (offsets.length > 0) await retriable(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
     while (this.unreported.left > 0) await new Promise<void>((resolve) => { this.arrived = resolve; });
     // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new). A failed one is the commit's to tell.
     if ([...this.delivered.values()].some((offset) => offset < 0)) throw Object.assign(new Error('Kafka does not say where a record is'), { isTxnRequiresAbort: true });
+    // The offsets may have been taken from us as a member of another generation, in which others have the partitions: we were told of it before we became that.
+    if (hasMoved()) throw Object.assign(new Error('partitions have moved'), { isTxnRequiresAbort: true });
     await retriable(() => called((done) => producer.commitTransaction(CALL_MS_MAX, done)));
   }
   /** True when the transaction is out of the world. */
