@@ -61,7 +61,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
   const base: Config = { ...temporary.config, port: 0, metricsPort: 0, clickhousePort: 0, adminKey: `chaos-${randomUUID()}` };
   const at = (name: string): Config => ({ ...base, data: join(directory, name) });
   const engines = Array.from({ length: ENGINES }, (_, n) => new EngineProcess(at(String(n))));
-  const began = performance.now(), endMs = began + minutes * 60_000, happened: Record<Action, number> = { kill: 0, freeze: 0, stop: 0, poison: 0, broker: 0, clickhouse: 0 };
+  const began = performance.now(), happened: Record<Action, number> = { kill: 0, freeze: 0, stop: 0, poison: 0, broker: 0, clickhouse: 0 };
   let outsider: Log | undefined, badStops = 0;
   const stop = async (engine: EngineProcess): Promise<void> => { if (!(await engine.end('SIGTERM'))) badStops++; };
   try {
@@ -69,6 +69,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
     outsider = await openLog({ ...at('outsider'), roles: 'gateway' });
     const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 300 }), feed = new Feed(engines, base.adminKey, world, seed);
     await feed.publish();
+    const endMs = performance.now() + minutes * 60_000; // engines that start slowly take nothing of it
     const feeding = Promise.all(Array.from({ length: LANES }, () => feed.run(() => performance.now() > endMs)));
     const random = new Random(seed).at(0);
     while (performance.now() < endMs) {

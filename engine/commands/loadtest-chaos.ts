@@ -7,7 +7,8 @@ import { createLogger } from '../logger.js';
 export const loadtestChaos: CommandDefinition = {
   name: 'loadtest chaos',
   summary: 'Kill, freeze and stop engines on Kafka at random while they are fed, and the broker and ClickHouse, then verify that nothing is lost or counted twice',
-  examples: ['pointstream loadtest chaos --minutes 10   # with a broker and a ClickHouse of its own, which are killed too', 'pointstream loadtest chaos --kafka 127.0.0.1:9092 --clickhouse http://127.0.0.1:8123 --minutes 10',
+  examples: ['pointstream loadtest chaos --minutes 10   # with a broker and a ClickHouse of its own, which are killed too',
+    'pointstream loadtest chaos --kafka 127.0.0.1:9092 --clickhouse http://127.0.0.1:8123 --minutes 10',
     'pointstream loadtest chaos --kafka 127.0.0.1:9092 --minutes 0.5 --seed 7 --kafka-session-ms 2000 --json -'],
   configure(command) {
     command

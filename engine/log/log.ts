@@ -27,7 +27,10 @@ export interface Append {
   topic: Topic;
   partition: number;
   value: Uint8Array;
-  /** In snapshots, which a shared log has: the newest record of a key stays, older ones may go, and without a value (of no bytes) the key itself. Elsewhere for who reads the topic with other tools. Never in `results`. */
+  /**
+   * In snapshots, which a shared log has: the newest record of a key stays, older ones may go, and without a value (of no bytes) the key itself. Elsewhere for who reads the topic with other
+   * tools. Never in `results`.
+   */
   key?: string;
 }
 export interface Position { topic: InputTopic; partition: number; offset: number }
