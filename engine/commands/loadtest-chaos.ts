@@ -1,6 +1,6 @@
 /** `loadtest chaos`: engines on Kafka are killed, frozen and stopped at random while they are fed, and their broker and ClickHouse are killed too (loadtest/chaos.ts). */
-import { writeFile } from 'node:fs/promises';
-import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
+import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
+import { addReport, tell } from './loadtest-options.js';
 import { addSettings, loadConfig } from './settings.js';
 import { createLogger } from '../logger.js';
 
@@ -11,10 +11,7 @@ export const loadtestChaos: CommandDefinition = {
     'pointstream loadtest chaos --kafka 127.0.0.1:9092 --clickhouse http://127.0.0.1:8123 --minutes 10',
     'pointstream loadtest chaos --kafka 127.0.0.1:9092 --minutes 0.5 --seed 7 --kafka-session-ms 2000 --json -'],
   configure(command) {
-    command
-      .option('--minutes <n>', 'how long', '1')
-      .option('--seed <n>', 'of what happens, and of the purchases', '42')
-      .option('--json <file>', 'write the report there (- for stdout)');
+    addReport(command.option('--minutes <n>', 'how long', '1').option('--seed <n>', 'of what happens, and of the purchases', '42'));
     addSettings(command);
   },
   async run(options): Promise<ExitCode> {
@@ -23,11 +20,7 @@ export const loadtestChaos: CommandDefinition = {
     const config = await loadConfig({ logLevel: 'error', ...options });
     const { runChaos, chaosText } = await import('../../loadtest/chaos.js');
     const report = await runChaos({ minutes, seed, config, logger: createLogger(config.logLevel), progress: say });
-    if (options.json === '-') printJson(report);
-    else {
-      print(chaosText(report));
-      if (options.json !== undefined) await writeFile(String(options.json), `${JSON.stringify(report, null, 2)}\n`);
-    }
+    await tell(report, chaosText, options);
     return report.ok ? exitCodes.fine : exitCodes.failed;
   },
 };

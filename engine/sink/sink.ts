@@ -233,25 +233,25 @@ export class Sink {
     return new Feed(partition, this.options.log, this.budget, (record) => this.options.release?.(record));
   }
   private async deliver(feed: Feed): Promise<void> {
-    const { log, logger, rowsMax, bytesMax } = this.options;
-    const { partition } = feed;
+    const { log, logger, rowsMax, bytesMax } = this.options, { partition } = feed, tenure = this.active.get(partition);
+    // Lost and ours again while we waited for an answer: another may have gone on between, so what was begun before says nothing any more.
+    const note = (intent: Intent): Promise<void> => (log.tenure(partition) === tenure
+      ? log.putValue(intentName(partition), writeIntent(intent), partition) : Promise.reject(new Error(`partition ${partition} has been another engine's since`)));
     try {
       const unsure = this.unsure.get(partition);
       const range = await feed.collect(unsure ? { rowsMax: Infinity, bytesMax: Infinity, to: unsure.to } : { rowsMax, bytesMax, to: feed.end });
       if (unsure && range.to < unsure.to) throw new Error(`results of partition ${partition} can be read up to ${range.to} only; up to ${unsure.to} they were sent before`);
       if (range.rows > 0) {
         const intent = unsure ?? { from: range.from, to: range.to, token: `${partition}.${range.from}.${range.to}.${randomUUID()}`, done: false };
-        if (!unsure) await log.putValue(intentName(partition), writeIntent(intent), partition);
+        if (!unsure) await note(intent);
         await this.insertUntilThere(feed, range, intent.token, unsure !== undefined);
         // Not waited for: what is written after it survives a crash only together with it, and without it the range is found in the table.
-        log.putValue(intentName(partition), writeIntent({ ...intent, done: true }), partition).catch((error: unknown) => this.fail(feed, error));
+        note({ ...intent, done: true }).catch((error: unknown) => this.fail(feed, error));
       }
       this.unsure.delete(partition);
       feed.delivered(range, Date.now());
-      if (this.said !== undefined && this.failure === undefined) {
-        this.said = undefined;
-        logger.info('facts get into ClickHouse again');
-      }
+      if (this.said !== undefined && this.failure === undefined) logger.info('facts get into ClickHouse again');
+      if (this.failure === undefined) this.said = undefined;
       for (const { ends, resolve } of [...this.waiters]) if (this.has(ends)) resolve(true);
     } catch (error) {
       // Its next owner goes on.

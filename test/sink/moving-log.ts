@@ -58,6 +58,8 @@ export class MovingLog {
 export class EngineLog {
   readonly owned = new Set<number>();
   dead = false;
+  /** Nothing that it asks for is answered until it is again. */
+  stalled = false;
   private listener: OwnershipListener | undefined;
   private tenures = 0;
   private readonly tenureOf = new Map<number, number>();
@@ -128,6 +130,7 @@ export class EngineLog {
   /** What it waits for; for ever when it has died meanwhile. */
   async answered<T>(answer: Promise<T>): Promise<T> {
     const found = await answer;
+    while (this.stalled && !this.dead) await setImmediate();
     return this.dead ? new Promise<T>(() => undefined) : found;
   }
 }
