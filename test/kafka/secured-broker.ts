@@ -10,7 +10,6 @@ import { Broker, freePorts, kafkaMissing } from './broker.js';
 
 export const securedMissing = kafkaMissing || (spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0 ? false : 'openssl: not installed here, which makes the certificates');
 export const USER = 'loyalty', PASSWORD = 'a; word of=user $1';
-const SCRAM = ['SCRAM-SHA-256', 'SCRAM-SHA-512'];
 /** So soon a connection has to prove again who it is. */
 const REAUTHENTICATE_MS = 2000;
 
@@ -23,7 +22,7 @@ export interface SecuredBroker {
   plain: string;
   passwords: string;
   mutual: string;
-  /** Of SCRAM; takes effect when a connection proves again who it is. */
+  /** Of SCRAM-SHA-512; takes effect when a connection proves again who it is. */
   changePassword(password: string): void;
 }
 
@@ -38,12 +37,11 @@ export async function startSecured(t: { teardown(end: () => Promise<void>): void
     'listener.name.passwords.scram-sha-256.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
     'listener.name.passwords.scram-sha-512.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
   };
-  const users = SCRAM.flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${USER},password=${PASSWORD}]`]);
+  const users = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${USER},password=${PASSWORD}]`]);
   const broker = await Broker.start(t, settings, { listeners: [`PASSWORDS://${passwords}`, `MUTUAL://${mutual}`], format: users });
   const changePassword = (password: string): void => {
-    const settings = SCRAM.map((mechanism) => `${mechanism}=[password=${password}]`).join();
-    const argv = ['--bootstrap-server', broker.address, '--alter', '--entity-type', 'users', '--entity-name', USER, '--add-config', settings];
-    execFileSync('java', ['-XX:TieredStopAtLevel=1', '-cp', join(brokerDirectory(), '*'), 'kafka.admin.ConfigCommand', ...argv], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const argv = ['--bootstrap-server', broker.address, '--alter', '--entity-type', 'users', '--entity-name', USER, '--add-config', `SCRAM-SHA-512=[password=${password}]`];
+    execFileSync('java', ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', join(brokerDirectory(), '*'), 'kafka.admin.ConfigCommand', ...argv], { stdio: ['ignore', 'ignore', 'pipe'] });
   };
   return { broker, certificates, plain: broker.address, passwords, mutual, changePassword };
 }

@@ -2,7 +2,7 @@
  * A cluster that lets in only who proves who he is, as one in production does: the whole engine on a real broker with SCRAM and PLAIN over TLS and with certificates of both sides, with
  * settings as an operator gives them; and what a command says, soon, when one of them is wrong.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { VerifyReport } from '../../loadtest/verifier.js';
@@ -12,6 +12,7 @@ import { PASSWORD, securedMissing, startSecured, USER } from './secured-broker.j
 
 /** Beyond the time that a command waits for a broker that hangs up, on a machine that is busy; far below that for one that is away. */
 const SAID_MS_MAX = 25_000;
+interface Wrong { values: object; says: RegExp; password?: string; hangsUp?: boolean }
 const environment = { POINTSTREAM_KAFKA_PASSWORD: PASSWORD };
 
 t.test('a secured cluster', { skip: securedMissing }, async (t) => {
@@ -26,13 +27,13 @@ t.test('a secured cluster', { skip: securedMissing }, async (t) => {
     settings(directory, { ...passwords, kafkaSasl: 'scram-sha-512' });
     const engine = await TestEngine.start(t, { directory, environment });
     await engine.put('/v1/programs/default', { name: 'Default', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }], expiryFrom: 'received' });
-    await engine.put('/v1/partners/grocer', { name: 'Grocer', program: 'default', currency: 'EUR' });
-    await engine.put('/v1/rules', { rules: [{ id: 'base', kind: 'base', rate: { points: 1, per: 100 } }] });
+    await engine.put('/v1/partners/grocer', { name: 'Grocer', timeZone: 'UTC', currency: 'EUR' });
+    await engine.put('/v1/rules', { rules: [{ id: 'base', version: 1, award: { kind: 'perAmount', points: 1, amount: 100 } }] });
     let purchases = 0;
     const buy = async (): Promise<void> => {
       const id = `r-${++purchases}`, body = { id, kind: 'purchase', partner: 'grocer', card: '4711', occurredAt: '2026-01-05T10:00:00Z', currency: 'EUR', total: 1000 };
       t.match(await engine.call('POST', '/v1/transactions', { body }), { status: 200, body: { status: 'processed' } });
-      t.comment(JSON.stringify((await engine.call('GET', '/v1/cards/4711')).body));
+      t.match(await engine.call('GET', '/v1/cards/4711'), { status: 200, body: { balances: { points: { available: 10 * purchases } } } });
     };
     const verified = async (): Promise<void> => {
       const { code, stdout, stderr } = await engine.run('verify', '--data', directory, '--json');
@@ -71,30 +72,33 @@ t.test('a secured cluster', { skip: securedMissing }, async (t) => {
   });
 
   const scram = { ...passwords, kafkaSasl: 'scram-sha-512' };
-  const wrong: Record<string, { values: object; says: RegExp; password?: string }> = {
+  const wrong: Record<string, Wrong> = {
     'a wrong password': { values: scram, says: /invalid credentials.*kafkaPassword/, password: 'not the word' },
     'a wrong password in plain': { values: { ...passwords, kafkaSasl: 'plain' }, says: /Invalid username or password.*kafkaPassword/, password: 'not the word' },
     'an authority that did not sign': { values: { ...scram, kafkaTlsCa: certificates.stranger }, says: /not trusted.*kafkaTlsCa/ },
-    'TLS where there is none': { values: { ...trusting, kafka: secured.plain }, says: /hangs up when TLS begins.*kafkaTls/ },
+    'TLS where there is none': { values: { ...trusting, kafka: secured.plain }, says: /hangs up when TLS begins.*kafkaTls/, hangsUp: true },
     'no TLS where it is': { values: { ...scram, kafkaTls: 'off' }, says: /kafkaTls=on/ },
     'a password where none is asked for': { values: { ...scram, kafka: secured.plain, kafkaTls: 'off' }, says: /kafkaSasl be off/ },
-    'no password': { values: { ...scram, kafkaSasl: 'off' }, says: /hangs up.*kafkaSasl/ },
+    'no password': { values: { ...scram, kafkaSasl: 'off' }, says: /hangs up.*kafkaSasl/, hangsUp: true },
     'no certificate': { values: { ...mutual, kafkaTlsCertificate: '', kafkaTlsKey: '' }, says: /kafkaTlsCertificate/ },
     "somebody else's key": { values: { ...mutual, kafkaTlsKey: certificates.authority.replace('.crt', '.key') }, says: /kafkaTlsKey/ },
     'a file that is not there': { values: { ...mutual, kafkaTlsCa: join(files, 'nowhere.pem') }, says: /kafkaTlsCa: .*nowhere/ },
   };
   await t.test('what is wrong is said, soon', async (t) => {
-    for (const [what, { values, says, password = PASSWORD }] of Object.entries(wrong)) {
-      await t.test(what, async (t) => {
-        const directory = ownDirectory(t), beganMs = performance.now();
-        settings(directory, { ...values, port: 0, metricsPort: 0 });
-        const { code, stderr }: Ended = await pointstreamWith({ POINTSTREAM_KAFKA_PASSWORD: password }, directory, 'serve', '--data', 'data');
-        t.equal(code, 3);
-        t.match(stderr, says);
-        t.notOk(stderr.includes(password));
-        t.ok(performance.now() - beganMs < SAID_MS_MAX);
-        rmSync(directory, { recursive: true, force: true });
-      });
+    const serve = async ({ values, password = PASSWORD }: Wrong): Promise<Ended & { milliseconds: number }> => {
+      const directory = ownDirectory(t), beganMs = performance.now();
+      settings(directory, { ...values, port: 0, metricsPort: 0 });
+      const ended = await pointstreamWith({ POINTSTREAM_KAFKA_PASSWORD: password }, directory, 'serve', '--data', 'data');
+      return { ...ended, milliseconds: performance.now() - beganMs };
+    };
+    // Those that wait for the broker to think better of it do so while the others run, one by one.
+    const waiting = new Map(Object.values(wrong).filter(({ hangsUp }) => hangsUp).map((each) => [each, serve(each)]));
+    for (const [what, each] of Object.entries(wrong).sort(([, a], [, b]) => Number(a.hangsUp ?? false) - Number(b.hangsUp ?? false))) {
+      const { code, stderr, milliseconds } = await (waiting.get(each) ?? serve(each));
+      t.equal(code, 3, what);
+      t.match(stderr, each.says);
+      t.notOk(stderr.includes(each.password ?? PASSWORD), 'without the password');
+      t.ok(milliseconds < SAID_MS_MAX, `after ${Math.round(milliseconds)} ms`);
     }
   });
 });
