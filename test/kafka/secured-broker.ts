@@ -5,13 +5,20 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createAclsV3 } from '@platformatic/kafka';
+import { Cluster } from '../../engine/log/kafka/cluster.js';
 import { brokerDirectory } from '../../loadtest/kafka-broker.js';
 import { Broker, freePorts, kafkaMissing } from './broker.js';
 
 export const securedMissing = kafkaMissing || (spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0 ? false : 'openssl: not installed here, which makes the certificates');
 export const USER = 'loyalty', PASSWORD = 'a; word of=user $1';
 /** So soon a connection has to prove again who it is. */
-const REAUTHENTICATE_MS = 2000;
+export const REAUTHENTICATE_MS = 2000;
+
+/** Begins the names of what the user may use. */
+export const PREFIX = 'secured.';
+/** Numbers of the protocol. */
+const TOPIC = 2, GROUP = 3, TRANSACTIONAL_ID = 5, PREFIXED = 4, ALLOW = 3, READ = 3, WRITE = 4, CREATE = 5, DELETE = 6, DESCRIBE_CONFIGS = 10;
 
 /** Paths of PEM files. */
 export interface Certificates { authority: string; stranger: string; certificate: string; key: string }
@@ -33,17 +40,30 @@ export async function startSecured(t: { teardown(end: () => Promise<void>): void
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PASSWORDS:SASL_SSL,MUTUAL:SSL', 'ssl.keystore.type': 'PEM', 'ssl.truststore.type': 'PEM',
     'ssl.keystore.location': join(directory, 'broker.pem'), 'ssl.truststore.location': certificates.authority, 'listener.name.mutual.ssl.client.auth': 'required',
     'listener.name.passwords.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512', 'connections.max.reauth.ms': REAUTHENTICATE_MS,
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer', 'super.users': 'User:ANONYMOUS', // the plain listener, for the test itself
     'listener.name.passwords.plain.sasl.jaas.config': `${module}.plain.PlainLoginModule required user_${USER}="${PASSWORD}";`,
     'listener.name.passwords.scram-sha-256.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
     'listener.name.passwords.scram-sha-512.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
   };
   const users = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${USER},password=${PASSWORD}]`]);
   const broker = await Broker.start(t, settings, { listeners: [`PASSWORDS://${passwords}`, `MUTUAL://${mutual}`], format: users });
+  await allow(broker.address, [`User:${USER}`, 'User:CN=engine']);
   const changePassword = (password: string): void => {
     const argv = ['--bootstrap-server', broker.address, '--alter', '--entity-type', 'users', '--entity-name', USER, '--add-config', `SCRAM-SHA-512=[password=${password}]`];
     execFileSync('java', ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', join(brokerDirectory(), '*'), 'kafka.admin.ConfigCommand', ...argv], { stdio: ['ignore', 'ignore', 'pipe'] });
   };
   return { broker, certificates, plain: broker.address, passwords, mutual, changePassword };
+}
+
+/** What README.md says that an engine needs, and nothing else. */
+async function allow(address: string, principals: string[]): Promise<void> {
+  const needed = [
+    ...[READ, WRITE, CREATE, DELETE, DESCRIBE_CONFIGS].map((operation) => ({ resourceType: TOPIC, operation })), { resourceType: GROUP, operation: READ }, { resourceType: TRANSACTIONAL_ID, operation: WRITE },
+  ];
+  const cluster = new Cluster({ brokers: [address], clientId: 'test' });
+  const rules = principals.flatMap((principal) => needed.map((each) => ({ ...each, resourceName: PREFIX, resourcePatternType: PREFIXED, principal, host: '*', permissionType: ALLOW })));
+  await cluster.fromAny(createAclsV3.api, rules);
+  await cluster.close();
 }
 
 function makeCertificates(directory: string): Certificates {

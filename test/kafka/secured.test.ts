@@ -5,10 +5,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { Cluster } from '../../engine/log/kafka/cluster.js';
+import { LATEST, listOffset } from '../../engine/log/kafka/offsets.js';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import { eventually, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { pointstreamWith, type Ended } from '../support/command-line.js';
-import { PASSWORD, securedMissing, startSecured, USER } from './secured-broker.js';
+import { PASSWORD, PREFIX, REAUTHENTICATE_MS, securedMissing, startSecured, USER } from './secured-broker.js';
 
 /** Beyond the time that a command waits for a broker that hangs up, on a machine that is busy; far below that for one that is away. */
 const SAID_MS_MAX = 25_000;
@@ -19,7 +21,7 @@ t.test('a secured cluster', { skip: securedMissing }, async (t) => {
   const files = ownDirectory(t), { certificates, changePassword, ...secured } = await startSecured(t, files);
   const trusting = { kafkaTls: 'on', kafkaTlsCa: certificates.authority }, known = { kafkaTlsCertificate: certificates.certificate, kafkaTlsKey: certificates.key };
   const passwords = { ...trusting, kafka: secured.passwords, kafkaUser: USER }, mutual = { ...trusting, ...known, kafka: secured.mutual };
-  const common = { clickhouse: 'off', partitions: 2, shards: 1, kafkaPrefix: 'secured.' };
+  const common = { clickhouse: 'off', partitions: 2, shards: 1, kafkaPrefix: PREFIX };
   const settings = (directory: string, values: object): void => writeFileSync(join(directory, 'pointstream.yaml'), JSON.stringify({ ...common, ...values })); // JSON is YAML
 
   await t.test('an engine works by each way in', async (t) => {
@@ -69,6 +71,17 @@ t.test('a secured cluster', { skip: securedMissing }, async (t) => {
         t.match(await engine.stop(), { code: 0 });
       });
     }
+  });
+
+  await t.test('no request fails because a connection has to prove again who it is', async (t) => {
+    const sasl = { mechanism: 'SCRAM-SHA-512', user: USER, password: PASSWORD } as const, topic = `${PREFIX}commands`;
+    const cluster = new Cluster({ brokers: [secured.passwords], clientId: 'test', tls: { caFile: certificates.authority, certificateFile: undefined, keyFile: undefined }, sasl });
+    await cluster.describe([topic]);
+    const untilMs = performance.now() + 2 * REAUTHENTICATE_MS;
+    // Several at a time, so that some are always under way.
+    const ask = async (): Promise<void> => { while (performance.now() < untilMs) await listOffset(cluster, topic, 0, LATEST); };
+    await t.resolves(Promise.all([ask(), ask(), ask(), ask()]));
+    await cluster.close();
   });
 
   const scram = { ...passwords, kafkaSasl: 'scram-sha-512' };

@@ -33,7 +33,7 @@ const metadata = createAPI<Parameters<typeof metadataV12.createRequest>, Metadat
   }
 });
 interface TopicPlace { id: string; leaders: number[] }
-interface Link { ready: Promise<Connection>; seen: Seen }
+interface Link { ready: Promise<Connection>; seen: Seen; /** Requests that are not answered. */ asked: number; /** Takes no more of them, and closes after the last. */ retired: boolean }
 
 export class Cluster {
   private readonly links = new Map<string, Link>();
@@ -131,16 +131,20 @@ export class Cluster {
   }
   private async ask<A extends unknown[], R>(name: string, host: string, port: number, api: API<A, R>, given: A): Promise<R> {
     if (this.closed) throw new LogError('closed', 'the log is closed');
-    const { ready, seen } = this.links.get(name) ?? this.connect(name, host, port);
+    const link = this.links.get(name) ?? this.connect(name, host, port);
+    link.asked++;
     try {
-      const answer = await api.async(await ready, ...given);
+      const answer = await api.async(await link.ready, ...given);
       this.answered();
       return answer;
     } catch (error) {
-      const failure = unreached(error, seen, this.options);
+      const failure = unreached(error, link.seen, this.options);
       if (failure && !this.closed) this.silence = { sinceMs: this.silence?.sinceMs ?? performance.now(), reason: failure.message };
       else this.answered();
       throw failure ?? error;
+    } finally {
+      link.asked--;
+      closeRetired(link);
     }
   }
   private answered(): void {
@@ -152,7 +156,13 @@ export class Cluster {
     const forget = (): void => {
       if (this.links.get(name) === link) this.links.delete(name);
     };
-    const ready = (connection.connect(host, port) as Promise<void>).then(() => connection), link: Link = { ready, seen };
+    // Before what it proved expires (connections.max.reauth.ms). Proving it again on the same connection would fail the requests that are sent meanwhile: the next ones open another one.
+    connection.reauthenticate = () => {
+      link.retired = true;
+      forget();
+      closeRetired(link);
+    };
+    const ready = (connection.connect(host, port) as Promise<void>).then(() => connection), link: Link = { ready, seen, asked: 0, retired: false };
     // Whoever waits for an answer hears of it; the next request opens another one.
     connection.on('error', (error: unknown) => {
       seen.troubles.push(error);
@@ -179,6 +189,10 @@ export class Cluster {
       }
     }
   }
+}
+
+function closeRetired({ ready, asked, retired }: Link): void {
+  if (retired && asked === 0) void ready.then((connection) => connection.close()).catch(() => undefined);
 }
 
 /** Errors that an answer lists, each with its protocol code. */
