@@ -184,6 +184,7 @@ export class Pipeline implements Engine {
     return this.activations.newest;
   }
   checks(): ReadyCheck[] {
+    this.lookForTrouble(); // the log says what is said here
     const restoring = [...this.owned.restoring].join(', '), wrong = this.failure ?? this.options.log.trouble;
     return [
       { name: 'log', ok: wrong === undefined, ...(wrong === undefined ? {} : { detail: wrong }) },

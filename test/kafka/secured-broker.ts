@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAclsV3 } from '@platformatic/kafka';
+import { AclOperations, AclPermissionTypes, createAclsV3, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka';
 import { Cluster } from '../../engine/log/kafka/cluster.js';
 import { brokerDirectory } from '../../loadtest/kafka-broker.js';
 import { Broker, freePorts, kafkaMissing } from './broker.js';
@@ -17,8 +17,6 @@ export const REAUTHENTICATE_MS = 2000;
 
 /** Begins the names of what the user may use. */
 export const PREFIX = 'secured.';
-/** Numbers of the protocol. */
-const TOPIC = 2, GROUP = 3, TRANSACTIONAL_ID = 5, PREFIXED = 4, ALLOW = 3, READ = 3, WRITE = 4, CREATE = 5, DELETE = 6, DESCRIBE_CONFIGS = 10;
 
 /** Paths of PEM files. */
 export interface Certificates { authority: string; stranger: string; certificate: string; key: string }
@@ -57,11 +55,13 @@ export async function startSecured(t: { teardown(end: () => Promise<void>): void
 
 /** What README.md says that an engine needs, and nothing else. */
 async function allow(address: string, principals: string[]): Promise<void> {
+  const { READ, WRITE, CREATE, DELETE, DESCRIBE_CONFIGS } = AclOperations, { TOPIC, GROUP, TRANSACTIONAL_ID } = ResourceTypes;
   const needed = [
     ...[READ, WRITE, CREATE, DELETE, DESCRIBE_CONFIGS].map((operation) => ({ resourceType: TOPIC, operation })), { resourceType: GROUP, operation: READ }, { resourceType: TRANSACTIONAL_ID, operation: WRITE },
   ];
+  const every = { resourceName: PREFIX, resourcePatternType: ResourcePatternTypes.PREFIXED, host: '*', permissionType: AclPermissionTypes.ALLOW };
   const cluster = new Cluster({ brokers: [address], clientId: 'test' });
-  const rules = principals.flatMap((principal) => needed.map((each) => ({ ...each, resourceName: PREFIX, resourcePatternType: PREFIXED, principal, host: '*', permissionType: ALLOW })));
+  const rules = principals.flatMap((principal) => needed.map((each) => ({ ...every, ...each, principal })));
   await cluster.fromAny(createAclsV3.api, rules);
   await cluster.close();
 }
