@@ -26,6 +26,7 @@ import { Results } from './results.js';
 import { ShardError, type Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
 import { Ticks } from './ticks.js';
+import { troubleTeller } from './trouble.js';
 import { WaitingReturnsLocator } from './waiting-returns.js';
 
 const TICK_MS = 1000;
@@ -67,6 +68,7 @@ export class Pipeline implements Engine {
   private readonly reads: Reads;
   private readonly ticks: Ticks;
   private failure: string | undefined;
+  private readonly lookForTrouble: () => void;
   private broken: Error | undefined;
   private stopping = false;
   private readonly clock: Clock;
@@ -78,6 +80,7 @@ export class Pipeline implements Engine {
   constructor(private readonly options: PipelineOptions) {
     this.clock = options.clock ?? systemClock;
     this.results = new Results(options.log);
+    this.lookForTrouble = troubleTeller(options.log, options.logger);
     this.committer = new Committer(options.log, options.gateway, { committed: (results, ms) => this.committed(results, ms), failed: (error) => this.fail(error) });
     const { log, shards, logger } = options;
     this.activations = new Activations({
@@ -187,9 +190,10 @@ export class Pipeline implements Engine {
     return this.activations.newest;
   }
   checks(): ReadyCheck[] {
-    const restoring = [...this.owned.restoring].join(', ');
+    this.lookForTrouble(); // the log says what is said here
+    const restoring = [...this.owned.restoring].join(', '), wrong = this.failure ?? this.options.log.trouble;
     return [
-      { name: 'log', ok: this.failure === undefined, ...(this.failure === undefined ? {} : { detail: this.failure }) },
+      { name: 'log', ok: wrong === undefined, ...(wrong === undefined ? {} : { detail: wrong }) },
       { name: 'partitions', ok: restoring === '', ...(restoring === '' ? {} : { detail: `being restored: ${restoring}` }) },
       { name: 'stopping', ok: !this.stopping },
       ...this.options.otherChecks(),
@@ -284,6 +288,7 @@ export class Pipeline implements Engine {
   private tick(): void {
     this.ticks.tick(this.clock.nowMs(), new Map([...this.flows].map(([partition, { status }]) => [partition, status.dueMs])));
     void this.located.lookForAll();
+    this.lookForTrouble();
   }
 
   // ── when things break ──

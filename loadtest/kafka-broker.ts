@@ -27,21 +27,25 @@ export function fetchBroker(): void {
   if (spawnSync(process.execPath, [fileURLToPath(fetcher)], { stdio: ['ignore', 2, 2] }).status !== 0) throw new Error('there is no Kafka broker here, and it could not be fetched');
 }
 
+/** `listeners`: besides the plain one, as NAME://HOST:PORT, where the settings say what NAME is. `format`: more for the tool that formats its storage, such as its first users. */
+export interface Additions { listeners?: string[]; format?: string[] }
+
 export class KafkaBroker {
   private child: ChildProcess | undefined;
 
   protected constructor(private readonly directory: string, readonly port: number, private readonly javaOptions: string[]) {}
 
-  static async launch(settings: Record<string, string | number> = {}, javaOptions = JAVA_OPTIONS): Promise<KafkaBroker> {
-    const broker = await KafkaBroker.prepare(settings, javaOptions);
+  static async launch(settings: Record<string, string | number> = {}, javaOptions = JAVA_OPTIONS, additions: Additions = {}): Promise<KafkaBroker> {
+    const broker = await KafkaBroker.prepare(settings, javaOptions, additions);
     await broker.run();
     return broker;
   }
-  private static async prepare(settings: Record<string, string | number>, javaOptions: string[]): Promise<KafkaBroker> {
+  private static async prepare(settings: Record<string, string | number>, javaOptions: string[], { listeners = [], format: more = [] }: Additions): Promise<KafkaBroker> {
     const directory = mkdtempSync(join(tmpdir(), 'pointstream-kafka-')), [port, controllerPort] = await freePorts();
+    const open = [`PLAINTEXT://127.0.0.1:${port}`, ...listeners].join();
     const properties = {
       'process.roles': 'broker,controller', 'node.id': 1, 'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`, 'controller.listener.names': 'CONTROLLER',
-      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`, 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+      listeners: `${open},CONTROLLER://127.0.0.1:${controllerPort}`, 'advertised.listeners': open,
       'log.dirs': join(directory, 'data'), 'auto.create.topics.enable': false, 'group.initial.rebalance.delay.ms': 0, 'group.min.session.timeout.ms': 1000,
       'offsets.topic.replication.factor': 1, 'offsets.topic.num.partitions': 4, 'transaction.state.log.replication.factor': 1, 'transaction.state.log.min.isr': 1,
       'transaction.state.log.num.partitions': 4, 'log.cleaner.dedupe.buffer.size': 8 * 2 ** 20, 'num.network.threads': 2, 'num.io.threads': 4, ...settings,
@@ -49,7 +53,7 @@ export class KafkaBroker {
     const file = join(directory, 'server.properties'), broker = new KafkaBroker(directory, port!, javaOptions);
     writeFileSync(file, Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''));
     try {
-      const format = ['-cp', join(brokerDirectory(), '*'), 'kafka.tools.StorageTool', 'format', '-t', randomUUID(), '-c', file];
+      const format = ['-cp', join(brokerDirectory(), '*'), 'kafka.tools.StorageTool', 'format', '-t', randomUUID(), '-c', file, ...more];
       execFileSync('java', [QUIET, '-XX:TieredStopAtLevel=1', ...format], { stdio: ['ignore', 'ignore', 'pipe'] });
     } catch (error) {
       await broker.end();

@@ -63,6 +63,8 @@ export interface Log {
   readonly owned: ReadonlySet<number>;
   /** Which time it is that a partition is ours; undefined when it is not. Another number than before: another engine may have gone on between. */
   tenure(partition: number): number | undefined;
+  /** Why the log has not answered for a while, in words for whoever runs the engine; it may again. Undefined: it answers. */
+  readonly trouble?: string | undefined;
   /** Returns a function that ends it. */
   onOwnership(listener: OwnershipListener): () => void;
   /** Names the way texts are spread over partitions, e.g. "murmur2". */

@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { brokerDirectory, KafkaBroker } from '../../loadtest/kafka-broker.js';
+import { brokerDirectory, KafkaBroker, type Additions } from '../../loadtest/kafka-broker.js';
 
 export { freePorts } from '../../loadtest/kafka-broker.js';
 export type Broker = KafkaBroker;
@@ -27,8 +27,8 @@ export const kafkaMissing = ((): string | false => {
 
 export const Broker = {
   /** Ready when it resolves; ends with the test. */
-  async start(t: { teardown(end: () => Promise<void>): void }, settings: Record<string, string | number> = {}): Promise<KafkaBroker> {
-    const broker = await KafkaBroker.launch(settings, JAVA_OPTIONS);
+  async start(t: { teardown(end: () => Promise<void>): void }, settings: Record<string, string | number> = {}, additions: Additions = {}): Promise<KafkaBroker> {
+    const broker = await KafkaBroker.launch(settings, JAVA_OPTIONS, additions);
     t.teardown(() => broker.end());
     return broker;
   },

@@ -93,12 +93,13 @@ export function called(call: (done: Done) => void): Promise<void> {
 
 /** Resolves when it has reached the cluster. */
 export async function connectNative(client: NativeClient): Promise<void> {
-  // Without a listener an error event would end the process. What matters of them comes with the calls too; a broker that is away is tried again for ever.
-  client.on('event.error', () => undefined);
+  // Without a listener an error event would end the process. What matters of them comes with the calls too; a broker that is away is tried again for ever. Only why none is reached is said here.
+  let said = '';
+  client.on('event.error', ({ message }) => { said = `: ${message}`; });
   try {
     await called((done) => client.connect({ timeout: CONNECT_MS_MAX }, done));
   } catch (error) {
-    throw new LogError('unavailable', `Kafka can't be reached: ${(error as Error).message}`, { cause: error });
+    throw new LogError('unavailable', `Kafka can't be reached: ${(error as Error).message}${said}`, { cause: error });
   }
 }
 

@@ -9,8 +9,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Connection, createAPI, findCoordinatorV4, metadataV12, type API } from '@platformatic/kafka';
 import { LogError } from '../log.js';
 import { connectionOptions, type KafkaConnection } from './connection.js';
+import { Transient, Unreached, unreached, type Seen } from './unreached.js';
 
 const RETRY_MS = 30_000, BACKOFF_MS = 50, BACKOFF_MS_MAX = 1000;
+/** Silence up to here is nothing to be told of: a leader changes, a broker is started again. */
+const SILENCE_MS = 5000;
+/** How the record of an alert begins: what a port that speaks TLS answers to whoever doesn't (RFC 8446, 5.1). */
+const TLS_ALERT = 0x15, TLS_VERSION = 3;
 const GROUP = 0;
 /** Said by a broker that will do it later, or isn't the right one any more (https://kafka.apache.org/protocol#protocol_error_codes). */
 const TRANSIENT = new Set([3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 72, 74, 75, 88, 100, 103]);
@@ -28,17 +33,25 @@ const metadata = createAPI<Parameters<typeof metadataV12.createRequest>, Metadat
   }
 });
 interface TopicPlace { id: string; leaders: number[] }
+interface Link { ready: Promise<Connection>; seen: Seen; /** Requests that are not answered. */ asked: number; /** Takes no more of them, and closes after the last. */ retired: boolean }
 
 export class Cluster {
-  private readonly connections = new Map<string, Promise<Connection>>();
+  private readonly links = new Map<string, Link>();
   private nodes = new Map<number, { host: string; port: number }>();
   private readonly topics = new Map<string, TopicPlace>();
   private readonly names = new Map<string, string>();
   private refreshing: Promise<void> | undefined;
   private closed = false;
   private coordinator: number | undefined;
+  private reached = false;
+  private silence: { sinceMs: number; reason: string } | undefined;
 
   constructor(private readonly options: KafkaConnection) {}
+
+  /** Why no broker has answered anything for a while. */
+  get trouble(): string | undefined {
+    return this.silence && performance.now() - this.silence.sinceMs > SILENCE_MS ? this.silence.reason : undefined;
+  }
 
   /** Learns where these topics are; those that do not exist have an error in the answer. */
   async describe(topics: string[]): Promise<MetadataResponse> {
@@ -79,7 +92,7 @@ export class Cluster {
     return this.retried(async () => {
       for (const { host, port } of [...this.nodes.values(), ...named]) {
         try {
-          return await api.async(await this.connect(`${host}:${port}`, host, port), ...given);
+          return await this.ask(`${host}:${port}`, host, port, api, given);
         } catch (error) {
           if (this.closed || !isTransient(error)) throw error;
           failure = error;
@@ -102,13 +115,13 @@ export class Cluster {
   async fromNode<A extends unknown[], R>(node: number, lane: string, api: API<A, R>, ...given: A): Promise<R> {
     const place = this.nodes.get(node);
     if (!place) throw new Transient(`broker ${node} is not known`);
-    return api.async(await this.connect(`${node}/${lane}`, place.host, place.port), ...given);
+    return this.ask(`${node}/${lane}`, place.host, place.port, api, given);
   }
   async close(): Promise<void> {
     this.closed = true;
-    const open = [...this.connections.values()];
-    this.connections.clear();
-    await Promise.all(open.map((connection) => connection.then((ready) => ready.close(), () => undefined)));
+    const open = [...this.links.values()];
+    this.links.clear();
+    await Promise.all(open.map(({ ready }) => ready.then((connection) => connection.close(), () => undefined)));
   }
 
   private async findCoordinator(group: string): Promise<number> {
@@ -116,31 +129,61 @@ export class Cluster {
     this.nodes.set(found!.nodeId, { host: found!.host, port: found!.port });
     return found!.nodeId;
   }
-  private connect(name: string, host: string, port: number): Promise<Connection> {
+  private async ask<A extends unknown[], R>(name: string, host: string, port: number, api: API<A, R>, given: A): Promise<R> {
     if (this.closed) throw new LogError('closed', 'the log is closed');
-    const known = this.connections.get(name);
-    if (known) return known;
-    const connection = new Connection(this.options.clientId, connectionOptions(this.options));
+    const link = this.links.get(name) ?? this.connect(name, host, port);
+    link.asked++;
+    try {
+      const answer = await api.async(await link.ready, ...given);
+      this.answered();
+      return answer;
+    } catch (error) {
+      const failure = unreached(error, link.seen, this.options);
+      if (failure && !this.closed) this.silence = { sinceMs: this.silence?.sinceMs ?? performance.now(), reason: failure.message };
+      else this.answered();
+      throw failure ?? error;
+    } finally {
+      link.asked--;
+      closeRetired(link);
+    }
+  }
+  private answered(): void {
+    this.reached = true;
+    this.silence = undefined;
+  }
+  private connect(name: string, host: string, port: number): Link {
+    const connection = new Connection(this.options.clientId, connectionOptions(this.options, host)), seen: Seen = { address: `${host}:${port}`, troubles: [], alerted: false };
     const forget = (): void => {
-      if (this.connections.get(name) === ready) this.connections.delete(name);
+      if (this.links.get(name) === link) this.links.delete(name);
     };
-    const ready = (connection.connect(host, port) as Promise<void>).then(() => connection);
+    // Before what it proved expires (connections.max.reauth.ms). Proving it again on the same connection would fail the requests that are sent meanwhile: the next ones open another one.
+    connection.reauthenticate = () => {
+      link.retired = true;
+      forget();
+      closeRetired(link);
+    };
+    const ready = (connection.connect(host, port) as Promise<void>).then(() => connection), link: Link = { ready, seen, asked: 0, retired: false };
     // Whoever waits for an answer hears of it; the next request opens another one.
-    connection.on('error', forget);
+    connection.on('error', (error: unknown) => {
+      seen.troubles.push(error);
+      forget();
+    });
     connection.on('close', forget);
     ready.catch(forget);
-    this.connections.set(name, ready);
-    return ready;
+    if (!this.options.tls) connection.socket.once('data', (bytes: Buffer) => { seen.alerted = bytes[0] === TLS_ALERT && bytes[1] === TLS_VERSION; });
+    this.links.set(name, link);
+    return link;
   }
   private async retried<R>(action: () => Promise<R>, again: () => Promise<void> | void = () => undefined): Promise<R> {
-    const untilMs = performance.now() + RETRY_MS;
+    const beganMs = performance.now();
     for (let attempt = 0; ; attempt++) {
       try {
         return await action();
       } catch (error) {
         if (this.closed) throw new LogError('closed', 'the log is closed');
         if (error instanceof LogError || !isTransient(error)) throw error;
-        if (performance.now() > untilMs) throw new LogError('unavailable', `Kafka does not answer: ${reasonOf(error)}`, { cause: error });
+        const patienceMs = this.reached || !(error instanceof Unreached) ? RETRY_MS : error.patienceMs;
+        if (performance.now() > beganMs + patienceMs) throw new LogError('unavailable', `Kafka can't be used: ${reasonOf(error)}`, { cause: error });
         await pause(Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** attempt));
         await Promise.resolve(again()).catch(() => undefined);
       }
@@ -148,8 +191,9 @@ export class Cluster {
   }
 }
 
-/** Thrown for what may go better the next time. */
-export class Transient extends Error {}
+function closeRetired({ ready, asked, retired }: Link): void {
+  if (retired && asked === 0) void ready.then((connection) => connection.close()).catch(() => undefined);
+}
 
 /** Errors that an answer lists, each with its protocol code. */
 const listed = (error: unknown): { apiCode?: number; serverErrorMessage?: string | null; message: string }[] => (error as { errors?: [] }).errors ?? [];
@@ -157,8 +201,8 @@ export function isTransient(error: unknown): boolean {
   if (error instanceof Transient) return true;
   const all = listed(error);
   if (all.length > 0) return all.every(({ apiCode }) => apiCode !== undefined && TRANSIENT.has(apiCode));
-  const { code, apiCode } = error as { code?: string; apiCode?: number };
-  return code === 'PLT_KFK_NETWORK' || code === 'PLT_KFK_TIMEOUT' || (apiCode !== undefined && TRANSIENT.has(apiCode)) || /^E(CONN|PIPE|HOST|NET|TIMEDOUT)/.test(code ?? '');
+  const { apiCode } = error as { apiCode?: number };
+  return apiCode !== undefined && TRANSIENT.has(apiCode);
 }
 export const isTransientCode = (code: number): boolean => TRANSIENT.has(code);
 export function reasonOf(error: unknown): string {

@@ -1,13 +1,16 @@
 /** How a Kafka cluster is reached; the same for both clients (client.ts, cluster.ts). */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { ConnectionOptions } from '@platformatic/kafka';
 import type { Config } from '../../config.js';
+import { LogError } from '../log.js';
 
 export interface KafkaConnection {
   /** HOST:PORT of some of its brokers. */
   brokers: string[];
   clientId: string;
-  /** Without a file for the authorities those of the system count. */
+  /** Without a file for the authorities, and none that the system has, each client goes by a list of its own. */
   tls?: { caFile: string | undefined; certificateFile: string | undefined; keyFile: string | undefined };
   sasl?: { mechanism: SaslMechanism; user: string; password: string };
 }
@@ -16,11 +19,19 @@ export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
 /** What the settings say of it. */
 export function connectionOf(config: Config): Omit<KafkaConnection, 'clientId'> {
   const file = (name: string): string | undefined => (name === '' ? undefined : name);
-  const tls = { caFile: file(config.kafkaTlsCa), certificateFile: file(config.kafkaTlsCertificate), keyFile: file(config.kafkaTlsKey) };
+  const tls = { caFile: file(config.kafkaTlsCa) ?? systemAuthorities(), certificateFile: file(config.kafkaTlsCertificate), keyFile: file(config.kafkaTlsKey) };
   return {
     brokers: readBrokers(config.kafka), ...(config.kafkaTls === 'on' ? { tls } : {}),
     ...(config.kafkaSasl === 'off' ? {} : { sasl: { mechanism: config.kafkaSasl.toUpperCase() as SaslMechanism, user: config.kafkaUser, password: config.kafkaPassword } }),
   };
+}
+
+/** Where systems keep the authorities that they trust, as OpenSSL and the native client look for them: Node.js would take a list of its own, and the two clients have to agree. */
+const SYSTEM_AUTHORITIES = [
+  '/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem', '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem', '/etc/ssl/cert.pem',
+];
+function systemAuthorities(): string | undefined {
+  return process.env.SSL_CERT_FILE ?? SYSTEM_AUTHORITIES.find((file) => existsSync(file));
 }
 
 /** A request that is not answered by then is given up and repeated. */
@@ -28,13 +39,34 @@ const REQUEST_MS_MAX = 20_000, CONNECT_MS_MAX = 5000;
 /** Requests on their way on one connection. */
 const REQUESTS_MAX = 64;
 
-export function connectionOptions({ tls, sasl }: KafkaConnection): ConnectionOptions {
-  const read = (file: string | undefined): Buffer | undefined => (file ? readFileSync(file) : undefined);
+/** Of a connection of the data plane. Throws LogError `failed` that names the setting when a file is not what it should be. */
+export function connectionOptions({ tls, sasl }: KafkaConnection, host: string): ConnectionOptions {
   return {
     connectTimeout: CONNECT_MS_MAX, requestTimeout: REQUEST_MS_MAX, maxInflights: REQUESTS_MAX,
-    ...(tls ? { tls: { ca: read(tls.caFile), cert: read(tls.certificateFile), key: read(tls.keyFile) }, tlsServerName: true } : {}),
+    // What certificates are compared with either way; as a name to be sent, addresses are forbidden.
+    ...(tls ? { tls: { secureContext: secureContextOf(tls) }, tlsServerName: isIP(host) === 0 } : {}),
     ...(sasl ? { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } } : {}),
   };
+}
+
+function secureContextOf({ caFile, certificateFile, keyFile }: NonNullable<KafkaConnection['tls']>): SecureContext {
+  const ca = readPem('kafkaTlsCa', caFile), cert = readPem('kafkaTlsCertificate', certificateFile), key = readPem('kafkaTlsKey', keyFile);
+  try {
+    return createSecureContext({ ca, cert, key });
+  } catch (error) {
+    throw new LogError('failed', `kafkaTlsCertificate and kafkaTlsKey are not a certificate and its key, as PEM and without a passphrase: ${(error as Error).message}`, { cause: error });
+  }
+}
+function readPem(setting: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  let text;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new LogError('failed', `${setting}: ${(error as Error).message}`, { cause: error });
+  }
+  if (!text.includes('-----BEGIN ')) throw new LogError('failed', `${setting}: ${file} is not a PEM file`);
+  return text;
 }
 
 /** "host:port, host:port"; throws an Error that says what is wrong. */

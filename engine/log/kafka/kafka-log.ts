@@ -107,6 +107,9 @@ class KafkaLog implements Log {
   get owned(): ReadonlySet<number> {
     return this.membership?.ownedOf(this.topics.name('commands')) ?? nothing;
   }
+  get trouble(): string | undefined {
+    return this.cluster.trouble;
+  }
   tenure(partition: number): number | undefined {
     return this.owned.has(partition) ? this.tenures.get(partition) : undefined;
   }
