@@ -114,8 +114,7 @@ export class Pipeline implements Engine {
   }
   async stop(): Promise<void> {
     this.stopping = true;
-    this.endTicking?.();
-    this.endFollowing?.();
+    for (const end of [this.endTicking, this.endFollowing]) end?.();
     await this.owned.stop();
     await this.committer.idle();
     this.requests.failAll('the engine stops');
@@ -220,9 +219,7 @@ export class Pipeline implements Engine {
     this.waitingBytes.set(partition, Math.max(0, (this.waitingBytes.get(partition) ?? 0) + bytes));
   }
   private lagBytes(): number {
-    let bytes = 0;
-    for (const partition of this.flows.keys()) bytes += this.waitingBytes.get(partition) ?? 0;
-    return bytes;
+    return [...this.flows.keys()].reduce((bytes, partition) => bytes + (this.waitingBytes.get(partition) ?? 0), 0);
   }
   private available(): void {
     if (this.failure !== undefined) throw new EngineError('unavailable', this.failure, 30);
@@ -237,8 +234,7 @@ export class Pipeline implements Engine {
   }
   /** For whoever asks: what the shard of a partition says that is here; undefined when it isn't. */
   async answerHere(partition: number, task: ShardTask): Promise<{ value: unknown } | undefined> {
-    if (!this.flows.has(partition)) return undefined;
-    return { value: await this.answer(partition, task) };
+    return this.flows.has(partition) ? { value: await this.answer(partition, task) } : undefined;
   }
   private answer(partition: number, task: ShardTask): Promise<unknown> {
     return this.ask(this.options.shards.shardOf(partition), async () => {

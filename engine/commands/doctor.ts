@@ -91,7 +91,8 @@ async function checkBrokers(config: Config): Promise<Check> {
   try {
     return check('kafka', true, `${await countBrokers({ ...connectionOf(config), clientId: 'pointstream-doctor' })} brokers answer at ${config.kafka}`);
   } catch (error) {
-    return check('kafka', false, (error as Error).message, { status: 'failed', hint: 'settings that begin with kafka, in docs/settings.md; how they go together is in README.md, "Several machines, on Kafka"' });
+    const hint = 'settings that begin with kafka, in docs/settings.md; how they go together is in README.md, "Several machines, on Kafka"';
+    return check('kafka', false, (error as Error).message, { status: 'failed', hint });
   }
 }
 

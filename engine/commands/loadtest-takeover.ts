@@ -18,7 +18,8 @@ export const loadtestTakeover: CommandDefinition = {
     if (config.kafka === '') throw new CommandError(exitCodes.usage, 'partitions are taken over on Kafka only: --kafka HOST:PORT');
     const { runTakeover, takeoverText } = await import('../../loadtest/takeover.js');
     const report = await runTakeover({
-      accounts: count(options, 'accounts'), transactions: count(options, 'transactions'), seed: count(options, 'seed', 0), verify: options.verify !== false, config, logger: createLogger(config.logLevel), progress: say,
+      accounts: count(options, 'accounts'), transactions: count(options, 'transactions'), seed: count(options, 'seed', 0), verify: options.verify !== false,
+      config, logger: createLogger(config.logLevel), progress: say,
     });
     await tell(report, takeoverText, options);
     return report.verified === false ? exitCodes.failed : exitCodes.fine;

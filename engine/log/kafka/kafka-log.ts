@@ -92,9 +92,7 @@ class KafkaLog implements Log {
   constructor(private readonly cluster: Cluster, private readonly topics: Topics, private readonly options: KafkaLogOptions, private readonly owner: Owner) {
     const arrived = (name: string, partition: number): void => this.announce(topics.topicOf(name) as InputTopic, partition);
     const failed = (error: Error): void => this.fail(error);
-    this.streams = {
-      bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed),
-    };
+    this.streams = { bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed) };
     this.followers = new Followers(cluster, failed);
     this.unseen = new Unseen(cluster);
     const control = topics.name('control');
