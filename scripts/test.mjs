@@ -22,7 +22,7 @@ const OUTPUT_BYTES_MAX = 16 * 2 ** 20;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const nightly = process.argv.includes('--nightly');
-const secondsMax = nightly ? 3600 : 180;
+const secondsMax = nightly ? 3600 : 300;
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const required = (process.env.POINTSTREAM_REQUIRE ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
 const counts = { passed: 0, failed: 0 };
