@@ -169,9 +169,12 @@ export class Pipeline implements Engine {
   explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined> {
     return this.reads.explanation(partner, id);
   }
-  async activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void> {
+  async activate(set: ReferenceSet, products: Map<number, Uint8Array>, saved = false): Promise<boolean> {
     this.available();
-    await this.activations.activate({ set, products });
+    return this.activations.activate({ set, products }, saved);
+  }
+  newestReference(): Promise<ReferenceSet> {
+    return this.activations.readNewest();
   }
   sinkCaughtUp(timeoutMs: number): Promise<boolean> {
     return this.options.sinkCaughtUp(timeoutMs);

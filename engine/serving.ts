@@ -14,6 +14,9 @@ import { createMetrics, startMetricsServer } from './metrics.js';
 import { queryRejectedOf } from './rejected.js';
 import { startEngine, type RunningEngine } from './start.js';
 
+/** So soon a gateway knows keys that another one was given, or that were taken away there. */
+const LOOK_MS = 1000;
+
 /** The verifier, which lies outside engine/ and is handed in. */
 export type VerifyEngine = (running: RunningEngine, progress: (line: string) => void) => Promise<object>;
 /** DIR/endpoints.json: base addresses of a running engine. */
@@ -42,11 +45,19 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     stops.push(() => rm(operatorKeyPath(config.data), { force: true }));
     const roles = rolesOf(config), parser = startParsers(config.parsers, metrics);
     stops.push(() => parser.close());
+    const keys = await Keys.open(key, log, await makeOperatorKey(config.data));
     const gateway = roles.has('gateway') ? await startGateway({
-      parser, engine, references, keys: await Keys.open(key, log, await makeOperatorKey(config.data)), config, logger, metrics,
+      parser, engine, references, keys, config, logger, metrics,
       queryEntries: queryEntriesOf(analytics?.client), queryRejected: queryRejectedOf(log), ...(verify === undefined ? {} : { verify: (progress) => verify(running, progress) }),
     }) : undefined;
     if (gateway) stops.push(() => gateway.close());
+    if (gateway && log.shared) {
+      const end = every(LOOK_MS, async () => {
+        await keys.refresh();
+        references.learn(await engine.newestReference());
+      });
+      stops.push(end);
+    }
     if (roles.has('router') && config.routerTopics !== '') {
       // Loaded when it is asked for, as the log on Kafka is.
       const { startRouter } = await import('./router/router.js');
@@ -62,4 +73,18 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     await stop();
     throw error;
   }
+}
+
+/** Again and again, until the function that it returns is called. What fails is tried the next time: when the log does not answer, that is told elsewhere. */
+function every(milliseconds: number, action: () => Promise<void>): () => Promise<void> {
+  let running = Promise.resolve(), idle = true;
+  const timer = setInterval(() => {
+    if (!idle) return;
+    idle = false;
+    running = action().catch(() => undefined).then(() => { idle = true; });
+  }, milliseconds);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
 }
