@@ -8,7 +8,7 @@ import type { ReferenceSet } from '../schemas/reference.js';
 import type { ShardTask } from '../workers/messages.js';
 import type { Append, Log } from './log/log.js';
 import { initialSet } from './reference.js';
-import { loadReferences, saveReference, type Published } from './reference-storage.js';
+import { loadReferences, newerReference, saveReference, type Published } from './reference-storage.js';
 
 /** How often other engines' partitions are looked at while an activation waits for them. */
 const LOOK_MS = 20;
@@ -30,6 +30,7 @@ export class Activations {
   private published: Published[] = [];
   private readonly waiting: Waiting[] = [];
   private loading: Promise<void> = Promise.resolve();
+  private read = initialSet();
 
   constructor(private readonly options: ActivationsOptions) {}
 
@@ -56,12 +57,19 @@ export class Activations {
     const behind = [...versions].flatMap(([partition, version]) => (version < this.newest.version ? [partition] : []));
     if (behind.length > 0) await this.options.append(activationRecords(behind, this.newest.version));
   }
-  /** Resolves when every partition has passed the place. */
-  async activate(publication: Published): Promise<void> {
+  /** The newest set that any engine has published. */
+  async readNewest(): Promise<ReferenceSet> {
+    const known = this.read.version > this.newest.version ? this.read : this.newest;
+    return (this.read = await newerReference(this.options.log, known.version) ?? known);
+  }
+  /** Resolves when every partition has passed the place; with false, and nothing done, when another engine was first with this number. `saved`: it is in the log already. */
+  async activate(publication: Published, saved: boolean): Promise<boolean> {
     const { log, append } = this.options, { version } = publication.set;
-    await saveReference(log, publication);
-    this.published.push(publication);
-    await this.teachAll(publication);
+    if (!saved && !await saveReference(log, publication)) return false;
+    if (!saved && version === this.newest.version + 1) {
+      this.published.push(publication);
+      await this.teachAll(publication);
+    } else await this.load([]);
     const partitions = Array.from({ length: log.partitions }, (_, partition) => partition);
     const passed = new Promise<void>((resolve, reject) => this.waiting.push({ version, partitions: new Set(partitions), offsets: new Map(), resolve, reject }));
     // It may be rejected while the append is awaited, before anybody waits for it: that alone is no reason for node to end the process.
@@ -70,6 +78,7 @@ export class Activations {
     offsets.forEach((offset, partition) => activation.offsets.set(partition, offset));
     if (log.shared) void this.watch(activation).catch((error: unknown) => activation.reject(error as Error));
     await passed;
+    return true;
   }
   passed(partition: number, version: number): void {
     for (const activation of [...this.waiting]) if (activation.version <= version) this.settle(activation, partition);

@@ -48,8 +48,13 @@ export interface Engine {
   findTransaction(partner: string, id: string, kind: 'purchase' | 'return'): Promise<{ partition: number; fact: FactRecord } | undefined>;
   /** Why a purchase got the points it got. */
   explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined>;
-  /** Makes a new reference set live in every partition; resolves when all have passed the place. `products`: contents that are new, by partner ordinal (NDJSON bytes). */
-  activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void>;
+  /**
+   * Makes a new reference set live in every partition; resolves when all have passed the place; with false, and nothing done, when another engine has published one of the same number.
+   * `products`: contents that are new, by partner ordinal (NDJSON bytes). `saved`: it is what newestReference answered.
+   */
+  activate(set: ReferenceSet, products: Map<number, Uint8Array>, saved?: boolean): Promise<boolean>;
+  /** The newest set that any engine has published; it may not be live everywhere yet. */
+  newestReference(): Promise<ReferenceSet>;
   /** Waits (bounded) until the sink has delivered everything that is committed now: for reads from ClickHouse that must see their writer's own writes. */
   sinkCaughtUp(timeoutMs: number): Promise<boolean>;
   checks(): ReadyCheck[];

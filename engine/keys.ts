@@ -28,27 +28,32 @@ export interface KeyProblem { pointer: string; reason: 'invalid' | 'missing' | '
 /** Who calls. `partner` is absent for the admin key; `digest` names the caller in quotas. */
 export interface Caller { digest: string; partner?: string; scopes: ReadonlySet<string> }
 
-/** Where digests survive a restart: two named values of the log. */
+/** Where digests survive a restart: named values of the log. Several gateways put keys: each version of the list is added once, by whoever is first; others put theirs on top of it. */
 export interface KeyStorage {
   getValue(name: string): Promise<Uint8Array | undefined>;
   putValue(name: string, value: Uint8Array): Promise<void>;
+  addValue(name: string, value: Uint8Array): Promise<boolean>;
 }
 
 const KEY_LENGTH_MIN = 16;
 const KEY_LENGTH_MAX = 256;
 const KEYS_PER_PARTNER_MAX = 16;
+/** Has some version of the list, from which newer ones are looked for. */
 const STORED_NAME = 'keys';
+const versionName = (version: number): string => `keys/${version}`;
 
 const digestOf = (key: string): Buffer => createHash('sha256').update(key, 'utf8').digest();
 
 interface StoredKey { partner: string; digest: string; scopes: string[] }
+interface StoredKeys { version: number; keys: StoredKey[] }
 
 export class Keys {
   private readonly admin: Buffer;
   private readonly adminCaller: Caller;
   private byDigest = new Map<string, Caller>();
+  private putting: Promise<unknown> = Promise.resolve();
 
-  private constructor(adminKey: string, private readonly operatorKey: string | undefined, private readonly storage: KeyStorage, private stored: StoredKey[]) {
+  private constructor(adminKey: string, private readonly operatorKey: string | undefined, private readonly storage: KeyStorage, private stored: StoredKeys) {
     this.admin = digestOf(adminKey);
     this.adminCaller = { digest: this.admin.toString('base64url'), scopes: new Set(['admin']) };
     this.index();
@@ -56,7 +61,18 @@ export class Keys {
 
   static async open(adminKey: string, storage: KeyStorage, operatorKey?: string): Promise<Keys> {
     const bytes = await storage.getValue(STORED_NAME);
-    return new Keys(adminKey, operatorKey, storage, bytes === undefined ? [] : JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredKey[]);
+    const stored = bytes === undefined ? [] : JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredKeys | StoredKey[];
+    const keys = new Keys(adminKey, operatorKey, storage, Array.isArray(stored) ? { version: 0, keys: stored } : stored);
+    await keys.refresh();
+    return keys;
+  }
+  /** Learns what other gateways have put. */
+  async refresh(): Promise<void> {
+    for (;;) {
+      const version = this.stored.version + 1, bytes = await this.storage.getValue(versionName(version));
+      if (bytes === undefined) return;
+      if (version > this.stored.version) this.take({ version, keys: JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredKey[] });
+    }
   }
 
   /** The caller that a key belongs to. The look-up is by digest, so its timing says nothing about the key. */
@@ -75,17 +91,28 @@ export class Keys {
   }
 
   /** Replaces the keys of a partner; durable when it resolves. */
-  async put(partner: string, keys: KeyDocument[]): Promise<void> {
-    const others = this.stored.filter((entry) => entry.partner !== partner);
-    const own = keys.map(({ key, scopes }) => ({ partner, digest: digestOf(key).toString('base64url'), scopes: [...new Set(scopes)] }));
-    const next = [...others, ...own];
-    await this.storage.putValue(STORED_NAME, Buffer.from(JSON.stringify(next)));
-    this.stored = next;
-    this.index();
+  put(partner: string, keys: KeyDocument[]): Promise<void> {
+    const put = this.putting.then(() => this.putNext(partner, keys));
+    this.putting = put.catch(() => undefined);
+    return put;
   }
 
+  private async putNext(partner: string, keys: KeyDocument[]): Promise<void> {
+    const own = keys.map(({ key, scopes }) => ({ partner, digest: digestOf(key).toString('base64url'), scopes: [...new Set(scopes)] }));
+    for (;;) {
+      await this.refresh();
+      const next: StoredKeys = { version: this.stored.version + 1, keys: [...this.stored.keys.filter((entry) => entry.partner !== partner), ...own] };
+      if (!await this.storage.addValue(versionName(next.version), Buffer.from(JSON.stringify(next.keys)))) continue;
+      this.take(next);
+      return this.storage.putValue(STORED_NAME, Buffer.from(JSON.stringify(next)));
+    }
+  }
+  private take(stored: StoredKeys): void {
+    this.stored = stored;
+    this.index();
+  }
   private index(): void {
-    this.byDigest = new Map(this.stored.map(({ digest, partner, scopes }) => [digest, { digest, partner, scopes: new Set(scopes) }]));
+    this.byDigest = new Map(this.stored.keys.map(({ digest, partner, scopes }) => [digest, { digest, partner, scopes: new Set(scopes) }]));
     if (this.operatorKey === undefined) return;
     const digest = digestOf(this.operatorKey).toString('base64url');
     this.byDigest.set(digest, { digest, scopes: new Set(['verify']) });

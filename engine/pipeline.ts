@@ -119,8 +119,7 @@ export class Pipeline implements Engine {
     await this.committer.idle();
     this.requests.failAll('the engine stops');
     if (this.failure === undefined) {
-      const { shards } = this.options;
-      await Promise.all([...this.flows].map(([partition, { committed }]) => checkpointPartition(shards, this.committer, partition, committed))).catch((error: unknown) => {
+      await Promise.all([...this.flows].map(([partition, { committed }]) => checkpointPartition(this.options.shards, this.committer, partition, committed))).catch((error: unknown) => {
         this.options.logger.warn({ error: String(error) }, 'stopped without a last checkpoint: the next start has more to replay');
       });
     }
@@ -174,9 +173,12 @@ export class Pipeline implements Engine {
   explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined> {
     return this.reads.explanation(partner, id);
   }
-  async activate(set: ReferenceSet, products: Map<number, Uint8Array>): Promise<void> {
+  async activate(set: ReferenceSet, products: Map<number, Uint8Array>, saved = false): Promise<boolean> {
     this.available();
-    await this.activations.activate({ set, products });
+    return this.activations.activate({ set, products }, saved);
+  }
+  newestReference(): Promise<ReferenceSet> {
+    return this.activations.readNewest();
   }
   sinkCaughtUp(timeoutMs: number): Promise<boolean> {
     return this.options.sinkCaughtUp(timeoutMs);
@@ -254,10 +256,8 @@ export class Pipeline implements Engine {
   }
   /** A single post that was a duplicate is answered as the first time; one that waits is answered from where its purchase lies, if it lies anywhere. */
   private async complete(reply: Reply, envelopes: Envelope[]): Promise<Reply> {
-    if (reply.again) {
-      const answer = await this.reads.answerAgain(reply.again);
-      return answer === undefined ? reply : { ...reply, answer };
-    }
+    const answer = reply.again && await this.reads.answerAgain(reply.again);
+    if (answer !== undefined) return { ...reply, answer };
     if (envelopes.length === 1 && envelopes[0]!.count === 1 && reply.items[0]?.status === 'waiting') {
       const final = this.requests.expect(reply.request, 1);
       if (await this.located.lookForRequest(reply.request)) return this.complete((await final)[0]!, envelopes);

@@ -39,6 +39,11 @@ export class ReferenceStore {
     return setToBytes(this.current);
   }
 
+  /** Another engine may have published it; and what was put here and came to nothing is forgotten. */
+  learn(set: ReferenceSet): void {
+    this.current = set;
+  }
+
   putProgram(id: string, document: unknown): Publication {
     refuseIf([...checkId(id), ...validateDocument(programFields, document)]);
     const program = structuredClone(document) as ProgramDocument, { set } = this, known = set.programs.findIndex((other) => other.id === id);

@@ -16,6 +16,8 @@ import { startEngine, type RunningEngine } from './start.js';
 
 /** What was given up may be answered so long, then connections are cut. */
 const ANSWER_MS_MAX = 500;
+/** So soon a gateway knows keys that another one was given, or that were taken away there. */
+const LOOK_MS = 1000;
 
 /** The verifier, which lies outside engine/ and is handed in. */
 export type VerifyEngine = (running: RunningEngine, progress: (line: string) => void) => Promise<object>;
@@ -52,8 +54,9 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     stops.push(() => rm(operatorKeyPath(config.data), { force: true }));
     const roles = rolesOf(config), parser = startParsers(config.parsers, metrics);
     stops.push(() => parser.close());
+    const keys = await Keys.open(key, log, await makeOperatorKey(config.data));
     const gateway = roles.has('gateway') ? await startGateway({
-      parser, engine, references, keys: await Keys.open(key, log, await makeOperatorKey(config.data)), config, logger, metrics,
+      parser, engine, references, keys, config, logger, metrics,
       queryEntries: queryEntriesOf(analytics?.client), queryRejected: queryRejectedOf(log), ...(verify === undefined ? {} : { verify: (progress) => verify(running, progress) }),
     }) : undefined;
     if (gateway) {
@@ -62,6 +65,13 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
         running.giveUp();
         setTimeout(() => gateway.cutOff(), ANSWER_MS_MAX).unref();
       };
+    }
+    if (gateway && log.shared) {
+      const end = every(LOOK_MS, async () => {
+        await keys.refresh();
+        references.learn(await engine.newestReference());
+      });
+      stops.push(end);
     }
     if (roles.has('router') && config.routerTopics !== '') {
       // Loaded when it is asked for, as the log on Kafka is.
@@ -78,4 +88,18 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     await stop();
     throw error;
   }
+}
+
+/** Again and again, until the function that it returns is called. What fails is tried the next time: when the log does not answer, that is told elsewhere. */
+function every(milliseconds: number, action: () => Promise<void>): () => Promise<void> {
+  let running = Promise.resolve(), idle = true;
+  const timer = setInterval(() => {
+    if (!idle) return;
+    idle = false;
+    running = action().catch(() => undefined).then(() => { idle = true; });
+  }, milliseconds);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
 }

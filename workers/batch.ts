@@ -73,7 +73,8 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
         lookAhead(c, number, 0);
         break;
       }
-      if (result.activate !== undefined) {
+      // Of two that were published one after the other at two gateways the older one's record may come later: sets only get newer.
+      if (result.activate !== undefined && result.activate > state.reference) {
         if (!useReference(result.activate)) {
           unknownReference = true;
           state.clockMs = clockBeforeMs;
@@ -82,8 +83,8 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
         openOwnAccount(c);
         c.effects.reference(result.activate);
         c.applyEffects();
-        activated = result.activate;
       }
+      if (result.activate !== undefined) activated = state.reference;
       if (result.skip) {
         c.effects.skip(utf8(`${result.skip.topic}:${result.skip.offset}:${result.skip.index}`));
         c.applyEffects();

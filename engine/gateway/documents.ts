@@ -3,6 +3,7 @@
  * transaction is decided by it. PUT of what is there already changes nothing.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ReferenceSet } from '../../schemas/reference.js';
 import type { KeyDocument } from '../keys.js';
 import { mayUsePartner } from './authenticate.js';
 import { readWhole } from './body.js';
@@ -17,6 +18,11 @@ const DOCUMENT_DEPTH_MAX = 32;
 export function documentRoutes(app: FastifyInstance, context: GatewayContext): void {
   const { references, keys, engine } = context;
   const publish = createPublisher(references, engine);
+  /** Also what another gateway has put a moment ago. */
+  const newest = async (): Promise<ReferenceSet> => {
+    references.learn(await engine.newestReference());
+    return references.set;
+  };
   const found = <T>(value: T | undefined, what: string): T => {
     if (value === undefined) throw new Problem('not-found', `there is no ${what}`);
     return value;
@@ -29,11 +35,11 @@ export function documentRoutes(app: FastifyInstance, context: GatewayContext): v
   });
   app.get<{ Params: { program: string } }>('/v1/programs/:program', { config: { scope: 'admin' }, schema: operations.getProgram }, async (request) => {
     readQuery(request, {});
-    return found(references.set.programs.find(({ id }) => id === request.params.program), `program ${request.params.program}`).document;
+    return found((await newest()).programs.find(({ id }) => id === request.params.program), `program ${request.params.program}`).document;
   });
   app.get('/v1/programs', { config: { scope: 'admin' }, schema: operations.listPrograms }, async (request) => {
     readQuery(request, {});
-    return { data: references.set.programs.map(({ id, document }) => ({ id, ...document })), has_more: false };
+    return { data: (await newest()).programs.map(({ id, document }) => ({ id, ...document })), has_more: false };
   });
 
   app.put<{ Params: { partner: string } }>('/v1/partners/:partner', { config: { scope: 'admin' }, schema: operations.putPartner }, async (request) => {
@@ -49,11 +55,11 @@ export function documentRoutes(app: FastifyInstance, context: GatewayContext): v
   app.get<{ Params: { partner: string } }>('/v1/partners/:partner', { config: { scope: 'read' }, schema: operations.getPartner }, async (request) => {
     readQuery(request, {});
     mayUsePartner(request.caller, request.params.partner);
-    return found(references.set.partners.find(({ id }) => id === request.params.partner), `partner ${request.params.partner}`).document;
+    return found((await newest()).partners.find(({ id }) => id === request.params.partner), `partner ${request.params.partner}`).document;
   });
   app.get('/v1/partners', { config: { scope: 'admin' }, schema: operations.listPartners }, async (request) => {
     readQuery(request, {});
-    return { data: references.set.partners.map(({ id, document }) => ({ id, ...document })), has_more: false };
+    return { data: (await newest()).partners.map(({ id, document }) => ({ id, ...document })), has_more: false };
   });
 
   app.put<{ Params: { partner: string } }>('/v1/partners/:partner/products', { config: { scope: 'products' }, schema: operations.putProducts }, async (request) => {
@@ -73,7 +79,7 @@ export function documentRoutes(app: FastifyInstance, context: GatewayContext): v
   });
   app.get('/v1/rules', { config: { scope: 'admin' }, schema: operations.getRules }, async (request) => {
     readQuery(request, {});
-    const { ruleSet, live, rules } = references.set;
+    const { ruleSet, live, rules } = await newest();
     return { ruleSet, rules: live.map((index) => rules[index]!.document) };
   });
 }

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { getLastVersion, open, type Database, type RootDatabase } from 'lmdb';
 import { GroupCommit } from './group-commit.js';
 import {
-  LogError, inputTopics, topics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type LogRecord, type Position, type Topic,
+  LogError, inputTopics, isInput, topics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type LogRecord, type Position, type Topic,
 } from './log.js';
 import { own, type Owner } from './owner.js';
 
@@ -208,7 +208,6 @@ class EmbeddedLog implements Log {
   async settled(): Promise<void> {
     return undefined;
   }
-
   /** What is committed here was decided here: nobody has to be told. */
   async follow(): Promise<() => void> {
     return () => undefined;
@@ -230,7 +229,12 @@ class EmbeddedLog implements Log {
     this.refuseWhenClosed();
     return this.values.getBinary(name);
   }
-
+  /** One engine at a time, which adds one value of a name at a time. */
+  async addValue(name: string, value: Uint8Array): Promise<boolean> {
+    if (await this.getValue(name)) return false;
+    await this.putValue(name, value);
+    return true;
+  }
   async putValue(name: string, value: Uint8Array): Promise<void> {
     // What lmdb refuses later would be refused in the middle of a group.
     if (name.length === 0 || name.length > NAME_LENGTH_MAX || name.includes('\0')) {
@@ -267,10 +271,6 @@ class EmbeddedLog implements Log {
 
 function positionName({ topic, partition }: Pick<Position, 'topic' | 'partition'> | Stream): string {
   return `position/${topic}/${partition}`;
-}
-
-function isInput(topic: Topic): topic is InputTopic {
-  return (inputTopics as readonly Topic[]).includes(topic);
 }
 
 /** The settings that the log was created with; creates them when there are none. */

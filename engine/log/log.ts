@@ -10,6 +10,8 @@ export type Topic = (typeof topics)[number];
 export const inputTopics = ['interactive', 'internal', 'commands'] as const satisfies readonly Topic[];
 export type InputTopic = (typeof inputTopics)[number];
 
+export const isInput = (topic: Topic): topic is InputTopic => (inputTopics as readonly Topic[]).includes(topic);
+
 /** A record that was read, with its key where the topic has keys; `value` is a copy for the reader, who may transfer its ArrayBuffer (several values may share one: transfer each once). */
 export interface LogRecord { offset: number; /** append time, ms */ timestampMs: number; value: Uint8Array; key?: string }
 
@@ -102,6 +104,8 @@ export interface Log {
   getValue(name: string): Promise<Uint8Array | undefined>;
   /** With a partition: only as long as that is ours without a break, else LogError `moved`. */
   putValue(name: string, value: Uint8Array, partition?: number): Promise<void>;
+  /** Writes it where there is no value of that name, and says whether that was so: of several engines that add one at the same moment it is true for one. */
+  addValue(name: string, value: Uint8Array): Promise<boolean>;
   /** Bytes written to the log since it was opened, for bytesLoggedPerTransaction. */
   readonly bytesAppended: number;
   close(): Promise<void>;

@@ -187,6 +187,7 @@ export class PartitionVerifier {
         // Which accounts a tick settles is bounded, and the due days that the engine remembers are not the log's: what it settled must be right.
         return naive.tick(this.clockMs, this.settledBy(topic, offset));
       case 'activate':
+        if (command.version <= (this.reference?.set.version ?? 0)) return; // sets only get newer
         this.reference = await this.options.reference(command.version);
         return naive.activate(this.reference);
       case 'import':

@@ -73,8 +73,13 @@ export class FakeEngine implements Engine {
     return found && { partner, id, account: found.fact.account, occurredAt: new Date(found.fact.occurredAtMs).toISOString(), ruleSet: 0, rules: 'then', awards: [], notAwarded: [] };
   }
   activated: ReferenceSet[] = [];
-  async activate(set: ReferenceSet): Promise<void> {
+  async activate(set: ReferenceSet): Promise<boolean> {
     this.activated.push(set);
+    return true;
+  }
+  newest: ReferenceSet | undefined;
+  async newestReference(): Promise<ReferenceSet> {
+    return this.newest ?? this.activated.at(-1) ?? initialSet();
   }
   async sinkCaughtUp(): Promise<boolean> {
     return true;
@@ -133,6 +138,9 @@ class DocumentError extends Error {
 /** Keeps documents as they come; a document {refuse: true} is refused. */
 export class FakeReferences implements References {
   set: ReferenceSet = initialSet();
+  learn(set: ReferenceSet): void {
+    if (set.version > this.set.version) this.set = set;
+  }
   putProgram(id: string, document: unknown): Publication {
     return this.publish({ programs: [...this.set.programs.filter((program) => program.id !== id), { id, document: this.check(document) as never }] });
   }
@@ -162,6 +170,11 @@ export class MemoryStorage implements KeyStorage {
   readonly values = new Map<string, Uint8Array>();
   async getValue(name: string): Promise<Uint8Array | undefined> {
     return this.values.get(name);
+  }
+  async addValue(name: string, value: Uint8Array): Promise<boolean> {
+    if (this.values.has(name)) return false;
+    this.values.set(name, value);
+    return true;
   }
   async putValue(name: string, value: Uint8Array): Promise<void> {
     this.values.set(name, value);

@@ -244,6 +244,14 @@ export function logContract(t: Test, implementation: LogImplementation): void {
     }
   });
 
+  check('a value is added once', async (t, log, _, reopen) => {
+    t.equal(await log.addValue('keys/1', bytes('one')), true);
+    for await (const open of nowAndLater(log, reopen)) {
+      t.equal(await open.addValue('keys/1', bytes('other')), false);
+      t.equal(Buffer.from((await open.getValue('keys/1'))!).toString(), 'one');
+    }
+  });
+
   check('a step for a partition that does not exist is refused, wholly', async (t, log) => {
     const value = bytes('x');
     await rejectsWith(t, log.append([{ topic: 'commands', partition: 0, value }, { topic: 'commands', partition: 2, value }]), 'failed', 'append');

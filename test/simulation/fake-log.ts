@@ -76,6 +76,11 @@ export class FakeLog implements Log {
   getValue(name: string): Promise<Uint8Array | undefined> {
     return this.scheduler.later(() => this.stored.values.get(name));
   }
+  async addValue(name: string, value: Uint8Array): Promise<boolean> {
+    if (await this.getValue(name)) return false;
+    await this.putValue(name, value);
+    return true;
+  }
   async putValue(name: string, value: Uint8Array): Promise<void> {
     await this.writes.later(() => void this.stored.values.set(name, Uint8Array.from(value)));
     await this.answers.later(() => undefined);

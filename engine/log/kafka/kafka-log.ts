@@ -12,11 +12,11 @@
  */
 import { join } from 'node:path';
 import {
-  LogError, inputTopics, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnershipListener, type Position, type Topic,
+  LogError, inputTopics, isInput, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnershipListener, type Position, type Topic,
 } from '../log.js';
 import { own, type Owner } from '../owner.js';
-import { Appender } from './appender.js';
-import { loadNative, type TopicOffset, type TopicPartition } from './client.js';
+import { Appender, type OutgoingRecord } from './appender.js';
+import { loadNative, type TopicOffset } from './client.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
 import { Followers } from './followers.js';
@@ -24,7 +24,7 @@ import { InputStream } from './input-stream.js';
 import { instanceOf } from './instance.js';
 import { Membership } from './membership.js';
 import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, untilStable } from './offsets.js';
-import { firstOffsets, isKeyed, outgoingRecords, type Outgoing } from './parts.js';
+import { firstOffsets, isKeyed, numbers, outgoingRecords, type Outgoing } from './parts.js';
 import { logRecordOf, readRecords } from './read.js';
 import { Topics } from './topics.js';
 import { Transactions } from './transactions.js';
@@ -95,8 +95,7 @@ class KafkaLog implements Log {
     this.streams = { bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed) };
     this.followers = new Followers(cluster, failed);
     this.unseen = new Unseen(cluster);
-    const control = topics.name('control');
-    this.values = new Values(control, topics.messageBytesMax, (from, bytesMax) => readRecords(cluster, control, 0, from, bytesMax, false));
+    this.values = new Values(cluster, this.unseen, topics.name('control'), topics.messageBytesMax, (records, partition) => this.writeValues(records, partition));
     this.group = `${topics.prefix}engines`;
   }
   get partitions(): number {
@@ -207,14 +206,17 @@ class KafkaLog implements Log {
     if (beforeOffset <= begin) return;
     this.begins.set(`${topic}/${partition}`, await deleteRecordsBefore(this.cluster, this.topics.name(topic), partition, Math.min(beforeOffset, end)));
   }
-  async getValue(name: string): Promise<Uint8Array | undefined> {
-    this.refuseWhenClosed();
-    await this.unseen.readable(this.topics.name('control'), 0);
+  getValue(name: string): Promise<Uint8Array | undefined> {
     return this.values.get(name);
   }
-  async putValue(name: string, value: Uint8Array, partition?: number): Promise<void> {
+  putValue(name: string, value: Uint8Array, partition?: number): Promise<void> {
+    return this.values.put(name, value, partition);
+  }
+  addValue(name: string, value: Uint8Array): Promise<boolean> {
+    return this.values.add(name, value);
+  }
+  private async writeValues(records: OutgoingRecord[], partition?: number): Promise<void> {
     this.refuseWhenClosed();
-    const records = this.values.put(name, value);
     if (!this.transactions) return void await this.appender!.append(records);
     const offsets = await this.transactions.commit({ records, offsets: [], fences: partition === undefined ? [] : [partition] });
     this.unseen.committed(this.topics.name('control'), 0, offsets.at(-1)!);
@@ -296,5 +298,3 @@ class KafkaLog implements Log {
 }
 
 const nothing: ReadonlySet<number> = new Set();
-const numbers = (assigned: TopicPartition[]): number[] => assigned.map(({ partition }) => partition);
-const isInput = (topic: Topic): topic is InputTopic => (inputTopics as readonly Topic[]).includes(topic);

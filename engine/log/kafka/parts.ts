@@ -9,6 +9,7 @@
 
 import { LogError, type Append, type Topic } from '../log.js';
 import type { OutgoingRecord } from './appender.js';
+import type { TopicPartition } from './client.js';
 import type { Topics } from './topics.js';
 
 /** Room for a record's header and its batch's. */
@@ -33,6 +34,7 @@ export function outgoingRecords(appends: Append[], topics: Topics): Outgoing[] {
   });
 }
 
+export const numbers = (assigned: TopicPartition[]): number[] => assigned.map(({ partition }) => partition);
 /** Where each of the records is that were asked for. */
 export const firstOffsets = (outgoing: Outgoing[], offsets: number[]): number[] => offsets.filter((_, index) => outgoing[index]!.first);
 
