@@ -5,7 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTopicsV7, deleteTopicsV6, offsetFetchV8 } from '@platformatic/kafka';
-import { called, codes, connectNative, loadNative, nativeSettings, type NativeError, type NativeProducer } from '../../engine/log/kafka/client.js';
+import { called, codes, connectNative, disconnectNative, loadNative, nativeSettings, type NativeError, type NativeProducer } from '../../engine/log/kafka/client.js';
 import { Cluster } from '../../engine/log/kafka/cluster.js';
 import { committedBatches, fetchFrom, type CommittedBatch } from '../../engine/log/kafka/fetch.js';
 import { LATEST, listOffset, untilStable } from '../../engine/log/kafka/offsets.js';
@@ -116,6 +116,6 @@ export class RecordProducer {
   async close(): Promise<void> {
     await called((done) => this.native.flush(FLUSH_MS_MAX, done));
     if (this.failure) throw this.failure;
-    await called((done) => this.native.disconnect(done));
+    await disconnectNative(this.native);
   }
 }

@@ -1,6 +1,6 @@
 /** Other programs at a broker, for tests: topics that are not the engine's, and producers that know nothing of it. */
 import { createTopicsV7, deleteTopicsV6 } from '@platformatic/kafka';
-import { called, connectNative, loadNative } from '../../engine/log/kafka/client.js';
+import { called, connectNative, disconnectNative, loadNative } from '../../engine/log/kafka/client.js';
 import { Cluster } from '../../engine/log/kafka/cluster.js';
 import type { Broker } from './broker.js';
 
@@ -33,6 +33,6 @@ export async function produce(broker: Broker, topic: string, records: ForeignRec
   producer.setPollInBackground(true);
   records.forEach(({ value, key, partition = -1 }, i) => producer.produce(topic, partition, value === null ? null : Buffer.from(value), key ?? null, null, i));
   await called((done) => producer.flush(FLUSH_MS_MAX, done));
-  await called((done) => producer.disconnect(done));
+  await disconnectNative(producer);
   if (refused.length > 0) throw new Error(`${refused.length} records of ${topic} were not taken: ${refused[0]}`);
 }

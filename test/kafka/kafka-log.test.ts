@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { called, connectNative, loadNative } from '../../engine/log/kafka/client.js';
+import { called, connectNative, disconnectNative, loadNative } from '../../engine/log/kafka/client.js';
 import { openKafkaLog } from '../../engine/log/kafka/kafka-log.js';
 import type { Log } from '../../engine/log/log.js';
 import { readInputUntil } from '../log-contract/input-contract.js';
@@ -69,7 +69,7 @@ else {
         producer.produce(topic, 0, Buffer.from(expected.at(-1)!), `key ${i}`, null, i);
       }
       await called((done) => producer.flush(10_000, done));
-      await called((done) => producer.disconnect(done));
+      await disconnectNative(producer);
     }
     const aborting = new native.Producer({ 'bootstrap.servers': broker.address, 'transactional.id': 'aborts' });
     await connectNative(aborting);
@@ -79,7 +79,7 @@ else {
     await called((done) => aborting.flush(10_000, done));
     t.same(texts(await readAll(log, 'commands', 0)), expected, 'an open transaction is not read');
     await called((done) => aborting.abortTransaction(10_000, done));
-    await called((done) => aborting.disconnect(done));
+    await disconnectNative(aborting);
     const [last] = await log.append([{ topic: 'commands', partition: 0, value: Buffer.from('last') }]);
     expected.push('last');
     t.same(texts(await readAll(log, 'commands', 0)), expected);

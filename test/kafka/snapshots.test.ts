@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { called, connectNative, loadNative } from '../../engine/log/kafka/client.js';
+import { called, connectNative, disconnectNative, loadNative } from '../../engine/log/kafka/client.js';
 import { openKafkaLog } from '../../engine/log/kafka/kafka-log.js';
 import type { Log, LogRecord } from '../../engine/log/log.js';
 import { Generator } from '../../loadtest/generator.js';
@@ -130,7 +130,7 @@ t.test('snapshots', { skip: kafkaMissing }, async (t) => {
     await connectNative(producer);
     for (const key of ['bucket/3 part 1/2', 'bucket/4 part 0/2', 'bucket/5 part 1/2', 'bucket/4 part 0/3', 'bucket/4 part 1/3', 'bucket/6']) producer.produce('parts.snapshots', 0, Buffer.from(key), key, null, 0);
     await called((done) => producer.flush(10_000, done));
-    await called((done) => producer.disconnect(done));
+    await disconnectNative(producer);
     const records = await readAll(log, 'snapshots', 0);
     t.same(records.map(({ key, value }) => [key, value.length]), [['bucket/1', large.length], ['bucket/2', 5], ['bucket/6', 8]]);
     t.ok(Buffer.from(records[0]!.value).equals(large));

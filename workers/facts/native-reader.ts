@@ -75,7 +75,7 @@ export class NativeReader {
       starts[i] = this.at;
       this.at += lengths[i]!;
     }
-    this.skip(0);
+    this.skip(0); // throws when the last of them ends after the bytes
     return (row) => (lengths[row] === 0 ? '' : text.toString('utf8', starts[row], starts[row]! + lengths[row]!));
   }
   private names(count: number): (row: number) => string {

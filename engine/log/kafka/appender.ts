@@ -7,7 +7,7 @@
  */
 import { within } from '../../within.js';
 import { LogError } from '../log.js';
-import { called, codes, connectNative, nativeSettings, producerSettings, type Native, type NativeError, type NativeProducer } from './client.js';
+import { called, codes, connectNative, disconnectNative, nativeSettings, producerSettings, type Native, type NativeError, type NativeProducer } from './client.js';
 import type { KafkaConnection } from './connection.js';
 
 /** How long a record may be under way, a restart of a broker included. */
@@ -56,7 +56,7 @@ export class Appender {
     this.closed ??= (async () => {
       await called((done) => this.producer.flush(FLUSH_MS_MAX, done)).catch(() => undefined);
       clearTimeout(this.retry);
-      await within(FLUSH_MS_MAX, called((done) => this.producer.disconnect(0, done)));
+      await within(FLUSH_MS_MAX, disconnectNative(this.producer));
       const refusal = new LogError('closed', 'the log is closed');
       for (const { reject } of [...this.deliveries.values(), ...this.waiting.map(({ delivery }) => delivery)]) reject(refusal);
     })();

@@ -5,7 +5,7 @@
  * The low-level calls, not the KafkaJS-like ones: those lose the flags of errors (fatal, retriable, abort) that exactly-once stands on.
  */
 import { createRequire } from 'node:module';
-import { nativeCall } from '../../end-process.js';
+import { nativeCall, nativeClients } from '../../end-process.js';
 import { LogError } from '../log.js';
 import type { KafkaConnection } from './connection.js';
 
@@ -17,12 +17,13 @@ type Settings = Record<string, unknown>;
 
 interface NativeClient {
   connect(options: { timeout: number }, done: (error: NativeError | null) => void): void;
-  disconnect(timeoutOrDone: number | Done, done?: Done): void;
   isConnected(): boolean;
   on(event: 'event.error', listener: (error: NativeError) => void): void;
   on(event: 'delivery-report', listener: (error: NativeError | null | undefined, report: TopicOffset & { opaque: number }) => void): void;
 }
 export interface NativeProducer extends NativeClient {
+  /** What it has not sent by then is given up. */
+  disconnect(flushMs: number, done: Done): void;
   /** Throws a NativeError, e.g. when its queue is full. */
   produce(topic: string, partition: number, value: Buffer | null, key: string | null, timestamp: null, opaque: number): void;
   setPollInBackground(set: boolean): void;
@@ -34,6 +35,7 @@ export interface NativeProducer extends NativeClient {
   abortTransaction(timeoutMs: number, done: Done): void;
 }
 export interface NativeConsumer extends NativeClient {
+  disconnect(done: Done): void;
   subscribe(topics: string[]): void;
   consume(count: number, done: (error: NativeError | null, messages: unknown[]) => void): void;
   setDefaultConsumeTimeout(timeoutMs: number): void;
@@ -101,6 +103,12 @@ export async function connectNative(client: NativeClient): Promise<void> {
   } catch (error) {
     throw new LogError('unavailable', `Kafka can't be reached: ${(error as Error).message}${said}`, { cause: error });
   }
+  nativeClients.add(client);
+}
+/** Without a broker it may not resolve. */
+export async function disconnectNative(client: NativeProducer | NativeConsumer): Promise<void> {
+  await called((done) => ('produce' in client ? client.disconnect(0, done) : client.disconnect(done)));
+  nativeClients.delete(client);
 }
 
 /** Of both producers: what is written is on all replicas, once, in order; sent at once. */

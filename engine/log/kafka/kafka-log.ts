@@ -227,8 +227,8 @@ class KafkaLog implements Log {
   }
   close(): Promise<void> {
     this.closing ??= (async () => {
-      await Promise.all([this.appender?.close(), this.transactions?.close()]);
-      await this.membership?.leave();
+      const [ended] = await Promise.all([this.transactions?.close(), this.appender?.close()]);
+      await this.membership?.leave(ended !== false);
       for (const stream of [...Object.values(this.streams), this.followers]) stream.close();
       await this.cluster.close();
       await this.owner.release();

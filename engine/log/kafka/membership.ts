@@ -11,7 +11,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { within } from '../../within.js';
 import { LogError } from '../log.js';
-import { called, codes, connectNative, nativeSettings, type Native, type NativeConsumer, type NativeError, type TopicPartition } from './client.js';
+import { codes, connectNative, disconnectNative, nativeSettings, type Native, type NativeConsumer, type NativeError, type TopicPartition } from './client.js';
 import type { KafkaConnection } from './connection.js';
 
 const POLL_MS = 50, HEARTBEATS_PER_SESSION = 4, POLL_INTERVAL_MS_MAX = 300_000, LEAVE_MS_MAX = 2000;
@@ -57,10 +57,11 @@ export class Membership {
     this.consumer.subscribe(this.options.topics);
     this.polling = this.poll();
   }
-  async leave(): Promise<void> {
+  /** Kafka is told, unless the client may still use the consumer: others then get the partitions when the session is over. */
+  async leave(isUnused = true): Promise<void> {
     this.closing = true;
     await this.polling;
-    await within(LEAVE_MS_MAX, called((done) => this.consumer.disconnect(done)));
+    if (isUnused) await within(LEAVE_MS_MAX, disconnectNative(this.consumer));
   }
 
   private async poll(): Promise<void> {

@@ -14,7 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { within } from '../../within.js';
 import { LogError } from '../log.js';
 import { asBuffer, type OutgoingRecord } from './appender.js';
-import { called, codes, connectNative, nativeSettings, producerSettings, type Native, type NativeConsumer, type NativeError, type NativeProducer, type TopicOffset } from './client.js';
+import { called, codes, connectNative, disconnectNative, nativeSettings, producerSettings, type Native, type NativeConsumer, type NativeError, type NativeProducer, type TopicOffset } from './client.js';
 import type { KafkaConnection } from './connection.js';
 
 /** A transaction that is not ended by then is aborted by Kafka, so that whoever reads what it wrote waits no longer. Below the session time of the group. */
@@ -78,13 +78,17 @@ export class Transactions {
   async idle(): Promise<void> {
     while (this.running) await this.running;
   }
-  /** What is under way may end; without a broker it does not, and is given up: it has taken effect or not, as after a crash. */
-  async close(): Promise<void> {
+  /**
+   * What is under way may end; without a broker it does not, and is given up: it has taken effect or not, as after a crash. Resolves with whether all has ended: else the client may still be
+   * about to use the consumer, without a look whether it is there.
+   */
+  async close(): Promise<boolean> {
     this.refusal ??= new LogError('closed', 'the log is closed');
     this.closing = true;
-    if (await within(CLOSE_MS_MAX, this.running)) return void await within(CLOSE_MS_MAX, this.end());
+    if (await within(CLOSE_MS_MAX, this.running)) return within(CLOSE_MS_MAX, this.end());
     for (const { reject } of [...this.current, ...this.waiting.splice(0)]) reject(this.refusal);
     this.running = undefined;
+    return false;
   }
 
   private async run(): Promise<void> {
@@ -158,13 +162,24 @@ export class Transactions {
     this.unreported = { from: this.numbers + 1, left: records.length };
     // A key without a value is one that compaction forgets.
     for (const { topic, partition, value, key } of records) producer.produce(topic, partition, key !== null && value.length === 0 ? null : asBuffer(value), key, null, ++this.numbers);
-    if (offsets.length > 0) await retriable(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
+    if (offsets.length > 0) await this.retried(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
     while (this.unreported.left > 0) await new Promise<void>((resolve) => { this.arrived = resolve; });
     // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new). A failed one is the commit's to tell.
     if ([...this.delivered.values()].some((offset) => offset < 0)) throw Object.assign(new Error('Kafka does not say where a record is'), { isTxnRequiresAbort: true });
     // The offsets may have been taken from us as a member of another generation, in which others have the partitions: we were told of it before we became that.
     if (hasMoved()) throw Object.assign(new Error('partitions have moved'), { isTxnRequiresAbort: true });
-    await retriable(() => called((done) => producer.commitTransaction(CALL_MS_MAX, done)));
+    await this.retried(() => called((done) => producer.commitTransaction(CALL_MS_MAX, done)));
+  }
+  /** A call that may simply be made again: it has neither failed nor to be aborted. */
+  private async retried(call: () => Promise<void>): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await call();
+      } catch (error) {
+        const { isRetriable, isTxnRequiresAbort, isFatal, code } = error as NativeError;
+        if (!(isRetriable || code === codes.timedOut) || isTxnRequiresAbort || isFatal || tries === COMMIT_TRIES || this.closing) throw error;
+      }
+    }
   }
   /** True when the transaction is out of the world. */
   private async abort(): Promise<boolean> {
@@ -197,17 +212,17 @@ export class Transactions {
     try {
       await connectNative(producer);
       producer.setPollInBackground(true);
-      await retriable(() => called((done) => producer.initTransactions(INIT_MS_MAX, done)));
+      await this.retried(() => called((done) => producer.initTransactions(INIT_MS_MAX, done)));
       this.producer = producer;
     } catch (error) {
-      await called((done) => producer.disconnect(0, done)).catch(() => undefined);
+      await disconnectNative(producer).catch(() => undefined);
       throw error;
     }
   }
   private async end(): Promise<void> {
     const { producer } = this;
     this.producer = undefined;
-    if (producer) await called((done) => producer.disconnect(0, done)).catch(() => undefined);
+    if (producer) await disconnectNative(producer).catch(() => undefined);
   }
   /** The offsets of partitions that are still ours say it: others may have gone on from there. */
   private async tookEffect({ offsets }: Step, moved: ReadonlySet<number>): Promise<boolean> {
@@ -221,18 +236,6 @@ export class Transactions {
   }
   private offsetsFrom(first: number, { records }: Step): number[] {
     return records.map((_, i) => this.delivered.get(first + i)!);
-  }
-}
-
-/** A call that may simply be made again: it has neither failed nor to be aborted. */
-async function retriable(call: () => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await call();
-    } catch (error) {
-      const { isRetriable, isTxnRequiresAbort, isFatal, code } = error as NativeError;
-      if (!(isRetriable || code === codes.timedOut) || isTxnRequiresAbort || isFatal || tries === COMMIT_TRIES) throw error;
-    }
   }
 }
 
