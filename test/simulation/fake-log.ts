@@ -77,9 +77,13 @@ export class FakeLog implements Log {
     return this.scheduler.later(() => this.stored.values.get(name));
   }
   async addValue(name: string, value: Uint8Array): Promise<boolean> {
-    if (await this.getValue(name)) return false;
-    await this.putValue(name, value);
-    return true;
+    let added = false;
+    await this.writes.later(() => {
+      added = !this.stored.values.has(name);
+      if (added) this.stored.values.set(name, Uint8Array.from(value));
+    });
+    await this.answers.later(() => undefined);
+    return added;
   }
   async putValue(name: string, value: Uint8Array): Promise<void> {
     await this.writes.later(() => void this.stored.values.set(name, Uint8Array.from(value)));
