@@ -8,7 +8,6 @@
  * Promises: changes happen one after the other, in the order in which the log told them; a flow runs only on a state that stands where the log is. Embedded, all partitions are ours
  * from the start to the end.
  */
-import type { PartitionStatus } from '../workers/messages.js';
 import type { Activations } from './activations.js';
 import type { Committer } from './committer.js';
 import type { Logger } from './logger.js';
@@ -35,7 +34,9 @@ export interface PartitionsOptions {
   open(partition: number): OpenOptions;
   events: {
     /** It runs from now on, from this state. */
-    took(partition: number, status: PartitionStatus): void;
+    took(partition: number, restored: Restored): void;
+    /** It does not run here any more. */
+    gave(partition: number): void;
     /** Final. */
     failed(error: Error): void;
   };
@@ -119,7 +120,7 @@ export class Partitions {
           this.flows.set(partition, this.flow(partition, restored));
           versions.set(partition, restored.status.reference);
           taken.push(restored);
-          events.took(partition, restored.status);
+          events.took(partition, restored);
         }
       }
       await activations.catchUp(versions);
@@ -150,7 +151,7 @@ export class Partitions {
     void this.inTurn(() => this.letGo(partitions, true));
   }
   private async letGo(partitions: number[], lost: boolean): Promise<void> {
-    const { shards, committer, logger } = this.options;
+    const { shards, committer, logger, events } = this.options;
     const ours = partitions.filter((partition) => this.flows.has(partition));
     await Promise.all(ours.map((partition) => this.flows.get(partition)!.stop()));
     // All of them: what was disowned has to end here, whether its flow is still there or not.
@@ -158,6 +159,7 @@ export class Partitions {
     else await Promise.all(ours.map((partition) => this.flows.get(partition)!.whenCommitted().catch(() => undefined)));
     for (const partition of ours) {
       this.flows.delete(partition);
+      events.gave(partition);
       await shards.run(partition, { type: 'close', partition });
     }
     if (ours.length > 0) logger.info({ partitions: ours, lost }, 'partitions are not processed here any more');

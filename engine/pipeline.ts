@@ -90,18 +90,19 @@ export class Pipeline implements Engine {
       log, results: this.results, shards, committer: this.committer, activations: this.activations, logger, batchBytesMax: options.batchBytesMax, spareBuffers: options.spareBuffers,
       open: (partition) => ({ ...options.open, directory: options.stateDirectory(partition) }),
       events: {
-        took: (partition, status) => {
+        took: (partition, { waiting }) => {
           // What was submitted before may have been committed by another engine.
           if (options.log.shared) this.waitingBytes.delete(partition);
-          for (const notice of status.waiting) this.located.add(partition, notice);
+          this.located.change(partition, [], waiting);
           options.took?.(partition);
         },
+        gave: (partition) => this.located.leave(partition),
         failed: (error) => this.fail(error),
       },
     });
     this.reads = new Reads(options.log, this.results, (partition, task) => this.read(partition, task));
     this.located = new WaitingReturnsLocator({
-      find: (partner, id) => this.reads.places(partner, id, 'purchase'), append: (records) => this.append(records), nowMs: () => this.clock.nowMs(), logger: options.logger,
+      find: (partner, id) => this.reads.places(partner, id, 'purchase'), append: (records) => this.append(records), logger: options.logger,
     });
     this.ticks = new Ticks((records) => this.append(records), options.logger);
   }
@@ -272,7 +273,7 @@ export class Pipeline implements Engine {
       this.results.note(partition, batch, offset);
       if (imbalance !== 0) this.options.logger.error({ partition, batch, points: imbalance }, 'the ledger is out of balance: balances and postings of a batch differ');
       this.flows.get(partition)?.onCommitted(batch);
-      for (const notice of result.waiting) this.located.add(partition, notice);
+      this.located.change(partition, result.ended, result.waiting);
     }
     for (const result of results) {
       for (const reply of result.replies) if (reply.gateway === this.gateway) this.requests.deliver(reply);

@@ -12,12 +12,13 @@ import { withoutFacts } from '../schemas/results.js';
 import type { Shards } from './shards.js';
 import { loadSnapshot, snapshotFloor } from './snapshots.js';
 import type { OpenTask, PartitionStatus, SweepAnswer } from '../workers/messages.js';
+import type { WaitingNotice } from '../workers/state/waiting.js';
 
 /** Bytes of results read and applied at a time. */
 const REPLAY_BYTES = 8 * 2 ** 20;
 
 /** `replayedBatches`: whose effects were applied after the checkpoint. `loaded`: the checkpoint came from the log. */
-export interface Restored { status: PartitionStatus; positions: [offset: number, item: number][]; epoch: number; replayedBatches: number; loaded: boolean }
+export interface Restored { status: PartitionStatus; waiting: WaitingNotice[]; positions: [offset: number, item: number][]; epoch: number; replayedBatches: number; loaded: boolean }
 export type OpenOptions = Omit<OpenTask, 'type' | 'epoch' | 'partition' | 'snapshots'>;
 
 export async function restorePartition(
@@ -50,7 +51,8 @@ export async function restorePartition(
     const consumed = positions[place]![0];
     if (committed !== consumed) throw new Error(`partition ${partition}: state has consumed ${topic} up to ${consumed}, the log says ${committed}; refusing to start`);
   }
-  return { status, positions, epoch, replayedBatches: batches - 1 - floor, loaded };
+  const waiting = await shards.run<WaitingNotice[]>(partition, { type: 'waiting', partition });
+  return { status, waiting, positions, epoch, replayedBatches: batches - 1 - floor, loaded };
 }
 
 /** Writes everything that is dirty, so that the next start has nothing to replay. `committed`: the last batch that is. */

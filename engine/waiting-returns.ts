@@ -1,6 +1,6 @@
 /**
  * Returns that wait for their purchase: looks for the purchase in all partitions, and when one has it tells the partition where the return waits, by a record of
- * the log. That partition hands the return over; nothing is decided here, and asking twice does no harm.
+ * the log. That partition hands the return over; nothing is decided here, and asking twice does no harm. Who waits is what the partitions say, as it is committed; no clock has a say in it.
  */
 import type { WaitingNotice } from '../workers/state/waiting.js';
 import { writeCommand } from '../schemas/commands.js';
@@ -13,7 +13,6 @@ const ROUND_MAX = 500;
 export interface LocatorOptions {
   find(partner: string, id: string): Promise<{ partition: number }[]>;
   append(records: Append[]): Promise<unknown>;
-  nowMs(): number;
   logger: Logger;
 }
 interface Entry extends WaitingNotice { home: number }
@@ -27,32 +26,40 @@ export class WaitingReturnsLocator {
   get size(): number {
     return this.entries.size;
   }
-  add(home: number, notice: WaitingNotice): void {
-    this.entries.set(`${home}\n${notice.key}`, { ...notice, home });
+  /** A partition says that these wait no longer, and those do. */
+  change(home: number, ended: string[], waiting: WaitingNotice[]): void {
+    for (const key of ended) this.entries.delete(nameOf(home, key));
+    for (const notice of waiting) this.entries.set(nameOf(home, notice.key), { ...notice, home });
+  }
+  /** The partition is looked after elsewhere. */
+  leave(home: number): void {
+    for (const [name, entry] of this.entries) if (entry.home === home) this.entries.delete(name);
   }
   /** Looks for the purchase of the return that this request brought just now; true when it was found and the return goes there. */
   async lookForRequest(request: number): Promise<boolean> {
-    for (const entry of this.entries.values()) if (entry.request === request) return this.look(entry.home, entry.key);
+    for (const [name, entry] of this.entries) if (entry.request === request) return this.look(name, entry);
     return false;
   }
-  private async look(home: number, key: string): Promise<boolean> {
-    const name = `${home}\n${key}`;
-    const entry = this.entries.get(name);
-    if (!entry) return false;
+  private async look(name: string, entry: Entry): Promise<boolean> {
     const [found] = await this.options.find(entry.partner, entry.originalId);
-    if (!found) return false;
-    await this.options.append([{ topic: 'internal', partition: home, value: writeCommand({ type: 'return-located', key, partition: found.partition }) }]);
-    this.entries.delete(name);
+    if (!found || !this.isCurrent(name, entry)) return false;
+    await this.options.append([{ topic: 'internal', partition: entry.home, value: writeCommand({ type: 'return-located', key: entry.key, partition: found.partition }) }]);
+    if (this.isCurrent(name, entry)) this.entries.delete(name);
     return true;
   }
-  /** One round over those that wait; those whose time is over are the partition's to end. */
+  /** False when it has ended meanwhile; another return of this id may have its place by now. */
+  private isCurrent(name: string, entry: Entry): boolean {
+    return this.entries.get(name) === entry;
+  }
+  /** One round over those that wait. */
   async lookForAll(): Promise<void> {
     if (this.looking || this.entries.size === 0) return;
     this.looking = true;
     try {
-      const nowMs = this.options.nowMs();
       for (const [name, entry] of [...this.entries].slice(0, ROUND_MAX)) {
-        if (!(await this.look(entry.home, entry.key)) && this.entries.delete(name) && entry.untilMs > nowMs) this.entries.set(name, entry); // to the end of the queue
+        if (!this.isCurrent(name, entry) || await this.look(name, entry) || !this.isCurrent(name, entry)) continue;
+        this.entries.delete(name);
+        this.entries.set(name, entry); // to the end of the queue
       }
     } catch (error) {
       this.options.logger.warn({ error: String(error) }, 'the purchases of waiting returns could not be looked for');
@@ -61,3 +68,5 @@ export class WaitingReturnsLocator {
     }
   }
 }
+
+const nameOf = (home: number, key: string): string => `${home}\n${key}`;

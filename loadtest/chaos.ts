@@ -99,7 +99,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
       while (running.engine.flows.size < running.log.partitions) await pause(RETRY_MS);
       await running.analytics?.caughtUp(SINK_MS_MAX);
       const { ok, transactions, differences } = await verifyRunning(running, { progress });
-      const processed = await processedOf(running.log), waiting = [...running.engine.flows.values()].reduce((sum, { status }) => sum + status.waiting.length, 0);
+      const processed = await processedOf(running.log), waiting = [...running.engine.flows.values()].reduce((sum, { status }) => sum + status.waiting, 0);
       const { sent, rejected, repeats } = feed;
       return {
         seed, seconds: Math.round(performance.now() - began) / 1000, sent: sent.size, processed, rejected: rejected.size, waiting, repeatedPosts: repeats, actions: happened,

@@ -128,7 +128,8 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   }
   return {
     partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions,
-    forwards: c.forwards, rejected: c.rejected, replies, partial: [...partial], waiting: c.waiting,
+    forwards: c.forwards, rejected: c.rejected, replies, partial: [...partial],
+    waiting: c.waiting.filter(({ key }) => state.waiting.has(key)), ended: c.ended.filter((key) => !state.waiting.has(key)),
     missing: c.missing, activated, unknownReference, counts, inputBytes, offset: -1,
   };
 }

@@ -73,8 +73,7 @@ function stopWaiting(c: Context, key: string): void {
   const { transaction: t, reference } = c;
   waitingReader.open(c.state.waiting.envelope(key)!.slice());
   waitingReader.next(t);
-  c.effects.unwait(utf8(key));
-  c.applyEffects();
+  unwait(c, key);
   t.partnerOrdinal = reference.partnerOrdinal(t.bytes, t.text[2 * Text.partner]!, t.text[2 * Text.partner + 1]!);
   t.programOrdinal = reference.set.partners[t.partnerOrdinal]!.program;
   if (seenBefore(c)) return;
@@ -90,9 +89,14 @@ function stopWaiting(c: Context, key: string): void {
 function located(c: Context, key: string, partition: number): void {
   const envelope = c.state.waiting.envelope(key)?.slice();
   if (!envelope) return; // it ended meanwhile, or was located twice
+  unwait(c, key);
+  c.forwards.push({ partition, value: writeCommand({ type: 'return-execute', envelope }) });
+}
+
+function unwait(c: Context, key: string): void {
   c.effects.unwait(utf8(key));
   c.applyEffects();
-  c.forwards.push({ partition, value: writeCommand({ type: 'return-execute', envelope }) });
+  c.ended.push(key);
 }
 
 const reconciled = new Uint32Array(4), noContent = new Uint32Array(2);

@@ -50,6 +50,7 @@ export class Context implements AccountCells {
   forwards: Forward[] = [];
   rejected: Rejected[] = [];
   waiting: WaitingNotice[] = [];
+  ended: string[] = [];
   /** Who waits for the answer: of the envelope that is being processed. */
   gateway = '';
   request = 0;
@@ -87,6 +88,7 @@ export class Context implements AccountCells {
     this.forwards = [];
     this.rejected = [];
     this.waiting = [];
+    this.ended = [];
     this.missing = [];
     this.imbalance = 0;
     this.awarded.clear();

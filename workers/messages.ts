@@ -48,8 +48,10 @@ export interface AccountTask { type: 'account'; partition: number; ordinal?: num
 /** Why the purchase of this fact got what it got (explanation.ts). */
 export interface ExplainTask { type: 'explain'; partition: number; fact: FactRecord }
 export interface CellsTask { type: 'cells'; partition: number; from: number; count: number }
+/** All returns that wait: for whoever takes the partition over; from then on batches say what changes. */
+export interface WaitingTask { type: 'waiting'; partition: number }
 export interface CloseTask { type: 'close'; partition: number }
-export type ShardTask = OpenTask | LoadTask | ReplayTask | ReferenceTask | BatchTask | SweepTask | FindTask | AccountTask | ExplainTask | CellsTask | CloseTask;
+export type ShardTask = OpenTask | LoadTask | ReplayTask | ReferenceTask | BatchTask | SweepTask | FindTask | AccountTask | ExplainTask | CellsTask | WaitingTask | CloseTask;
 
 export interface PartitionStatus {
   partition: number;
@@ -65,7 +67,8 @@ export interface PartitionStatus {
   residentAccounts: number;
   cacheBytes: number;
   transactions: number;
-  waiting: WaitingNotice[];
+  /** Returns. */
+  waiting: number;
   /** When a tick is due next (a day that lots wait for has come, a waiting return ends), ms; Infinity: nothing waits. */
   dueMs: number;
 }
@@ -94,7 +97,9 @@ export interface BatchResult {
   rejected: Rejected[];
   replies: Reply[];
   partial: Partials;
+  /** Returns that wait from this batch on, and keys of those that wait no longer. */
   waiting: WaitingNotice[];
+  ended: string[];
   /** Parts of the checkpoint as they are after this batch, to be committed with it. */
   snapshot: Uint8Array | undefined;
   /** Facts that the next batch needs; the batch ended before the command that needs them. */

@@ -60,6 +60,8 @@ export class Shard {
         return this.explain(task.partition, task.fact);
       case 'cells':
         return this.cells(task.partition, task.from, task.count);
+      case 'waiting':
+        return this.partition(task.partition).state.waiting.notices();
       case 'close':
         this.partitions.get(task.partition)?.state.close();
         this.partitions.delete(task.partition);
@@ -190,7 +192,7 @@ export class Shard {
       partition: number, batch: state.batch, floor: state.floor, reference: state.reference, clockMs: state.clockMs,
       debtBytes: state.debtBytes, floorClockMs: state.floorClockMs, sweeping: state.sweeping,
       accounts: state.accounts.opened, residentAccounts: state.accounts.resident, cacheBytes: state.accounts.bytes + state.transactions.bytes,
-      transactions: state.transactions.entries, waiting: state.waiting.notices(), dueMs,
+      transactions: state.transactions.entries, waiting: state.waiting.size, dueMs,
     };
   }
   private partition(number: number): Partition {

@@ -3,6 +3,7 @@
  * how much a batch takes, when what was evaluated becomes real, and when everything is thrown away and started again; the same driving gives the
  * same results.
  */
+import type { WaitingNotice } from '../../workers/state/waiting.js';
 import { mkdtempSync, existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,7 +100,7 @@ export class Bench {
   }
   /** Tells partitions where the purchases are that their waiting returns name, those that wait longest first, at most `count`. Returns how many it told. */
   locate(count = Infinity): number {
-    const waiting = this.flows.flatMap((_, home) => (this.isSettled(home) ? this.status(home).waiting.map((notice) => ({ home, ...notice })) : []));
+    const waiting = this.flows.flatMap((_, home) => (this.isSettled(home) ? this.run<WaitingNotice[]>(home, { type: 'waiting', partition: home }).map((notice) => ({ home, ...notice })) : []));
     let told = 0;
     for (const { home, key, partner, originalId } of waiting.sort((a, b) => a.untilMs - b.untilMs || (a.key < b.key ? -1 : 1))) {
       const knows = (other: number): boolean => this.run(other, { type: 'find', partition: other, partner, id: originalId, kind: 'purchase' }) !== undefined;

@@ -38,8 +38,8 @@ export function checkStored(stored: StoredLog, partition: number): void {
   });
 }
 
-/** Restores the partition from what is on disk and in the log, as the next start will; returns its accounts. */
-export function checkRestored(stored: StoredLog, partition: number, directory: string, shared: boolean): AccountCellsView[] {
+/** Restores the partition from what is on disk and in the log, as the next start will; returns its accounts and the returns that wait in it. */
+export function checkRestored(stored: StoredLog, partition: number, directory: string, shared: boolean): { accounts: AccountCellsView[]; waiting: WaitingNotice[] } {
   const shard = new Shard(), results = stored.records('results', partition);
   const open = (): PartitionStatus => shard.run({
     type: 'open', partition, partitions: stored.partitions, directory, epoch: 1, cacheBytesMax: 1 << 20, debtBytesMax: 1 << 30, factCacheBytesMax: 0, snapshots: false,
@@ -56,7 +56,8 @@ export function checkRestored(stored: StoredLog, partition: number, directory: s
     }
     const { batch } = shard.run({ type: 'replay', partition, records: results.slice(floor + 1).map(({ value }) => value) }) as PartitionStatus;
     if (batch !== results.length - 1) throw new Error(`partition ${partition} comes back after batch ${batch}, its log has ${results.length}`);
-    return shard.run({ type: 'cells', partition, from: 0, count: Infinity }) as AccountCellsView[];
+    const accounts = shard.run({ type: 'cells', partition, from: 0, count: Infinity }) as AccountCellsView[];
+    return { accounts, waiting: shard.run({ type: 'waiting', partition }) as WaitingNotice[] };
   } finally {
     shard.run({ type: 'close', partition });
   }

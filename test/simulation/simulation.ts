@@ -22,6 +22,7 @@ import type { Reply } from '../../schemas/envelope.js';
 import { readResults } from '../../schemas/results.js';
 import type { TransactionDocument } from '../../schemas/transaction.js';
 import { parseItems } from '../../workers/parse/worker.js';
+import type { WaitingNotice } from '../../workers/state/waiting.js';
 import { Answers } from './answers.js';
 import { FakeLog } from './fake-log.js';
 import { FakeShards, POISON } from './fake-shards.js';
@@ -236,12 +237,14 @@ export class Simulation {
       getValue: (name) => Promise.resolve(stored.values.get(name)),
     };
   }
-  private async check(atRestMs?: number): Promise<void> {
+  private async check(atRestMs?: number): Promise<WaitingNotice[]> {
+    const waits: WaitingNotice[] = [];
     for (const [partition, verifier] of this.verifiers.entries()) {
       await verifier.advance();
       checkStored(this.stored, partition);
-      const accounts = checkRestored(this.stored, partition, this.stateDirectory(partition), this.shared);
+      const { accounts, waiting } = checkRestored(this.stored, partition, this.stateDirectory(partition), this.shared);
       this.report.compared += accounts.length;
+      waits.push(...waiting);
       verifier.compareAccounts(accounts);
       if (atRestMs !== undefined) checkNothingDue(accounts, this.life.pipeline.reference, atRestMs);
     }
@@ -249,6 +252,7 @@ export class Simulation {
     const { ok, differences } = this.findings.report(0);
     const lines = differences.map(({ check, where, expected, found }) => `${check}: ${where}: expected ${expected}, found ${found}`);
     if (!ok) throw new Error(`the log, evaluated again, says otherwise:\n${lines.join('\n')}`);
+    return waits;
   }
   private async finish(): Promise<void> {
     const { pipeline, shards } = this.life;
@@ -258,7 +262,6 @@ export class Simulation {
         if (position !== end) throw new Error(`${topic}/${partition} has ${end} records, ${position} were consumed`);
       }
     }
-    checkNothingLost(this.stored, this.posted, [...pipeline.flows.values()].flatMap(({ status }) => status.waiting));
     let stopped = false;
     const stop = pipeline.stop().then(() => { stopped = true; }, (error: unknown) => { this.trouble = error as Error; });
     for (await turn(); !stopped && !this.trouble; await turn()) {
@@ -269,7 +272,7 @@ export class Simulation {
     if (this.trouble) throw this.trouble;
     this.report.workerDeaths += shards.deaths;
     // Time passed in rounds without anything else; ticks had some of them to settle what was due.
-    await this.check(this.clockMs - (QUIET_ROUNDS / 2) * ROUND_MS);
+    checkNothingLost(this.stored, this.posted, await this.check(this.clockMs - (QUIET_ROUNDS / 2) * ROUND_MS));
     for (let partition = 0; partition < this.partitions; partition++) {
       for (const { value } of this.stored.records('results', partition)) {
         const { processed, duplicates, rejected } = readResults(value).header;

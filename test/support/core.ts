@@ -54,7 +54,7 @@ export async function startCore(directory: string, options: CoreOptions = {}): P
     directory, log, pipeline, references,
     async publish(put) {
       const { set, products, changed } = put(references);
-      if (changed) await pipeline.activate(set, products);
+      if (changed && !(await pipeline.activate(set, products))) throw new Error('somebody else has published a set of this number');
     },
     async post(body, lane = Array.isArray(body) ? 'commands' : 'interactive') {
       const request = pipeline.nextRequest();

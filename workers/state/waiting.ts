@@ -8,6 +8,8 @@ export interface WaitingNotice { key: string; partner: string; originalId: strin
 
 export class WaitingReturns {
   private readonly entries = new Map<string, Uint8Array>();
+  /** Undefined: to be looked for. */
+  private first: number | undefined = Infinity;
 
   get size(): number {
     return this.entries.size;
@@ -20,32 +22,39 @@ export class WaitingReturns {
     return value && value.subarray(10 + view(value).getUint16(8, true));
   }
   set(key: Uint8Array, value: Uint8Array): void {
+    this.delete(key);
     this.entries.set(Buffer.from(key).toString('utf8'), value.slice());
+    if (this.first !== undefined) this.first = Math.min(this.first, untilMs(value));
   }
   delete(key: Uint8Array): void {
-    this.entries.delete(Buffer.from(key).toString('utf8'));
+    const name = Buffer.from(key).toString('utf8'), value = this.entries.get(name);
+    this.entries.delete(name);
+    if (value && untilMs(value) === this.first) this.first = undefined;
   }
   list(): [string, Uint8Array][] {
     return [...this.entries];
   }
   notices(): WaitingNotice[] {
-    return this.list().map(([key, value]) => ({ key, partner: key.slice(0, key.indexOf('\n')), originalId: originalId(value), untilMs: view(value).getFloat64(0, true) }));
+    return this.list().map(([key, value]) => ({ key, partner: key.slice(0, key.indexOf('\n')), originalId: originalId(value), untilMs: untilMs(value) }));
   }
   /** When the first of them stops waiting, ms; Infinity when none waits. */
   get firstEndMs(): number {
-    let first = Infinity;
-    for (const value of this.entries.values()) first = Math.min(first, view(value).getFloat64(0, true));
-    return first;
+    if (this.first === undefined) {
+      this.first = Infinity;
+      for (const value of this.entries.values()) this.first = Math.min(this.first, untilMs(value));
+    }
+    return this.first;
   }
   static from(list: [string, Uint8Array][]): WaitingReturns {
     const waiting = new WaitingReturns();
     for (const [key, value] of list) waiting.entries.set(key, value);
+    waiting.first = undefined;
     return waiting;
   }
-  static value(untilMs: number, original: string, envelope: Uint8Array): Uint8Array {
+  static value(endMs: number, original: string, envelope: Uint8Array): Uint8Array {
     const id = Buffer.from(original, 'utf8');
     const value = new Uint8Array(10 + id.length + envelope.length);
-    view(value).setFloat64(0, untilMs, true);
+    view(value).setFloat64(0, endMs, true);
     view(value).setUint16(8, id.length, true);
     value.set(id, 10);
     value.set(envelope, 10 + id.length);
@@ -54,4 +63,5 @@ export class WaitingReturns {
 }
 
 const view = (value: Uint8Array): DataView => new DataView(value.buffer, value.byteOffset, value.byteLength);
+const untilMs = (value: Uint8Array): number => view(value).getFloat64(0, true);
 const originalId = (value: Uint8Array): string => Buffer.from(value.subarray(10, 10 + view(value).getUint16(8, true))).toString('utf8');
