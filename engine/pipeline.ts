@@ -126,7 +126,6 @@ export class Pipeline implements Engine {
     }
     await this.options.shards.close();
   }
-
   /** Whoever still waits for an answer hears that there is none; the log is about to be closed under what is under way. */
   giveUp(): void {
     this.stopping = true;

@@ -14,7 +14,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { within } from '../../within.js';
 import { LogError } from '../log.js';
 import { asBuffer, type OutgoingRecord } from './appender.js';
-import { called, codes, connectNative, disconnectNative, nativeSettings, producerSettings, type Native, type NativeConsumer, type NativeError, type NativeProducer, type TopicOffset } from './client.js';
+import {
+  called, codes, connectNative, disconnectNative, nativeSettings, producerSettings, type Native, type NativeConsumer, type NativeError, type NativeProducer, type TopicOffset,
+} from './client.js';
 import type { KafkaConnection } from './connection.js';
 
 /** A transaction that is not ended by then is aborted by Kafka, so that whoever reads what it wrote waits no longer. Below the session time of the group. */
