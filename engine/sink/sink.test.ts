@@ -219,6 +219,36 @@ t.test('results that an earlier run has sent and that can be read only in part y
   await sink.stop();
 });
 
+t.test('a partition is given back while ClickHouse does not answer, and whoever has it next goes on', { timeout: 60_000 }, async (t) => {
+  const { log, fake, client, expected, commit, start } = await world(t), listeners: OwnershipListener[] = [], owned = new Set([0]);
+  const moving = new Proxy(log, {
+    get: (object, name) => {
+      if (name === 'owned') return owned;
+      if (name === 'tenure') return (partition: number) => (owned.has(partition) ? 1 : undefined);
+      if (name === 'onOwnership') return (listener: OwnershipListener) => (listeners.push(listener), () => undefined);
+      const value = Reflect.get(object, name) as unknown;
+      return typeof value === 'function' ? value.bind(object) as unknown : value;
+    },
+  });
+  let letGo = (): void => undefined;
+  const inserting = new Promise<void>((began) => {
+    fake.hold = () => (began(), new Promise<void>((resolve) => { letGo = resolve; }));
+  });
+  await commit(0, 6);
+  const sink = await start({ log: moving, client });
+  await inserting;
+  await listeners[0]!.released([0]);
+  owned.delete(0);
+  t.same(fake.rows, [], 'the insert is still under way');
+  fake.hold = undefined;
+  await commit(0, 7);
+  const next = await start();
+  t.equal(await next.caughtUp(WAIT_MS), true);
+  letGo();
+  await Promise.all([sink.stop(), next.stop()]);
+  t.same(sorted(fake.rows), sorted(expected));
+});
+
 for (const looking of [false, true]) {
   t.test(`partitions are lost and come back while an insert is under way${looking ? ', and the log answers nothing' : ''}`, async (t) => {
     const { log, fake, client, expected, commit, start } = await world(t);

@@ -5,11 +5,11 @@
  *                                         └──────────────── a few partitions at a time ────────────────────┘
  *
  * Promises: what is done with a range is decided in delivery.ts; a range is whole results records of one partition, inserted as one part; ClickHouse may be away as
- * long as it likes. While little happens a fact is there after about LINGER_MS; under load inserts grow to rowsMax.
- * Never slows the engine down: it lags, and `stats` says by how much.
+ * long as it likes. While little happens a fact is there after about LINGER_MS; under load inserts grow to rowsMax. Never slows the engine down: it lags, and `stats` says by how much.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as systemPause } from 'node:timers/promises';
+import { within } from '../within.js';
 import { intentName, readIntent, verdict, writeIntent, type Intent } from './delivery.js';
 import { Budget, Feed, type Offered, type Range } from './feed.js';
 import { countRows, insertRange } from './insert.js';
@@ -27,7 +27,7 @@ const BULK_INSERT_MS = 2000;
 const LOOK_MS = 1000;
 const RETRY_MS = 100;
 const RETRY_MS_MAX = 2000;
-/** How long a stop waits for inserts under way. */
+/** How long a stop, or whoever takes a partition over, waits for inserts under way. */
 const STOP_MS = 5000;
 
 /** Reads how far it was, and begins. */
@@ -77,7 +77,8 @@ export class Sink {
     const { log } = this.options;
     this.endListening = log.onOwnership({
       gained: () => this.lookSoon(),
-      released: (partitions) => this.end(partitions),
+      // Whoever waits for the partition does not wait for ClickHouse: what is cut short has its intent and token.
+      released: async (partitions) => void (await within(STOP_MS, this.end(partitions))),
       lost: (partitions) => void this.end(partitions),
     });
     await this.look();
