@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { pointstream, serve } from '../../test/support/command-line.js';
+import { pointstream, serve, serveUntil } from '../../test/support/command-line.js';
 
 const off = ['--clickhouse', 'off'];
 const purchase = (id: number): string => JSON.stringify({
@@ -45,4 +45,18 @@ t.test('serve: endpoints, the admin key, one engine a directory, kill -9, verify
   t.match(await third.kill('SIGTERM'), { code: 0 });
   await t.rejects(stat(join(directory, 'endpoints.json')));
   await t.rejects(stat(join(directory, 'operator-key')));
+});
+
+t.test('serve: a signal before it is ready', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'serve-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  for (const file of ['log/data.mdb', 'operator-key']) {
+    const data = join(directory, file.replaceAll('/', '-'));
+    await mkdir(data);
+    const { code, stderr } = await serveUntil(file, 'SIGTERM', data, off);
+    t.equal(code, 0, `${file} ${stderr}`);
+    for (const left of ['endpoints.json', 'operator-key']) await t.rejects(stat(join(data, left)));
+    const again = await serve(data, off);
+    t.match(await again.kill('SIGTERM'), { code: 0 }, 'and the next start is as if nothing had been');
+  }
 });

@@ -42,9 +42,19 @@ export function pointstreamWith(environment: NodeJS.ProcessEnv, directory: strin
 
 export interface Served { endpoints: Endpoints; ended: Promise<Ended>; kill(signal: NodeJS.Signals): Promise<Ended> }
 
+const startServe = (directory: string, more: string[], environment: NodeJS.ProcessEnv = {}): ReturnType<typeof start> => (
+  start(directory, ['serve', '--data', directory, '--port', '0', '--metrics-port', '0', '--clickhouse-port', '0', ...more], environment));
+
+/** `serve` that gets a signal as soon as a file of its directory is there. */
+export async function serveUntil(file: string, signal: NodeJS.Signals, directory: string, more: string[] = []): Promise<Ended> {
+  const { child, ended } = startServe(directory, more);
+  while (!existsSync(join(directory, file)) && child.exitCode === null && child.signalCode === null) await pause(1);
+  child.kill(signal);
+  return ended;
+}
 /** `serve` on free ports; resolves when DIR/endpoints.json is there. */
 export async function serve(directory: string, more: string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Served> {
-  const { child, ended } = start(directory, ['serve', '--data', directory, '--port', '0', '--metrics-port', '0', '--clickhouse-port', '0', ...more], environment);
+  const { child, ended } = startServe(directory, more, environment);
   const path = join(directory, 'endpoints.json');
   const until = Date.now() + READY_MS_MAX;
   for (;;) {
