@@ -12,6 +12,7 @@ import { Reconciler } from '../engine/reconciler.js';
 import { queryRejectedOf } from '../engine/rejected.js';
 import { startEngine } from '../engine/start.js';
 import { verifyRunning, verifyText } from '../loadtest/verifier.js';
+import { writeCommand } from '../schemas/commands.js';
 import { partitionOf } from '../workers/hash.js';
 import { parseItems } from '../workers/parse/worker.js';
 import { baseRule, grocer, temporaryDirectory } from './support/core.js';
@@ -78,6 +79,13 @@ void t.test('a purchase under two homes', { skip: missing ?? false }, async (t) 
   const ahead = { ...log, getValue: () => Promise.resolve(Buffer.from(new Date().toISOString().replace('T', ' ').replace('Z', ''))), putValue: () => Promise.resolve() } as unknown as Log;
   t.equal(await look(ahead), 2, 'found behind its place');
   t.same([await points(cards[0]), await points(cards[1])], [21 + 7 + 7, 21 + 7], 'and taken back where it came later');
+
+  // One that is taken back and one that was long ago, in one batch.
+  await post('again', cards[1]);
+  await post('again', cards[0]);
+  await engine.append(['again', 'twice'].map((id) => ({ topic: 'internal', partition: 0, value: writeCommand({ type: 'reconcile', partner: 'grocer', id, kind: 'purchase' }) })));
+  await post('last', cards[0]);
+  t.same([await points(cards[0]), await points(cards[1])], [35 + 7, 28 + 7]);
 
   t.ok(await analytics!.caughtUp(WAIT_MS));
   const report = await verifyRunning(running, {});

@@ -202,9 +202,10 @@ export class PartitionVerifier {
         return;
       }
       case 'reconcile': {
+        const before = naive.facts.length;
         naive.reconcile(command.partner, command.id, this.clockMs);
         const row = naive.facts.length - 1;
-        if (naive.facts[row]?.kind === 'reconciliation') this.reconciled.set(row, command);
+        if (row >= before && naive.facts[row]!.kind === 'reconciliation') this.reconciled.set(row, command);
         return;
       }
       case 'skip':
