@@ -8,6 +8,11 @@ import { ENVELOPE_COMMAND, ENVELOPE_MARK } from './envelope.js';
 export interface ImportedLot { currency: string; funder: string; points: number; /** day numbers; matures 0: at once; expires -1: never */ matures: number; expires: number }
 export interface ImportedAccount { index: number; id: string; program: string; cards: string[]; registered: boolean; lots: ImportedLot[] }
 
+/** A transaction whose id was posted before under another home. */
+export interface Reconciled { partner: string; id: string; kind: 'purchase' | 'return' }
+/** What a partition remembers a reconciliation by, in place of the kind of a transaction. */
+export const reconciliationOf = { purchase: 'reconciliation', return: 'reconciliation of a return' } as const;
+
 export type EngineCommand =
   /** The clock goes on: accounts with due lots are settled, waiting returns that waited too long end. */
   | { type: 'tick' }
@@ -22,7 +27,7 @@ export type EngineCommand =
   /** A return that waited elsewhere, to be executed where its purchase is: an envelope of one transaction. */
   | { type: 'return-execute'; envelope: Uint8Array }
   /** The purchase was posted before under another home: the posting here is reversed whole. */
-  | { type: 'reconcile'; partner: string; id: string; kind: 'purchase' | 'return' }
+  | { type: 'reconcile' } & Reconciled
   /** Transactions that do not belong to the partition in which they were written, as an envelope. `linked`: by a link that their card's home has; it is not sent back. */
   | { type: 'forwarded'; envelope: Uint8Array; linked?: true }
   /** One transaction of a record kills its worker: it is set aside. */

@@ -40,9 +40,9 @@ void t.test('a purchase under two homes', { skip: missing ?? false }, async (t) 
     }
   };
   const cards = [cardOf(0), cardOf(1)] as const;
-  const post = async (id: string, card: string): Promise<void> => {
+  const post = async (id: string, card: string, more: object = { kind: 'purchase', currency: 'USD', lines: [{ sku: 'a', quantity: 1, amount: 700 }] }): Promise<void> => {
     const request = engine.nextRequest();
-    const document = { id, kind: 'purchase', partner: 'grocer', card, occurredAt: '2026-01-05T10:00:00Z', currency: 'USD', lines: [{ sku: 'a', quantity: 1, amount: 700 }] };
+    const document = { id, partner: 'grocer', card, occurredAt: '2026-01-05T10:00:00Z', ...more };
     const { envelopes } = parseItems({
       format: 'json', bytes: new Uint8Array(Buffer.from(JSON.stringify(document))), firstIndex: 0, gateway: engine.gateway, request, detailed: true, partitions: 2,
     });
@@ -86,6 +86,15 @@ void t.test('a purchase under two homes', { skip: missing ?? false }, async (t) 
   await engine.append(['again', 'twice'].map((id) => ({ topic: 'internal', partition: 0, value: writeCommand({ type: 'reconcile', partner: 'grocer', id, kind: 'purchase' }) })));
   await post('last', cards[0]);
   t.same([await points(cards[0]), await points(cards[1])], [35 + 7, 28 + 7]);
+
+  // A return of one id of two purchases that lie in different partitions: neither knows of the other's.
+  for (const card of cards) {
+    await post(`of ${card}`, card);
+    await post('return', card, { kind: 'return', original: { id: `of ${card}` } });
+  }
+  t.same([await points(cards[0]), await points(cards[1])], [42, 35]);
+  t.ok(await look(log) > 0);
+  t.same([await points(cards[0]), await points(cards[1])], [42 + 7, 35 + 7], 'what was returned later stays returned');
 
   t.ok(await analytics!.caughtUp(WAIT_MS));
   const report = await verifyRunning(running, {});

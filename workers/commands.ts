@@ -2,7 +2,7 @@
  * The story of the engine's own commands (schemas/commands.ts): ticks, activations, imports, returns that waited, postings that are taken back. As deterministic as
  * transactions, through the same effects.
  */
-import { readCommand, writeCommand, type EngineCommand } from '../schemas/commands.js';
+import { readCommand, reconciliationOf, writeCommand, type EngineCommand } from '../schemas/commands.js';
 import type { Context } from './context.js';
 import { utf8 } from './utf8.js';
 import { missing, OWN_ACCOUNT, parseAccount, processed, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
@@ -101,12 +101,15 @@ function unwait(c: Context, key: string): void {
 
 const reconciled = new Uint32Array(4), noContent = new Uint32Array(2);
 
-/** Takes the posting of this partition back whole: what it gave goes, as if all had been returned. Once: the reconciliation is remembered like a transaction. */
+/**
+ * Takes the posting of this partition back whole: what it gave goes, as if all had been returned. A return, which is of another purchase then, stays and is only reported. Once: the
+ * reconciliation is remembered like a transaction.
+ */
 function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcile' }>): Outcome {
   const { state, reference } = c;
   const partner = reference.set.partners.find(({ id }) => id === command.partner);
   if (!partner) return processed;
-  transactionHashOf(command.partner, command.id, command.kind === 'purchase' ? 'reconciliation' : 'reconciliation of a return', reconciled);
+  transactionHashOf(command.partner, command.id, reconciliationOf[command.kind], reconciled);
   if (state.transactions.find(reconciled)) return processed;
   transactionHashOf(command.partner, command.id, command.kind, c.idHash);
   if (!state.transactions.find(c.idHash)) return processed;
@@ -121,12 +124,13 @@ function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcil
   c.awards.clear();
   c.ordinal = ordinal;
   c.transaction.programOrdinal = partner.program;
-  reverseWhole(c, ordinal, c.idHash, fact);
+  if (command.kind === 'purchase') reverseWhole(c, ordinal, c.idHash, fact);
   const factRow = c.facts.rows;
   ledgerFact(c, FactKind.reconciliation, ordinal);
   c.effects.seen(reconciled, noContent, factRow);
   c.applyEffects();
-  c.reject(command.partner, command.id, command.kind, 'duplicate-elsewhere', `posted before under another home; this posting on account ${fact.account} was reversed`);
+  const what = command.kind === 'purchase' ? `this posting on account ${fact.account} was reversed` : `this one returned another purchase, on account ${fact.account}, and stays`;
+  c.reject(command.partner, command.id, command.kind, 'duplicate-elsewhere', `posted before under another home; ${what}`);
   return processed;
 }
 

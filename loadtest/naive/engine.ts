@@ -12,7 +12,7 @@ import type { NaiveReference } from './reference.js';
 import { returnedLines, returnReceipt, takeBack, type RecordedAward } from './returns.js';
 import { evaluate, Overflow, Receipt, type CounterChange, type NaiveAward } from './rules.js';
 import { keyOf, type NaiveTransaction } from './transaction.js';
-import type { ImportedAccount } from '../../schemas/commands.js';
+import { reconciliationOf, type ImportedAccount, type Reconciled } from '../../schemas/commands.js';
 import type { Reason } from '../../schemas/reasons.js';
 
 const DAY_MS = 86_400_000, FUTURE_MS = 600_000, WAIT_SECONDS = 86_400;
@@ -168,7 +168,7 @@ export class NaivePartition {
     const keeper = account ?? this.accounts[OWN_ACCOUNT]!, ledger = new Ledger(keeper);
     const awards = takeBack(reference, purchase, lines, keeper, ledger);
     this.history.remember(purchase.transaction, purchase);
-    this.history.remember(transaction);
+    this.history.rememberReturn(transaction, purchase.account);
     const { store, currency } = purchase.transaction;
     const recorded = { ...transaction, store: transaction.store || store, currency: transaction.currency || currency };
     this.facts.push({ kind: 'return', account: purchase.account, processedAtMs: nowMs, transaction: recorded, receipt, awards, postings: ledger.postings });
@@ -195,17 +195,22 @@ export class NaivePartition {
     }
   }
 
-  /** The transaction was posted before under another home: what it gave here is taken back whole, once. */
-  reconcile(partner: string, id: string, nowMs: number): void {
+  /** The transaction was posted before under another home: what a purchase gave here is taken back whole, once; a return of another purchase stays. */
+  reconcile({ partner, id, kind }: Reconciled, nowMs: number): void {
     const reference = this.reference!;
-    const key = keyOf({ partner, id, kind: 'purchase' }), reconciled = keyOf({ partner, id, kind: 'reconciliation' });
-    const purchase = this.history.purchase(key), account = purchase && this.accountOf(purchase.account);
-    if (!account || this.history.has(reconciled)) return;
+    const key = keyOf({ partner, id, kind }), reconciled = keyOf({ partner, id, kind: reconciliationOf[kind] });
+    if (this.history.has(reconciled)) return;
+    const purchase = kind === 'purchase' ? this.history.purchase(key) : undefined, posted = purchase ? purchase.account : this.history.returnAccount(key);
+    const account = posted === undefined ? undefined : this.accountOf(posted);
+    if (!account) return;
     this.settle(account, localDay(reference.program(account.program).timeZone, nowMs), nowMs);
-    const ledger = new Ledger(account), lines = returnedLines(purchase, { ...purchase.transaction, lines: [], total: null });
-    // Also when everything has been returned before: a rule may have kept its points.
-    takeBack(reference, purchase, typeof lines === 'string' ? [] : lines, account, ledger, 'proportional');
-    this.history.remember(purchase.transaction, purchase);
+    const ledger = new Ledger(account);
+    if (purchase) {
+      const lines = returnedLines(purchase, { ...purchase.transaction, lines: [], total: null });
+      // Also when everything has been returned before: a rule may have kept its points.
+      takeBack(reference, purchase, typeof lines === 'string' ? [] : lines, account, ledger, 'proportional');
+      this.history.remember(purchase.transaction, purchase);
+    }
     this.history.mark(reconciled);
     const postings = ledger.postings.map((posting) => ({ ...posting, award: -1 }));
     this.facts.push({ kind: 'reconciliation', account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings });

@@ -11,6 +11,9 @@ export interface History {
   has(key: string): boolean;
   /** The purchase with what returns have taken of it so far. */
   purchase(key: string): Purchase | undefined;
+  /** The account of a return that was executed. */
+  returnAccount(key: string): string | undefined;
+  rememberReturn(transaction: NaiveTransaction, account: string): void;
   /** Remembers a name that is no transaction's. */
   mark(key: string): void;
   /** `purchase`: when it is one. Called again for a purchase after each return of it. */
@@ -20,6 +23,7 @@ export interface History {
 export class MemoryHistory implements History {
   private readonly contents = new Map<string, string>();
   private readonly purchases = new Map<string, Purchase>();
+  private readonly returns = new Map<string, string>();
 
   find(transaction: NaiveTransaction): 'same' | 'other' | undefined {
     const content = this.contents.get(keyOf(transaction));
@@ -30,6 +34,13 @@ export class MemoryHistory implements History {
   }
   purchase(key: string): Purchase | undefined {
     return this.purchases.get(key);
+  }
+  returnAccount(key: string): string | undefined {
+    return this.returns.get(key);
+  }
+  rememberReturn(transaction: NaiveTransaction, account: string): void {
+    this.remember(transaction);
+    this.returns.set(keyOf(transaction), account);
   }
   mark(key: string): void {
     this.contents.set(key, '');

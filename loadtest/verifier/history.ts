@@ -18,7 +18,7 @@ export class LogHistory implements History {
   private rows = new Int32Array(1024);
   /** Purchases of which something was returned. */
   private readonly returned = new Map<string, Purchase>();
-  /** Purchases of earlier batches that the batch at hand needs, read before it is evaluated. */
+  /** Purchases and returns of earlier batches that the batch at hand needs, read before it is evaluated. */
   private readonly read = new Map<string, FactRecord>();
 
   /** `place`: batch and row that the next fact gets. */
@@ -27,7 +27,7 @@ export class LogHistory implements History {
     private readonly own: (row: number) => FactRecord | undefined,
   ) {}
 
-  /** Where the fact of a purchase lies that is needed and not at hand. */
+  /** Where the fact of a purchase or return lies that is needed and not at hand. */
   needs(key: string): { batch: number; row: number } | undefined {
     const at = this.places.get(key);
     if (at === undefined || this.returned.has(key) || this.batches[at]! < 0 || this.batches[at] === this.place().batch) return undefined;
@@ -53,10 +53,14 @@ export class LogHistory implements History {
   purchase(key: string): Purchase | undefined {
     const known = this.returned.get(key);
     if (known) return known;
-    const at = this.places.get(key);
-    if (at === undefined) return undefined;
-    const fact = this.batches[at] === this.place().batch ? this.own(this.rows[at]!) : this.read.get(key);
+    const fact = this.factOf(key);
     return fact && purchaseOf(this.reference(), fact);
+  }
+  returnAccount(key: string): string | undefined {
+    return this.factOf(key)?.account;
+  }
+  rememberReturn(transaction: NaiveTransaction): void {
+    this.remember(transaction);
   }
   remember(transaction: NaiveTransaction, purchase?: Purchase): void {
     const key = keyOf(transaction);
@@ -68,6 +72,11 @@ export class LogHistory implements History {
     this.add(key, contentHash(transaction), batch, row);
   }
 
+  private factOf(key: string): FactRecord | undefined {
+    const at = this.places.get(key);
+    if (at === undefined) return undefined;
+    return this.batches[at] === this.place().batch ? this.own(this.rows[at]!) : this.read.get(key);
+  }
   private add(key: string, hash: number, batch: number, row: number): void {
     const at = this.places.size;
     if (at === this.hashes.length) {

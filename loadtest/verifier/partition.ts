@@ -8,6 +8,7 @@ import type { AccountCellsView } from '../../workers/messages.js';
 import { readFact, readFacts } from '../../workers/facts/read-fact.js';
 import { transactionHashOf } from '../../workers/commands.js';
 import { inputTopics } from '../../engine/log/log.js';
+import { reconciliationOf, type Reconciled } from '../../schemas/commands.js';
 import type { FactRecord } from '../../schemas/fact.js';
 import type { InputRange, readResults, ResultsHeader } from '../../schemas/results.js';
 import { NaivePartition } from '../naive/engine.js';
@@ -49,7 +50,7 @@ export class PartitionVerifier {
   private readonly recent = new Map<number, FactRecord[]>();
   private readonly skipped = new Set<string>();
   /** Whose postings the reconciliations of the batch took back, by row. */
-  private readonly reconciled = new Map<number, { partner: string; id: string }>();
+  private readonly reconciled = new Map<number, Reconciled>();
   /** What returns took, as cells of accounts: the naive accounts don't hold it. */
   private readonly taken = new Map<number, Map<string, number>>();
   private readonly touched = new Set<number>();
@@ -143,13 +144,13 @@ export class PartitionVerifier {
 
   /** Reads the facts of purchases that the returns among the records need, unless they are at hand. */
   private async bringPurchases(records: ReadRecord[]): Promise<void> {
-    const needed = (partner: string, id: string): { key: string; at: { batch: number; row: number } | undefined } => {
-      const key = keyOf({ partner, id, kind: 'purchase' });
+    const needed = (partner: string, id: string, kind = 'purchase'): { key: string; at: { batch: number; row: number } | undefined } => {
+      const key = keyOf({ partner, id, kind });
       return { key, at: this.history.needs(key) };
     };
     for (const { input } of records) {
       const returns = (input.items ?? []).flatMap(({ transaction }) => (transaction?.kind === 'return' ? [needed(transaction.partner, transaction.originalId)] : []));
-      if (input.command?.type === 'reconcile') returns.push(needed(input.command.partner, input.command.id));
+      if (input.command?.type === 'reconcile') returns.push(needed(input.command.partner, input.command.id, input.command.kind));
       for (const { key, at } of returns) {
         if (!at) continue;
         const fact = this.recent.get(at.batch)?.[at.row] ?? readFact((await this.results.again(at.batch)).facts, at.row);
@@ -203,7 +204,7 @@ export class PartitionVerifier {
       }
       case 'reconcile': {
         const before = naive.facts.length;
-        naive.reconcile(command.partner, command.id, this.clockMs);
+        naive.reconcile(command, this.clockMs);
         const row = naive.facts.length - 1;
         if (row >= before && naive.facts[row]!.kind === 'reconciliation') this.reconciled.set(row, command);
         return;
@@ -274,9 +275,9 @@ export class PartitionVerifier {
   private knownTransactions(): string[] {
     const hash = new Uint32Array(4);
     return this.naive.facts.flatMap(({ kind, transaction }, row) => {
-      const named = transaction ?? this.reconciled.get(row);
+      const reconciled = this.reconciled.get(row), named = transaction ?? reconciled;
       if (!named) return [];
-      transactionHashOf(named.partner, named.id, kind, hash);
+      transactionHashOf(named.partner, named.id, reconciled ? reconciliationOf[reconciled.kind] : kind, hash);
       return [`${hash.join('-')} row ${row}`];
     });
   }

@@ -106,7 +106,7 @@ export class Twin {
       }
       case 'reconcile': {
         const before = naive.facts.length;
-        naive.reconcile(command.partner, command.id, this.clockMs);
+        naive.reconcile(command, this.clockMs);
         const isDone = naive.facts.slice(before).some(({ kind }) => kind === 'reconciliation');
         if (isDone) this.letters.push([command.partner, command.id, command.kind, 'duplicate-elsewhere']);
         break;
