@@ -5,13 +5,13 @@
 import type { FactRecord } from '../schemas/fact.js';
 import type { Context } from './context.js';
 import { checkTime, DAY_MS, elsewhere, missing, OWN_ACCOUNT, parseAccount, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
-import { EnvelopeWriter, transactionHash } from './envelope.js';
+import { contentHash, EnvelopeReader, EnvelopeWriter, transactionHash } from './envelope.js';
 import { FactKind } from './facts/fact-block.js';
 import { linkOf } from './forwarding.js';
 import { noteReturned, purchaseKey, returnedLines, type ReturnedLine } from './returned-lines.js';
 import { reverseReturned } from './reverse-awards.js';
 import { WaitingReturns } from './state/waiting.js';
-import { Kind, Text, TEXT_FIELDS, type Transaction } from './transaction.js';
+import { Kind, Text, TEXT_FIELDS, Transaction } from './transaction.js';
 import { TextArena, utf8 } from './utf8.js';
 
 const original = new Uint32Array(4);
@@ -22,6 +22,7 @@ export function decideReturn(c: Context): Outcome {
   const { transaction: t, state } = c;
   const again = seenBefore(c);
   if (again) return again;
+  if (otherWaits(c)) return refuse('conflict');
   const untimely = checkTime(t, c.nowMs, c.reference.set.partners[t.partnerOrdinal]!.document.latenessDays);
   if (untimely) return untimely;
 
@@ -115,6 +116,19 @@ export function noteOriginal(c: Context): void {
 }
 
 const waitingKey = (t: Transaction): string => `${t.string(Text.partner)}\n${t.string(Text.id)}`;
+
+const waiting = new Transaction(), waitingReader = new EnvelopeReader(), waitingContent = new Uint32Array(2);
+
+/** A return of this id waits, and says something else. */
+function otherWaits(c: Context): boolean {
+  if (c.state.waiting.size === 0) return false;
+  const envelope = c.state.waiting.envelope(waitingKey(c.transaction));
+  if (!envelope) return false;
+  waitingReader.open(envelope.slice());
+  waitingReader.next(waiting);
+  contentHash(waiting, waitingContent);
+  return waitingContent[0] !== c.contentHash[0] || waitingContent[1] !== c.contentHash[1];
+}
 
 function wait(c: Context): Outcome {
   const { transaction: t, state } = c;

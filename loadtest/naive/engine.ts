@@ -144,6 +144,8 @@ export class NaivePartition {
     if (transaction.program !== '' && transaction.program !== reference.set.programs[partner.program]!.id) return refuse('wrong-program');
     const again = this.seen(transaction);
     if (again) return again;
+    const waits = this.waiting.get(keyOf(transaction));
+    if (waits && JSON.stringify(waits.transaction) !== JSON.stringify(transaction)) return refuse('conflict');
     const untimely = outOfTime(transaction, nowMs, partner.document.latenessDays);
     if (untimely) return refuse(untimely);
 
@@ -154,7 +156,7 @@ export class NaivePartition {
       // The purchases of a linked card are where its account is.
       if (this.cards.get(`${partner.program}/${transaction.card}`)?.linkedTo !== undefined) return { status: 'elsewhere' };
       const { waitSeconds } = reference.program(partner.program).unknownReturns ?? { waitSeconds: WAIT_SECONDS };
-      if (!this.waiting.has(keyOf(transaction))) this.waiting.set(keyOf(transaction), { transaction, untilMs: nowMs + waitSeconds * 1000 });
+      if (!waits) this.waiting.set(keyOf(transaction), { transaction, untilMs: nowMs + waitSeconds * 1000 });
       return { status: 'waiting' };
     }
     const { returnWindowDays } = partner.document;

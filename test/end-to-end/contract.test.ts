@@ -85,9 +85,12 @@ t.test('the contract', { skip: chdbMissing }, async (t) => {
     });
     t.match(await ok(t, engine, back('r2', { card: 'whoever' })), { awards: [{ rule: 'base', points: -6 }], balances: { points: { available: 3 }, coins: { available: 0 } } });
     t.match(await engine.call('POST', '/v1/transactions', { body: back('r3') }), { status: 422, body: { type: '/problems/return-exceeds' } });
-    const early = back('early', { original: { id: 'comes-later' } });
+    const early = back('early', { card: 'c2', original: { id: 'comes-later' } });
     t.match(await ok(t, engine, early, 202), { status: 'waiting' });
     t.match(await engine.post([early]), { status: 200, body: { accepted: 0, rejected: 0, items: [{ index: 0, id: 'early', status: 'waiting' }] } });
+    const other = back('early', { card: 'c2', original: { id: 'comes-never' } });
+    t.match(await engine.call('POST', '/v1/transactions', { body: other }), { status: 409, body: { type: '/problems/conflict' } }, 'the same id with other content, also while it waits');
+    t.match(await engine.post([other]), { status: 200, body: { rejected: 1, items: [{ index: 0, id: 'early', status: 'rejected', reason: 'conflict' }] } });
     await ok(t, engine, purchase('comes-later', { card: 'c2', lines: [bread] }));
     const done = await eventually(() => engine.call('GET', '/v1/transactions/grocer/early?kind=return'), ({ status }) => status === 200);
     t.match(done, { status: 200, body: { status: 'processed', points: -6 } });
