@@ -29,6 +29,9 @@ export class EngineError extends Error {
 
 export interface ReadyCheck { name: string; ok: boolean; detail?: string }
 
+/** Where it was decided, and how. */
+export interface FoundTransaction { partition: number; fact: FactRecord }
+
 export interface Engine {
   readonly partitions: number;
   /** This engine's name in envelopes, for replies. */
@@ -45,7 +48,7 @@ export interface Engine {
   readAccount(account: string): Promise<AccountView | undefined>;
   readCard(program: string, card: string): Promise<AccountView | undefined>;
   /** The stored fact of a transaction, wherever it lives, with the partition that holds it. */
-  findTransaction(partner: string, id: string, kind: 'purchase' | 'return'): Promise<{ partition: number; fact: FactRecord } | undefined>;
+  findTransaction(partner: string, id: string, kind: 'purchase' | 'return'): Promise<FoundTransaction | 'waiting' | undefined>;
   /** Why a purchase got the points it got. */
   explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined>;
   /**

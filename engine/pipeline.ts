@@ -8,12 +8,11 @@ import type { ExplanationView } from '../workers/explanation.js';
 import { partitionOfText } from '../workers/hash.js';
 import type { AccountCellsView, BatchResult, ShardTask } from '../workers/messages.js';
 import type { Reply } from '../schemas/envelope.js';
-import type { FactRecord } from '../schemas/fact.js';
 import type { ReferenceSet } from '../schemas/reference.js';
 import { Activations } from './activations.js';
 import { systemClock, type Clock } from './clock.js';
 import { Committer } from './committer.js';
-import { EngineError, type AccountView, type DeadLetter, type Engine, type Envelope, type ReadyCheck } from './engine.js';
+import { EngineError, type AccountView, type DeadLetter, type Engine, type Envelope, type FoundTransaction, type ReadyCheck } from './engine.js';
 import type { Logger } from './logger.js';
 import { LogError, type Append, type Log } from './log/log.js';
 import type { PartitionFlow } from './partition-flow.js';
@@ -167,7 +166,7 @@ export class Pipeline implements Engine {
   readCard(program: string, card: string): Promise<AccountView | undefined> {
     return this.reads.card(program, card);
   }
-  findTransaction(partner: string, id: string, kind: TransactionKind): Promise<{ partition: number; fact: FactRecord } | undefined> {
+  findTransaction(partner: string, id: string, kind: TransactionKind): Promise<FoundTransaction | 'waiting' | undefined> {
     return this.reads.transaction(partner, id, kind);
   }
   explainPurchase(partner: string, id: string): Promise<ExplanationView | undefined> {

@@ -7,10 +7,10 @@ import { parseAccount } from '../workers/decide.js';
 import type { ExplanationView } from '../workers/explanation.js';
 import { readFact } from '../workers/facts/read-fact.js';
 import { partitionOf } from '../workers/hash.js';
-import type { AccountCellsView, ShardTask } from '../workers/messages.js';
+import type { AccountCellsView, FindAnswer, ShardTask } from '../workers/messages.js';
 import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
-import type { AccountView } from './engine.js';
+import type { AccountView, FoundTransaction } from './engine.js';
 import type { Log } from './log/log.js';
 import type { Results } from './results.js';
 
@@ -18,6 +18,9 @@ export type TransactionKind = 'purchase' | 'return';
 /** Asks the shard of a partition. */
 export type Ask = <T>(partition: number, task: ShardTask) => Promise<T>;
 interface Place { partition: number; batch: number; row: number }
+type Found = Place | 'waiting' | undefined;
+
+const isPlace = (found: Found): found is Place => typeof found === 'object';
 
 export class Reads {
   constructor(private readonly log: Log, private readonly results: Results, private readonly ask: Ask) {}
@@ -41,23 +44,23 @@ export class Reads {
   }
   /** Where a transaction has been decided: every partition that knows it. */
   async places(partner: string, id: string, kind: TransactionKind): Promise<Place[]> {
-    const found = await Promise.all(Array.from({ length: this.log.partitions }, (_, partition) => this.place(partition, partner, id, kind)));
-    return found.filter((place) => place !== undefined);
+    return (await this.find(partner, id, kind)).filter(isPlace);
   }
-  async transaction(partner: string, id: string, kind: TransactionKind): Promise<{ partition: number; fact: FactRecord } | undefined> {
-    for (const place of await this.places(partner, id, kind)) {
+  async transaction(partner: string, id: string, kind: TransactionKind): Promise<FoundTransaction | 'waiting' | undefined> {
+    const found = await this.find(partner, id, kind);
+    for (const place of found.filter(isPlace)) {
       const fact = await this.factAt(place);
       if (fact) return { partition: place.partition, fact };
     }
-    return undefined;
+    return found.includes('waiting') ? 'waiting' : undefined;
   }
   async explanation(partner: string, id: string): Promise<ExplanationView | undefined> {
     const found = await this.transaction(partner, id, 'purchase');
-    return found && this.ask(found.partition, { type: 'explain', ...found });
+    return found && found !== 'waiting' ? this.ask(found.partition, { type: 'explain', ...found }) : undefined;
   }
   /** The answer to a duplicate: what the first was answered, with the balances of now. */
   async answerAgain({ partition, partner, id, kind }: NonNullable<Reply['again']>): Promise<string | undefined> {
-    const place = await this.place(partition, partner, id, kind), fact = place && await this.factAt(place);
+    const place = await this.findIn(partition, partner, id, kind), fact = isPlace(place) ? await this.factAt(place) : undefined;
     if (!fact) return undefined;
     const account = fact.account === '' ? undefined : await this.account(fact.account);
     const balances = Object.fromEntries(Object.entries(account?.balances ?? {}).map(([currency, { available, pending, held, debt }]) => (
@@ -66,9 +69,12 @@ export class Reads {
     return answerFromFact(fact, 'duplicate', balances);
   }
 
-  private async place(partition: number, partner: string, id: string, kind: TransactionKind): Promise<Place | undefined> {
-    const found = await this.ask<Omit<Place, 'partition'> | undefined>(partition, { type: 'find', partition, partner, id, kind });
-    return found && { partition, ...found };
+  private find(partner: string, id: string, kind: TransactionKind): Promise<Found[]> {
+    return Promise.all(Array.from({ length: this.log.partitions }, (_, partition) => this.findIn(partition, partner, id, kind)));
+  }
+  private async findIn(partition: number, partner: string, id: string, kind: TransactionKind): Promise<Found> {
+    const found = await this.ask<FindAnswer>(partition, { type: 'find', partition, partner, id, kind });
+    return typeof found === 'object' ? { partition, ...found } : found;
   }
   private async factAt({ partition, batch, row }: Place): Promise<FactRecord | undefined> {
     const found = await this.results.find(partition, batch);

@@ -44,6 +44,8 @@ export interface SweepTask { type: 'sweep'; partition: number; committed: number
 /** `snapshot`: what has to be in the log before the partition hears of anything again. */
 export interface SweepAnswer { status: PartitionStatus; snapshot: Uint8Array | undefined }
 export interface FindTask { type: 'find'; partition: number; partner: string; id: string; kind: 'purchase' | 'return' }
+/** Where its fact is; a return may wait for its purchase instead. */
+export type FindAnswer = { batch: number; row: number } | 'waiting' | undefined;
 export interface AccountTask { type: 'account'; partition: number; ordinal?: number; program?: string; card?: string }
 /** Why the purchase of this fact got what it got (explanation.ts). */
 export interface ExplainTask { type: 'explain'; partition: number; fact: FactRecord }

@@ -10,7 +10,7 @@ import { FactKind } from './facts/fact-block.js';
 import { linkOf } from './forwarding.js';
 import { noteReturned, purchaseKey, returnedLines, type ReturnedLine } from './returned-lines.js';
 import { reverseReturned } from './reverse-awards.js';
-import { WaitingReturns } from './state/waiting.js';
+import { waitingKeyOf, WaitingReturns } from './state/waiting.js';
 import { Kind, Text, TEXT_FIELDS, Transaction } from './transaction.js';
 import { TextArena, utf8 } from './utf8.js';
 
@@ -115,7 +115,7 @@ export function noteOriginal(c: Context): void {
   if (c.state.transactions.find(original)) c.factOf(c.state.transactions.batch, c.state.transactions.row);
 }
 
-const waitingKey = (t: Transaction): string => `${t.string(Text.partner)}\n${t.string(Text.id)}`;
+const waitingKey = (t: Transaction): string => waitingKeyOf(t.string(Text.partner), t.string(Text.id));
 
 const waiting = new Transaction(), waitingReader = new EnvelopeReader(), waitingContent = new Uint32Array(2);
 

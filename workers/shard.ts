@@ -10,12 +10,13 @@ import { EffectsReader } from './effects.js';
 import { explanationOf, type ExplanationView } from './explanation.js';
 import { FactCache } from './fact-cache.js';
 import { transactionHashOf } from './commands.js';
-import type { AccountCellsView, BatchResult, BatchTask, LoadTask, PartitionStatus, ShardTask, SweepAnswer } from './messages.js';
+import type { AccountCellsView, BatchResult, BatchTask, FindAnswer, LoadTask, PartitionStatus, ShardTask, SweepAnswer } from './messages.js';
 import { Reference } from './reference.js';
 import { utf8 } from './utf8.js';
 import { snapshotOf } from './state/checkpoint.js';
 import { PartitionState } from './state/partition-state.js';
 import { SnapshotLoader } from './state/snapshot-loader.js';
+import { waitingKeyOf } from './state/waiting.js';
 import type { FactRecord } from '../schemas/fact.js';
 import { readResults } from '../schemas/results.js';
 
@@ -141,11 +142,12 @@ export class Shard {
     if (!snapshot) state.writeCommitted(committed);
     return { status: this.status(number), snapshot };
   }
-  private find(task: Extract<ShardTask, { type: 'find' }>): { batch: number; row: number } | undefined {
+  private find(task: Extract<ShardTask, { type: 'find' }>): FindAnswer {
     const { state } = this.partition(task.partition);
     const hash = new Uint32Array(4);
     transactionHashOf(task.partner, task.id, task.kind, hash);
-    return state.transactions.find(hash) ? { batch: state.transactions.batch, row: state.transactions.row } : undefined;
+    if (state.transactions.find(hash)) return { batch: state.transactions.batch, row: state.transactions.row };
+    return task.kind === 'return' && state.waiting.has(waitingKeyOf(task.partner, task.id)) ? 'waiting' : undefined;
   }
   private account(task: Extract<ShardTask, { type: 'account' }>): object | undefined {
     const { state } = this.partition(task.partition);

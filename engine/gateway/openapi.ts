@@ -138,7 +138,7 @@ export const operations = {
   getTransaction: {
     summary: 'Look a transaction up', tags: ['transactions'], security, params: path('partner', 'id'),
     querystring: query({ kind: { type: 'string', enum: ['purchase', 'return'], default: 'purchase' } }),
-    response: responses({ 200: json(ref('TransactionAnswer')) }, 'not-found'),
+    response: responses({ 200: json(ref('TransactionAnswer')), 202: json(ref('TransactionAnswer')) }, 'not-found'),
   },
   explainTransaction: {
     summary: 'Why a purchase got its points, and why other rules gave none', tags: ['transactions'], security, params: path('partner', 'id'),

@@ -23,6 +23,7 @@ export function readRoutes(app: FastifyInstance, context: GatewayContext): void 
     mayUsePartner(request.caller, partner);
     const found = await engine.findTransaction(partner, id, kind);
     if (found === undefined) throw new Problem('not-found', `partner ${partner} has no ${kind} ${id}`);
+    if (found === 'waiting') return reply.code(202).send({ status: 'waiting' });
     const view = found.fact.account === '' ? undefined : await engine.readAccount(found.fact.account);
     // As the single POST answered; the balances are today's.
     return reply.type('application/json').send(answerFromFact(found.fact, 'processed', balancesOf(view)));

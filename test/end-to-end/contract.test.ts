@@ -91,6 +91,7 @@ t.test('the contract', { skip: chdbMissing }, async (t) => {
     const other = back('early', { card: 'c2', original: { id: 'comes-never' } });
     t.match(await engine.call('POST', '/v1/transactions', { body: other }), { status: 409, body: { type: '/problems/conflict' } }, 'the same id with other content, also while it waits');
     t.match(await engine.post([other]), { status: 200, body: { rejected: 1, items: [{ index: 0, id: 'early', status: 'rejected', reason: 'conflict' }] } });
+    t.match(await engine.call('GET', '/v1/transactions/grocer/early?kind=return'), { status: 202, body: { status: 'waiting' } }, 'as the POST answered');
     await ok(t, engine, purchase('comes-later', { card: 'c2', lines: [bread] }));
     const done = await eventually(() => engine.call('GET', '/v1/transactions/grocer/early?kind=return'), ({ status }) => status === 200);
     t.match(done, { status: 200, body: { status: 'processed', points: -6 } });

@@ -6,6 +6,8 @@
  */
 export interface WaitingNotice { key: string; partner: string; originalId: string; untilMs: number; /** who brought it just now */ request?: number }
 
+export const waitingKeyOf = (partner: string, id: string): string => `${partner}\n${id}`;
+
 export class WaitingReturns {
   private readonly entries = new Map<string, Uint8Array>();
   /** Undefined: to be looked for. */
