@@ -12,7 +12,7 @@
  * Before an attempt that is not the first the table is asked for the rows of the range. An insert is one part of the table, so there are all or none:
  *
  *   first attempt            → insert
- *   none there               → insert again; the token covers an attempt that is still on its way
+ *   none there               → insert again; the token covers an attempt that is still on its way, and is replaced when it is used up (attempts.ts)
  *   all there                → skip
  *   some there               → refuse: somebody else wrote or deleted; repeating would double rows
  *   no rows in the range     → skip

@@ -33,15 +33,16 @@ export async function insertRange(client: ClickHouseClient, range: Range, token:
   for await (const _ of stream) { /* the answer is empty; its end is what counts */ }
 }
 
-/** Rows of a range that the table has. */
-export async function countRows(client: ClickHouseClient, partition: number, range: Range, signal: AbortSignal): Promise<number> {
+/** Rows of a range that the table has; and whether tokens are remembered together with the parts that they brought. */
+export async function countRows(client: ClickHouseClient, partition: number, range: Range, signal: AbortSignal): Promise<{ rows: number; isReplicated: boolean }> {
   signal.throwIfAborted();
   const answer = await client.query({
-    query: 'SELECT count() AS rows FROM facts WHERE source_partition = {partition:UInt32} AND batch BETWEEN {first:Int64} AND {last:Int64}',
+    query: `SELECT count() AS rows, (SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = 'facts') AS engine
+      FROM facts WHERE source_partition = {partition:UInt32} AND batch BETWEEN {first:Int64} AND {last:Int64}`,
     query_params: { partition, first: range.firstBatch, last: range.lastBatch },
     format: 'JSONEachRow',
     abort_signal: signal,
   });
-  const [found] = await answer.json<{ rows: string }>();
-  return Number(found!.rows);
+  const [found] = await answer.json<{ rows: string; engine: string }>();
+  return { rows: Number(found!.rows), isReplicated: found!.engine !== 'MergeTree' };
 }

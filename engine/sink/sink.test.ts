@@ -87,13 +87,13 @@ t.test('a fact is there soon without anybody asking', async (t) => {
   await sink.stop();
 });
 
-const faults: Fault[][] = [['error'], ['lost'], ['answer lost'], ['error', 'lost', 'answer lost', 'lost']];
+const faults: Fault[][] = [['error'], ['lost'], ['answer lost'], ['token used up'], ['error', 'lost', 'answer lost', 'lost'], ['lost', 'token used up', 'token used up', 'error']];
 for (const [knowsTokens, chain] of [true, false].flatMap((known) => faults.map((chain) => [known, chain] as const))) {
   t.test(`${chain.join(', ')}; tokens are ${knowsTokens ? 'known' : 'forgotten'}`, async (t) => {
     const { fake, expected, commit, start } = await world(t);
     Object.assign(fake, { faults: [...chain], knowsTokens });
     for (let i = 0; i < 9; i++) await commit(i % PARTITIONS, 10);
-    const sink = await start();
+    const time = new ShortTime(() => undefined), sink = await start({ pause: time.pause });
     t.equal(await sink.caughtUp(WAIT_MS), true);
     t.same(sorted(fake.rows), sorted(expected));
     t.equal(sink.stats.retries, chain.length);

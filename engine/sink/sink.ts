@@ -7,12 +7,12 @@
  * Promises: what is done with a range is decided in delivery.ts; a range is whole results records of one partition, inserted as one part; ClickHouse may be away as
  * long as it likes. While little happens a fact is there after about LINGER_MS; under load inserts grow to rowsMax. Never slows the engine down: it lags, and `stats` says by how much.
  */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as systemPause } from 'node:timers/promises';
 import { within } from '../within.js';
-import { intentName, readIntent, verdict, writeIntent, type Intent } from './delivery.js';
+import { insertUntilThere, newToken, RETRY_MS_MAX } from './attempts.js';
+import { intentName, readIntent, writeIntent, type Intent } from './delivery.js';
 import { Budget, Feed, type Offered, type Range } from './feed.js';
-import { countRows, insertRange } from './insert.js';
+import { insertRange } from './insert.js';
 import type { SinkOptions, SinkStats } from './options.js';
 import { Turns } from './turns.js';
 
@@ -25,8 +25,6 @@ const BULK_ROWS = 5000;
 const BULK_INSERT_MS = 2000;
 /** How often the log is asked for results that nobody offered. */
 const LOOK_MS = 1000;
-const RETRY_MS = 100;
-const RETRY_MS_MAX = 2000;
 /** How long a stop, or whoever takes a partition over, waits for inserts under way. */
 const STOP_MS = 5000;
 
@@ -234,7 +232,7 @@ export class Sink {
     return new Feed(partition, this.options.log, this.budget, (record) => this.options.release?.(record));
   }
   private async deliver(feed: Feed): Promise<void> {
-    const { log, logger, rowsMax, bytesMax } = this.options, { partition } = feed, tenure = this.active.get(partition);
+    const { client, log, logger, rowsMax, bytesMax } = this.options, { partition } = feed, { signal } = this.aborted, tenure = this.active.get(partition);
     // Lost and ours again while we waited for an answer: another may have gone on between, so what was begun before says nothing any more.
     const note = (intent: Intent): Promise<void> => (log.tenure(partition) === tenure
       ? log.putValue(intentName(partition), writeIntent(intent), partition) : Promise.reject(new Error(`partition ${partition} has been another engine's since`)));
@@ -243,11 +241,14 @@ export class Sink {
       const range = await feed.collect(unsure ? { rowsMax: Infinity, bytesMax: Infinity, to: unsure.to } : { rowsMax, bytesMax, to: feed.end });
       if (unsure && range.to < unsure.to) throw new Error(`results of partition ${partition} can be read up to ${range.to} only; up to ${unsure.to} they were sent before`);
       if (range.rows > 0) {
-        const intent = unsure ?? { from: range.from, to: range.to, token: `${partition}.${range.from}.${range.to}.${randomUUID()}`, done: false };
+        const intent = unsure ?? { from: range.from, to: range.to, token: newToken(partition, range), done: false };
         if (!unsure) await note(intent);
-        await this.insertUntilThere(feed, range, intent.token, unsure !== undefined);
+        // Whatever fails from here on: it has been attempted.
+        this.unsure.set(partition, intent);
+        const insert = (given: Range, token: string): Promise<void> => this.insertTurns.take(() => this.insert(given, token));
+        const there = await insertUntilThere({ client, partition, signal, insert, note, pause: this.pause, failed: (error) => this.retry(feed, error) }, range, intent, unsure !== undefined);
         // Not waited for: what is written after it survives a crash only together with it, and without it the range is found in the table.
-        note({ ...intent, done: true }).catch((error: unknown) => this.fail(feed, error));
+        note({ ...there, done: true }).catch((error: unknown) => this.fail(feed, error));
       }
       this.unsure.delete(partition);
       feed.delivered(range, Date.now());
@@ -261,23 +262,11 @@ export class Sink {
       await this.pause(RETRY_MS_MAX, this.aborted.signal).catch(() => undefined);
     }
   }
-  /** Repeats the same bytes with the same token until they are in the table; throws only when the sink stops. */
-  private async insertUntilThere(feed: Feed, range: Range, token: string, unsure: boolean): Promise<void> {
-    const { client } = this.options, { signal } = this.aborted;
-    for (let attempt = unsure ? 1 : 0; ; attempt++) {
-      try {
-        const present = attempt === 0 ? undefined : await countRows(client, feed.partition, range, signal);
-        const decided = verdict(range.rows, present);
-        if (decided === 'refuse') throw new Error(`ClickHouse has ${present} of the ${range.rows} rows of partition ${feed.partition}, batches ${range.firstBatch} to ${range.lastBatch}`);
-        if (decided === 'insert') await this.insertTurns.take(() => this.insert(range, token));
-        return;
-      } catch (error) {
-        if (this.stopping || !this.active.has(feed.partition)) throw error;
-        this.fail(feed, error);
-        this.counts.retries++;
-        await this.pause(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10)), signal);
-      }
-    }
+  /** Throws when nobody waits for another attempt. */
+  private retry(feed: Feed, error: unknown): void {
+    if (this.stopping || !this.active.has(feed.partition)) throw error;
+    this.fail(feed, error);
+    this.counts.retries++;
   }
   private async insert(range: Range, token: string): Promise<void> {
     const beganMs = performance.now();

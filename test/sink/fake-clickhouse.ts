@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { writeResults, type ResultsHeader } from '../../schemas/results.js';
 
-/** What happens to the next insert: refused with an error, cut off before or after its rows are there, or half of its rows are written. */
-export type Fault = 'error' | 'lost' | 'answer lost' | 'half';
+/** What happens to the next insert: refused with an error, cut off before or after its rows are there, half of its rows are written, or it is killed when it knows the token and has no rows yet. */
+export type Fault = 'error' | 'lost' | 'answer lost' | 'half' | 'token used up';
 const ROW_BYTES = 4;
 
 export class FakeClickHouse {
@@ -17,6 +17,7 @@ export class FakeClickHouse {
   settings: Record<string, string> = {};
   faults: Fault[] = [];
   knowsTokens = true;
+  engine = 'MergeTree';
   /** Nobody is there: requests end without an answer. */
   away = false;
   /** Where an insert waits before its rows are there. */
@@ -50,7 +51,8 @@ export class FakeClickHouse {
     if (fault === 'error') response.writeHead(500, { 'x-clickhouse-exception-code': '241' }).end('Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)');
     else {
       const body = Buffer.concat(pieces);
-      if (fault !== 'lost') this.insert(fault === 'half' ? body.subarray(0, body.length / (2 * ROW_BYTES) * ROW_BYTES) : body, parameters.get('insert_deduplication_token')!);
+      if (fault === 'token used up') this.tokens.add(parameters.get('insert_deduplication_token')!);
+      else if (fault !== 'lost') this.insert(fault === 'half' ? body.subarray(0, body.length / (2 * ROW_BYTES) * ROW_BYTES) : body, parameters.get('insert_deduplication_token')!);
       if (fault === undefined) response.end();
       else request.socket.destroy();
     }
@@ -68,7 +70,7 @@ export class FakeClickHouse {
       const [of, batch] = row.split('.').map(Number) as [number, number];
       return of === partition && batch >= first && batch <= last;
     }).length;
-    response.end(`${JSON.stringify({ rows: String(rows) })}\n`);
+    response.end(`${JSON.stringify({ rows: String(rows), engine: this.engine })}\n`);
   }
 }
 

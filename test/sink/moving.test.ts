@@ -13,7 +13,7 @@ import { EngineLog, MovingLog } from './moving-log.js';
 
 const PARTITIONS = 3, STEPS = 120, WAIT_MS = 20_000, TOGETHER = 10;
 const first = Number(process.env.POINTSTREAM_TEST_SEED ?? 100), count = process.env.NIGHTLY ? 2000 : 60;
-const faults: Fault[] = ['error', 'lost', 'answer lost'];
+const faults: Fault[] = ['error', 'lost', 'answer lost', 'token used up'];
 
 interface Engine { log: EngineLog; sink: Sink }
 
