@@ -16,6 +16,11 @@ const BATCH_BYTES = 2 ** 20;
 const HEAD_BYTES = 1 << 16;
 const FILE_BATCH_BYTES = 4 * 2 ** 20;
 
+const advice = {
+  format: 'the demo goes by the name: call it (or a link to it) .ndjson, .csv, .ndjson.gz or .csv.gz',
+  columns: '(the demo takes no mapping: rename or remove the column, or feed the file to pointstream serve with feed --mapping, docs/feeding.md)',
+};
+
 /** Days of expiry are counted from when a purchase is received: old files would else arrive expired. */
 const program = { name: 'Demo', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }], expiryFrom: 'received' };
 
@@ -59,13 +64,13 @@ export async function coalitionOfFile(options: Options): Promise<Coalition> {
     partners: [{ id: partner, document: { name: partner, program: 'default', timeZone: 'UTC', currency: await currencyOf(input) } }],
     products: async () => products,
     productName: (_partner, sku) => names.get(sku) ?? sku,
-    batches: () => openSource(input, { batchBytes: FILE_BATCH_BYTES, fromByte: 0, fromRow: 0 }),
+    batches: () => openSource(input, { batchBytes: FILE_BATCH_BYTES, fromByte: 0, fromRow: 0, advice }),
   };
 }
 
 /** Of the first purchase in the file. */
 async function currencyOf(file: string): Promise<string> {
-  for await (const { bytes } of openSource(file, { batchBytes: HEAD_BYTES, fromByte: 0, fromRow: 0 })) {
+  for await (const { bytes } of openSource(file, { batchBytes: HEAD_BYTES, fromByte: 0, fromRow: 0, advice })) {
     const [, currency] = /"currency"\s*:\s*"([A-Z]{3})"/.exec(Buffer.from(bytes).toString('utf8')) ?? [];
     return currency ?? 'EUR';
   }

@@ -18,6 +18,7 @@ const BATCH_BYTES_DEFAULT = 8 * 2 ** 20;
 const BATCH_BYTES_MIN = 1024;
 const BATCH_BYTES_MAX = 64 * 2 ** 20;
 const PROGRESS_MS = 1000;
+const advice = { format: 'say --format ndjson or --format csv', columns: '(--mapping FILE says which columns are used and what they mean, docs/feeding.md)' };
 
 export const feed: CommandDefinition = {
   name: 'feed',
@@ -54,7 +55,7 @@ async function run(file: string, options: FeedOptions): Promise<ExitCode> {
   const client = await Client.open({ ...options });
   const state = await FeedState.open(file, `${options.partner} ${client.url}`, options.restart === true);
   const mapping = options.mapping === undefined ? undefined : await readMapping(options.mapping);
-  const source = openSource(file, { format: options.format, mapping, batchBytes, fromByte: state.place.byte, fromRow: state.place.row });
+  const source = openSource(file, { format: options.format, mapping, batchBytes, fromByte: state.place.byte, fromRow: state.place.row, advice });
   await client.expectServer();
   if (state.resumed) say(`goes on at row ${state.place.row + 1}; --restart begins again`);
   else if (options.rejects !== undefined) await writeFile(options.rejects, '');
