@@ -1,12 +1,11 @@
 /** The coalition of a demo: generated (loadtest/), or one partner with the files that the user has. */
-import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import { createGunzip } from 'node:zlib';
 import { demoRules, DemoWorld } from '../../loadtest/demo-world.js';
 import { Generator } from '../../loadtest/generator.js';
 import { CommandError, exitCodes, type Options } from './command.js';
 import type { Coalition } from './demo-feed.js';
 import { openSource } from './feed-source.js';
+import { openFile } from './open-file.js';
 
 const SEED = 42;
 const ACCOUNTS = 100_000;
@@ -54,7 +53,7 @@ export function generatedCoalition(transactions: number): Coalition {
 export async function coalitionOfFile(options: Options): Promise<Coalition> {
   const { input, products: productsFile, partner } = options as { input: string; products?: string; partner?: string };
   if (partner === undefined) throw new CommandError(exitCodes.usage, '--input needs --partner ID');
-  const products = productsFile === undefined ? Buffer.alloc(0) : await readWhole(productsFile);
+  const products = productsFile === undefined ? Buffer.alloc(0) : await buffer(openFile(productsFile));
   const names = new Map(products.toString('utf8').split('\n').filter((line) => line.trim() !== '').map((line) => {
     const { sku, name = sku } = JSON.parse(line) as { sku: string; name?: string };
     return [sku, name] as const;
@@ -75,11 +74,4 @@ async function currencyOf(file: string): Promise<string> {
     return currency ?? 'EUR';
   }
   throw new CommandError(exitCodes.usage, `${file} is empty`);
-}
-
-async function readWhole(file: string): Promise<Buffer> {
-  const raw = createReadStream(file);
-  const inflated = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
-  raw.once('error', (error) => inflated.destroy(error));
-  return buffer(inflated);
 }

@@ -4,14 +4,13 @@
  *
  * A row is a line of the file, counted from 1; for CSV the first line is the header, and a transaction of several lines is named by its first.
  */
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { parse as csvParser } from 'csv-parse';
 import { cutAtLines } from '../gateway/body.js';
 import { CommandError, exitCodes } from './command.js';
 import { checkColumns, defaultMapping, mapRows, type CsvRow, type Mapping } from './feed-mapping.js';
 import type { Place } from './feed-state.js';
+import { openFile } from './open-file.js';
 
 export interface RejectedRow { row: number; id: string; pointer: string; reason: string; detail: string }
 export interface SourceBatch {
@@ -41,10 +40,7 @@ export function openSource(file: string, options: SourceOptions): AsyncIterable<
   const format = options.format ?? (/\.(ndjson|jsonl|json)$/.test(name) ? 'ndjson' : /\.csv$/.test(name) ? 'csv' : undefined);
   if (format !== 'ndjson' && format !== 'csv') throw new CommandError(exitCodes.usage, `${file}: the name does not say whether it is NDJSON or CSV; ${options.advice.format}`);
   // Batches end with a chunk, so chunks must not be larger.
-  const chunkBytes = Math.min(CHUNK_BYTES_MAX, options.batchBytes);
-  const raw = createReadStream(file, { highWaterMark: chunkBytes });
-  const stream = file.endsWith('.gz') ? raw.pipe(createGunzip({ chunkSize: chunkBytes })) : raw;
-  raw.once('error', (error) => stream.destroy(error));
+  const stream = openFile(file, Math.min(CHUNK_BYTES_MAX, options.batchBytes));
   return format === 'ndjson' ? ndjsonBatches(stream, options) : csvBatches(stream, file, options);
 }
 

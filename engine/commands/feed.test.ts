@@ -112,6 +112,33 @@ t.test('CSV: a column that nobody reads is refused before anything is sent', asy
   t.match(await feed('sales.csv', '--json'), { code: 4, stdout: /"accepted": 1[^]*"other-partner": 1/ }, 'a partner may be named, a column without a name is none');
 });
 
+t.test('a .gz that breaks off, is damaged or is none says where, and what was sent before counts', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  const text = ndjson(Array.from({ length: 400 }, (_, i) => purchase(i))), whole = gzipSync(text);
+  const damaged = Buffer.from(whole);
+  damaged.fill(0xff, 1500, 1600);
+  const files: [name: string, bytes: Buffer, message: RegExp][] = [
+    ['cut.ndjson.gz', whole.subarray(0, whole.length - 4), /cut\.ndjson\.gz: breaks off in row 401, after \d+ bytes.*not complete/],
+    ['short.csv.gz', gzipSync('id,card,occurredAt,currency,total\n').subarray(0, 20), /short\.csv\.gz: breaks off in row 1/],
+    ['empty.ndjson.gz', Buffer.alloc(0), /empty\.ndjson\.gz: breaks off in row 1, after 0 bytes/],
+    ['none.ndjson.gz', Buffer.from(text), /none\.ndjson\.gz: is not gzip.*rename it/],
+    ['damaged.ndjson.gz', damaged, /damaged\.ndjson\.gz: is damaged near row \d+, about/],
+    ['checksum.ndjson.gz', Buffer.concat([whole.subarray(0, -8), Buffer.alloc(8, 1)]), /is damaged near row 39\d.*incorrect data check/],
+  ];
+  for (const [name, bytes, message] of files) {
+    await writeFile(join(directory, name), bytes);
+    const ended = await feed(name);
+    t.match(ended, { code: 2, stderr: message, stdout: '' }, name);
+    t.notMatch(ended.stderr, /^\s+at |a bug/m, 'no stack');
+  }
+  const interrupted = await feed('cut.ndjson.gz', '--batch-bytes', '4096');
+  t.match(interrupted, { code: 2, stderr: /answered up to row \d+: \d+ accepted/ });
+  const { place } = JSON.parse(await readFile(join(directory, 'cut.ndjson.gz.feed'), 'utf8')) as { place: { row: number } };
+  t.ok(place.row > 0 && fake.engine.seen.size === place.row, 'the place is kept');
+  await writeFile(join(directory, 'cut.ndjson.gz'), whole);
+  t.match(await feed('cut.ndjson.gz', '--json'), { code: 0, stdout: new RegExp(`"accepted": ${400 - place.row},[^]*"duplicates": ${place.row}`) }, 'the whole file then goes through');
+});
+
 t.test('usage, unreachable engines and wrong keys have their exit codes and no stack', async (t) => {
   const { fake, directory, feed } = await prepare(t);
   await writeFile(join(directory, 'sales.ndjson'), ndjson([purchase(1)]));

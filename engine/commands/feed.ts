@@ -62,13 +62,19 @@ async function run(file: string, options: FeedOptions): Promise<ExitCode> {
 
   const began = Date.now(), fedBefore = total(state.counts);
   let saidMs = began;
-  for await (const batch of source) {
-    const answer = await post(batch, client, options.partner);
-    await note(batch, answer, state, options.rejects);
-    if (Date.now() - saidMs >= PROGRESS_MS) {
-      saidMs = Date.now();
-      say(`${total(state.counts)} transactions, ${Math.round(((total(state.counts) - fedBefore) * 1000) / (saidMs - began))}/s, ${state.counts.rejected} rejected`);
+  try {
+    for await (const batch of source) {
+      const answer = await post(batch, client, options.partner);
+      await note(batch, answer, state, options.rejects);
+      if (Date.now() - saidMs >= PROGRESS_MS) {
+        saidMs = Date.now();
+        say(`${total(state.counts)} transactions, ${Math.round(((total(state.counts) - fedBefore) * 1000) / (saidMs - began))}/s, ${state.counts.rejected} rejected`);
+      }
     }
+  } catch (error) {
+    const { accepted, duplicates, rejected } = state.counts;
+    if (state.place.row > 0) say(`interrupted; answered up to row ${state.place.row}: ${accepted} accepted, ${duplicates} duplicates, ${rejected} rejected. What is sent again is recognised`);
+    throw error;
   }
   await state.finish();
 
