@@ -54,10 +54,7 @@ export async function coalitionOfFile(options: Options): Promise<Coalition> {
   const { input, products: productsFile, partner } = options as { input: string; products?: string; partner?: string };
   if (partner === undefined) throw new CommandError(exitCodes.usage, '--input needs --partner ID');
   const products = productsFile === undefined ? Buffer.alloc(0) : await buffer(openFile(productsFile));
-  const names = new Map(products.toString('utf8').split('\n').filter((line) => line.trim() !== '').map((line) => {
-    const { sku, name = sku } = JSON.parse(line) as { sku: string; name?: string };
-    return [sku, name] as const;
-  }));
+  const names = productNames(productsFile ?? '', products.toString('utf8'));
   return {
     program, rules: demoRules([partner]), expected: undefined, query: `?partner=${encodeURIComponent(partner)}`,
     partners: [{ id: partner, document: { name: partner, program: 'default', timeZone: 'UTC', currency: await currencyOf(input) } }],
@@ -65,6 +62,20 @@ export async function coalitionOfFile(options: Options): Promise<Coalition> {
     productName: (_partner, sku) => names.get(sku) ?? sku,
     batches: () => openSource(input, { batchBytes: FILE_BATCH_BYTES, fromByte: 0, fromRow: 0, advice }),
   };
+}
+
+function productNames(file: string, text: string): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    try {
+      const { sku, name = sku } = JSON.parse(line) as { sku: string; name?: string };
+      names.set(sku, name);
+    } catch (error) {
+      throw new CommandError(exitCodes.usage, `${file}, line ${index + 1}: ${(error as Error).message}; products are NDJSON, {"sku":"…","name":"…"} a line`);
+    }
+  }
+  return names;
 }
 
 /** Of the first purchase in the file. */

@@ -36,7 +36,7 @@ export const demo: CommandDefinition = {
       .option('--no-verify', 'leave the verifier out')
       .option('--json <file>', 'write the summary there')
       .option('--exit', 'end after the summary');
-    addSettings(command);
+    addSettings(command, { data: 'a temporary directory, removed at the end' });
   },
   run,
 };
