@@ -81,6 +81,10 @@ class Embedded implements EmbeddedClickHouse {
       // Each running query keeps a thread of libuv's pool busy. Times without a zone are UTC, as everywhere in the engine.
       env: { ...process.env, UV_THREADPOOL_SIZE: String(WORKER_THREADS), TZ: 'UTC' },
     });
+    // When the engine's process ends without a stop: at once, so that the directory can be removed.
+    const endNow = (): void => void child.kill('SIGKILL');
+    process.prependOnceListener('exit', endNow);
+    child.once('exit', () => process.off('exit', endNow));
     // The library's last words, which are more than its errors say.
     let said = '';
     createInterface({ input: child.stderr! }).on('line', (line) => {

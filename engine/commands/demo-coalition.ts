@@ -1,12 +1,11 @@
 /** The coalition of a demo: generated (loadtest/), or one partner with the files that the user has. */
-import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import { createGunzip } from 'node:zlib';
 import { demoRules, DemoWorld } from '../../loadtest/demo-world.js';
 import { Generator } from '../../loadtest/generator.js';
 import { CommandError, exitCodes, type Options } from './command.js';
 import type { Coalition } from './demo-feed.js';
 import { openSource } from './feed-source.js';
+import { openFile } from './open-file.js';
 
 const SEED = 42;
 const ACCOUNTS = 100_000;
@@ -15,6 +14,11 @@ const DAY_MS = 86_400_000;
 const BATCH_BYTES = 2 ** 20;
 const HEAD_BYTES = 1 << 16;
 const FILE_BATCH_BYTES = 4 * 2 ** 20;
+
+const advice = {
+  format: 'the demo goes by the name: call it (or a link to it) .ndjson, .csv, .ndjson.gz or .csv.gz',
+  columns: '(the demo takes no mapping: rename or remove the column, or feed the file to pointstream serve with feed --mapping, docs/feeding.md)',
+};
 
 /** Days of expiry are counted from when a purchase is received: old files would else arrive expired. */
 const program = { name: 'Demo', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }], expiryFrom: 'received' };
@@ -49,32 +53,36 @@ export function generatedCoalition(transactions: number): Coalition {
 export async function coalitionOfFile(options: Options): Promise<Coalition> {
   const { input, products: productsFile, partner } = options as { input: string; products?: string; partner?: string };
   if (partner === undefined) throw new CommandError(exitCodes.usage, '--input needs --partner ID');
-  const products = productsFile === undefined ? Buffer.alloc(0) : await readWhole(productsFile);
-  const names = new Map(products.toString('utf8').split('\n').filter((line) => line.trim() !== '').map((line) => {
-    const { sku, name = sku } = JSON.parse(line) as { sku: string; name?: string };
-    return [sku, name] as const;
-  }));
+  const products = productsFile === undefined ? Buffer.alloc(0) : await buffer(openFile(productsFile));
+  const names = productNames(productsFile ?? '', products.toString('utf8'));
   return {
     program, rules: demoRules([partner]), expected: undefined, query: `?partner=${encodeURIComponent(partner)}`,
     partners: [{ id: partner, document: { name: partner, program: 'default', timeZone: 'UTC', currency: await currencyOf(input) } }],
     products: async () => products,
     productName: (_partner, sku) => names.get(sku) ?? sku,
-    batches: () => openSource(input, { batchBytes: FILE_BATCH_BYTES, fromByte: 0, fromRow: 0 }),
+    batches: () => openSource(input, { batchBytes: FILE_BATCH_BYTES, fromByte: 0, fromRow: 0, advice }),
   };
+}
+
+function productNames(file: string, text: string): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    try {
+      const { sku, name = sku } = JSON.parse(line) as { sku: string; name?: string };
+      names.set(sku, name);
+    } catch (error) {
+      throw new CommandError(exitCodes.usage, `${file}, line ${index + 1}: ${(error as Error).message}; products are NDJSON, {"sku":"…","name":"…"} a line`);
+    }
+  }
+  return names;
 }
 
 /** Of the first purchase in the file. */
 async function currencyOf(file: string): Promise<string> {
-  for await (const { bytes } of openSource(file, { batchBytes: HEAD_BYTES, fromByte: 0, fromRow: 0 })) {
+  for await (const { bytes } of openSource(file, { batchBytes: HEAD_BYTES, fromByte: 0, fromRow: 0, advice })) {
     const [, currency] = /"currency"\s*:\s*"([A-Z]{3})"/.exec(Buffer.from(bytes).toString('utf8')) ?? [];
     return currency ?? 'EUR';
   }
   throw new CommandError(exitCodes.usage, `${file} is empty`);
-}
-
-async function readWhole(file: string): Promise<Buffer> {
-  const raw = createReadStream(file);
-  const inflated = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
-  raw.once('error', (error) => inflated.destroy(error));
-  return buffer(inflated);
 }

@@ -5,7 +5,11 @@ import type { Coalition, Sent } from './demo-feed.js';
 export interface PromotionCost { promotion: string; rule: string; awards: number; points: number }
 export interface ProductPair { partner: string; first: string; second: string; together: number; lift: number }
 export interface Settlement { partner: string; transactions: number; amount: number; pointsAwarded: number; pointsFunded: number }
-export interface Answers { promotions: PromotionCost[]; boughtTogether: ProductPair[]; settlement: Settlement[] }
+export interface Answers {
+  promotions: PromotionCost[]; boughtTogether: ProductPair[]; settlement: Settlement[];
+  /** Accepted under a second card and taken back by the reconciler: duplicate-elsewhere under /v1/rejected. */
+  takenBack: number;
+}
 export interface DemoReport extends Sent, Partial<Answers> {
   transactions: number;
   secondsSent: number;
@@ -15,10 +19,16 @@ export interface DemoReport extends Sent, Partial<Answers> {
   verified: boolean | undefined;
 }
 
+/** The reconciler's facts name neither rule nor partner (docs/calculation.md). */
+const TAKEN_BACK = '(taken back: duplicate-elsewhere)';
+const nameOf = (name: unknown, fact: unknown): string => (name !== '' ? String(name) : fact === 'reconciliation' ? TAKEN_BACK : `(${String(fact)})`);
+
+const takenBackQuery = `SELECT count() AS takenBack FROM facts WHERE kind = 'reconciliation'`;
+
 const promotionsQuery = `
-  SELECT rule, countIf(kind = 'accrual') AS awards, sum(points) AS points
+  SELECT rule, if(rule = '', toString(fact), '') AS unnamed, countIf(kind = 'accrual') AS awards, sum(points) AS points
   FROM entries WHERE kind IN ('accrual', 'reversal')
-  GROUP BY rule ORDER BY points DESC LIMIT 20`;
+  GROUP BY rule, unnamed ORDER BY points DESC LIMIT 20`;
 
 /** Lift: how much more often two products share a receipt than they would by chance. Among the products that are bought most. */
 const togetherQuery = `
@@ -41,26 +51,28 @@ const togetherQuery = `
   ORDER BY lift DESC, together DESC LIMIT 10`;
 
 const settlementQuery = `
-  SELECT partner, any(t.transactions) AS transactions, any(t.amount) AS amount, sum(awarded) AS pointsAwarded, sum(funded) AS pointsFunded
+  SELECT partner, unnamed, any(t.transactions) AS transactions, any(t.amount) AS amount, sum(awarded) AS pointsAwarded, sum(funded) AS pointsFunded
   FROM (
-    SELECT partner, sum(points) AS awarded, 0 AS funded FROM entries WHERE kind IN ('accrual', 'reversal') GROUP BY partner
+    SELECT partner, if(partner = '', toString(fact), '') AS unnamed, sum(points) AS awarded, 0 AS funded FROM entries WHERE kind IN ('accrual', 'reversal') GROUP BY partner, unnamed
     UNION ALL
-    SELECT funder AS partner, 0 AS awarded, sum(points) AS funded FROM entries WHERE kind IN ('accrual', 'reversal') GROUP BY funder) AS sides
+    SELECT funder AS partner, if(funder = '', toString(fact), '') AS unnamed, 0 AS awarded, sum(points) AS funded
+    FROM entries WHERE kind IN ('accrual', 'reversal') GROUP BY funder, unnamed) AS sides
   LEFT JOIN (SELECT partner, count() AS transactions, sum(total) AS amount FROM transactions GROUP BY partner) AS t USING (partner)
-  GROUP BY partner ORDER BY pointsFunded DESC LIMIT 50`;
+  GROUP BY partner, unnamed ORDER BY pointsFunded DESC LIMIT 50`;
 
-export async function askClickhouse(client: ClickHouseClient, { rules, productName }: Coalition): Promise<Answers> {
+export async function askClickhouse(client: ClickHouseClient, { rules, productName }: Pick<Coalition, 'rules' | 'productName'>): Promise<Answers> {
   const ask = async (query: string): Promise<Record<string, string | number>[]> => (await client.query({ query, format: 'JSONEachRow' })).json();
   const names = new Map((rules as { id: string; promotion?: string }[]).map(({ id, promotion = id }) => [id, promotion]));
-  const promotions = (await ask(promotionsQuery)).map(({ rule, awards, points }) => (
-    { promotion: names.get(String(rule)) ?? String(rule), rule: String(rule), awards: Number(awards), points: Number(points) }));
+  const promotions = (await ask(promotionsQuery)).map(({ rule, unnamed, awards, points }) => (
+    { promotion: names.get(String(rule)) ?? nameOf(rule, unnamed), rule: String(rule), awards: Number(awards), points: Number(points) }));
   const boughtTogether = (await ask(togetherQuery)).map(({ partner, first, second, together, lift }) => {
     const name = (sku: unknown): string => productName(String(partner), String(sku));
     return { partner: String(partner), first: name(first), second: name(second), together: Number(together), lift: Number(lift) };
   });
-  const settlement = (await ask(settlementQuery)).map(({ partner, transactions, amount, pointsAwarded, pointsFunded }) => (
-    { partner: String(partner), transactions: Number(transactions), amount: Number(amount), pointsAwarded: Number(pointsAwarded), pointsFunded: Number(pointsFunded) }));
-  return { promotions, boughtTogether, settlement };
+  const settlement = (await ask(settlementQuery)).map(({ partner, unnamed, transactions, amount, pointsAwarded, pointsFunded }) => (
+    { partner: nameOf(partner, unnamed), transactions: Number(transactions), amount: Number(amount), pointsAwarded: Number(pointsAwarded), pointsFunded: Number(pointsFunded) }));
+  const [counted] = await ask(takenBackQuery);
+  return { promotions, boughtTogether, settlement, takenBack: Number(counted?.takenBack ?? 0) };
 }
 
 export function reportText(report: DemoReport): string {
@@ -73,6 +85,7 @@ export function reportText(report: DemoReport): string {
     `waiting        ${number(report.waiting)}`,
     `rejected       ${number(report.rejected)}`,
     ...Object.entries(report.reasons).sort(([, a], [, b]) => b - a).map(([reason, count]) => `  ${reason.padEnd(20)} ${number(count)}`),
+    ...(report.takenBack ? [`taken back     ${number(report.takenBack)}  (duplicate-elsewhere: accepted, then found posted before under another card; see /v1/rejected)`] : []),
     `verified       ${verdict[String(report.verified) as keyof typeof verdict]}`,
   ];
   if (report.promotions !== undefined) {

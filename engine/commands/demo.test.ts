@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { pointstream } from '../../test/support/command-line.js';
+import { pointstream, pointstreamWith } from '../../test/support/command-line.js';
 import type { DemoReport } from './demo-report.js';
 
 const chdb = ((): boolean => {
@@ -42,4 +42,28 @@ t.test('demo: generated purchases, then a file, each with its summary', { skip: 
   const second = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8')) as DemoReport;
   t.match(second, { accepted: 300, rejected: 0, verified: true });
   t.match(second.settlement!.find(({ partner }) => partner === 'shop'), { transactions: 300, amount: 75_000 });
+});
+
+t.test('demo: what the user has to mend is said before anything starts', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'demo-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await writeFile(join(directory, 'sales.gz'), '');
+  await writeFile(join(directory, 'sales.csv'), 'id,crd,occurredAt,currency,total\n1,5,2025-01-01T00:00:00Z,EUR,700\n');
+  await writeFile(join(directory, 'sales.ndjson'), '{"id":"1"}\n');
+  await writeFile(join(directory, 'products.ndjson'), '{"sku":"a"}\nsku,name\n');
+  const cases: [argv: string[], message: RegExp][] = [
+    [['--transactions', '0'], /--transactions: 0 is not a number of transactions/],
+    [['--input', 'sales.ndjson'], /--input needs --partner ID/],
+    [['--input', 'sales.gz', '--partner', 'p'], /sales\.gz: the name does not say whether it is NDJSON or CSV; the demo goes by the name: call it .*\.ndjson\.gz/],
+    [['--input', 'sales.csv', '--partner', 'p'], /unknown column "crd"; did you mean card\? \(the demo takes no mapping/],
+    [['--input', 'sales.ndjson', '--products', 'products.ndjson', '--partner', 'p'], /products\.ndjson, line 2: .*NDJSON/],
+    [['--input', 'missing.ndjson', '--partner', 'p'], /no such file/],
+  ];
+  for (const [argv, message] of cases) {
+    const ended = await pointstreamWith({ TMPDIR: directory }, directory, 'demo', '--exit', ...argv);
+    t.match(ended, { code: 2, stderr: message, stdout: '' }, argv.join(' '));
+    t.notMatch(ended.stderr, /starting on|^\s+at /m);
+  }
+  t.same((await readdir(directory)).filter((name) => name.startsWith('pointstream-demo-')), []);
+  t.match(await pointstream(directory, 'demo', '--help'), { code: 0, stdout: /--data <text>[^-]*Default: a\s+temporary\s+directory/ });
 });

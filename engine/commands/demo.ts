@@ -4,14 +4,15 @@
  *
  * Lateness is unlimited, rules are undated and points expire counted from when the purchase was received, so that old data show the same as today's.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { createLogger } from '../logger.js';
 import type { Endpoints, Serving } from '../serving.js';
-import { temporaryInstallation } from '../temporary.js';
+import { temporaryInstallation, type Temporary } from '../temporary.js';
 import { Client } from './client.js';
 import { CommandError, exitCodes, print, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
 import { sendPurchases, type Coalition, type Sent } from './demo-feed.js';
@@ -35,24 +36,44 @@ export const demo: CommandDefinition = {
       .option('--no-verify', 'leave the verifier out')
       .option('--json <file>', 'write the summary there')
       .option('--exit', 'end after the summary');
-    addSettings(command);
+    addSettings(command, { data: 'a temporary directory, removed at the end' });
   },
   run,
 };
 
 async function run(options: Options): Promise<ExitCode> {
-  const own = options.data === undefined;
-  const directory = own ? await mkdtemp(join(tmpdir(), 'pointstream-demo-')) : String(options.data);
-  const given = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
-  const temporary = own ? await temporaryInstallation(given) : undefined, config = temporary?.config ?? given;
-  const logger = createLogger(config.logLevel);
-  const { startServing } = await import('../serving.js');
+  // Before anything is made: what is made is removed however the demo ends.
   const signal = stopSignal();
-  say(`starting on ${directory}`);
-  let serving: Serving | undefined;
+  const coalition = await coalitionOf(options);
+  if (options.data !== undefined) return show(String(options.data), coalition, options, signal);
+  const directory = mkdtempSync(join(tmpdir(), 'pointstream-demo-'));
+  // A second signal is obeyed at once, while the embedded ClickHouse may still write.
+  const removeNow = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
+  process.once('exit', removeNow);
   try {
+    return await show(directory, coalition, options, signal);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+    process.off('exit', removeNow);
+  }
+}
+
+async function show(directory: string, coalition: Coalition, options: Options, signal: Promise<NodeJS.Signals>): Promise<ExitCode> {
+  let asked: NodeJS.Signals | undefined, temporary: Temporary | undefined, serving: Serving | undefined;
+  void signal.then((name) => { asked = name; });
+  const expectNoSignal = (): void => {
+    if (asked !== undefined) interrupted(asked);
+  };
+  try {
+    const given = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
+    temporary = options.data === undefined ? await temporaryInstallation(given) : undefined;
+    const config = temporary?.config ?? given, logger = createLogger(config.logLevel);
+    const { startServing } = await import('../serving.js');
+    expectNoSignal();
+    say(`starting on ${directory}`);
     serving = await startServing(config, logger, verifyEngine);
-    const report = await Promise.race([play(serving, options), signal.then(interrupted)]);
+    expectNoSignal();
+    const report = await Promise.race([play(serving, coalition, options), signal.then(interrupted)]);
     print(reportText(report));
     if (options.json !== undefined) await writeFile(String(options.json), `${JSON.stringify(report, null, 2)}\n`);
     if (options.exit !== true) {
@@ -60,11 +81,21 @@ async function run(options: Options): Promise<ExitCode> {
       await signal;
     }
     return report.verified === false ? exitCodes.failed : exitCodes.fine;
+  } catch (error) {
+    // A signal to the whole process group also ends an embedded ClickHouse that is just starting: no failure of its own.
+    expectNoSignal();
+    throw error;
   } finally {
     await serving?.stop();
     await temporary?.remove();
-    if (own) await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** All that can be wrong with what the user gave is said here, before anything is started. */
+async function coalitionOf(options: Options): Promise<Coalition> {
+  const transactions = transactionCount(options);
+  const { generatedCoalition, coalitionOfFile } = await import('./demo-coalition.js');
+  return options.input === undefined ? generatedCoalition(transactions) : coalitionOfFile(options);
 }
 
 function addresses({ http, clickhouse, metrics }: Endpoints, config: Config): string {
@@ -78,10 +109,8 @@ function addresses({ http, clickhouse, metrics }: Endpoints, config: Config): st
   ].join('\n');
 }
 
-async function play(serving: Serving, options: Options): Promise<DemoReport> {
+async function play(serving: Serving, coalition: Coalition, options: Options): Promise<DemoReport> {
   const client = await Client.open({ url: serving.endpoints.http, key: serving.adminKey });
-  const { generatedCoalition, coalitionOfFile } = await import('./demo-coalition.js');
-  const coalition = options.input === undefined ? generatedCoalition(transactionCount(options)) : await coalitionOfFile(options);
   await publish(client, coalition);
   const began = performance.now();
   const sent = await sendPurchases(client, coalition, (line) => say(line));

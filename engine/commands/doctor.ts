@@ -3,11 +3,11 @@
  * directory, which it removes.
  */
 import { execFileSync } from 'node:child_process';
-import { open, mkdir, readFile, rm, statfs } from 'node:fs/promises';
+import { open, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { pendingMigrations } from '../../schemas/clickhouse/migrations.js';
 import { atServer, serverEndpoint } from '../clickhouse-endpoint.js';
 import { isServer, type Config } from '../config.js';
@@ -134,15 +134,15 @@ async function checkClickHouse(config: Config): Promise<Check> {
 }
 
 async function checkDisk(directory: string): Promise<Check[]> {
-  const path = join(directory, `.doctor-${process.pid}`);
+  const place = await nearestDirectory(resolve(directory)), path = join(place, `.doctor-${process.pid}`);
   try {
-    await mkdir(directory, { recursive: true });
     const milliseconds = await measureFsync(path);
-    const { bavail, bsize } = await statfs(directory);
+    const { bavail, bsize } = await statfs(place);
     const freeBytes = bavail * bsize;
     const at = (share: number): number => milliseconds[Math.min(milliseconds.length - 1, Math.floor(milliseconds.length * share))]!;
     const fsyncMsP50 = round(at(0.5)), fsyncMsP99 = round(at(0.99));
-    const space = `${directory} is writable, ${(freeBytes / GiB).toFixed(1)} GiB free`;
+    const name = place === resolve(directory) ? directory : `${directory} is not there yet; ${place}`;
+    const space = `${name} is writable, ${(freeBytes / GiB).toFixed(1)} GiB free`;
     return [
       check('data directory', freeBytes >= DISK_BYTES_MIN, space, { hint: 'a full disk stops the engine (it loses nothing)' }, { freeBytes }),
       check('disk', fsyncMsP99 <= FSYNC_P99_MS_GOOD, `fsync p50 ${fsyncMsP50} ms, p99 ${fsyncMsP99} ms`, { hint: 'every commit waits for one; a local SSD answers in under 5 ms' }, {
@@ -153,6 +153,17 @@ async function checkDisk(directory: string): Promise<Check[]> {
     return [check('data directory', false, (error as Error).message, { status: 'failed', hint: 'choose a directory that can be written: --data DIR' })];
   } finally {
     await rm(path, { force: true });
+  }
+}
+
+/** The directory itself, or above one that is not there yet: doctor makes none. */
+async function nearestDirectory(path: string): Promise<string> {
+  try {
+    await stat(path);
+    return path;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) return path;
+    return nearestDirectory(dirname(path));
   }
 }
 

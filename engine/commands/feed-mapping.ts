@@ -1,5 +1,6 @@
 /**
- * What the columns of a CSV file mean. Without a mapping the columns are called like the fields of a transaction; with one, a YAML file says more:
+ * What the columns of a CSV file mean. Without a mapping the columns are called like the fields of a transaction, and any other one is refused; with one, a YAML file says more,
+ * and columns that it leaves out don't count:
  *
  *   columns:   { id: "Receipt", card: "Card no", occurredAt: "Time", sku: "Article", quantity: "Qty", amount: "Net" }
  *   constants: { currency: EUR, kind: purchase }
@@ -17,7 +18,7 @@ import { moneyExponent } from '../../schemas/money.js';
 import { nearestName } from '../../schemas/validate.js';
 import { CommandError, exitCodes } from './command.js';
 
-const headerFields = ['id', 'kind', 'store', 'terminal', 'cashier', 'channel', 'card', 'account', 'occurredAt', 'currency', 'total', 'mcc', 'merchant', 'original'] as const;
+const headerFields = ['id', 'kind', 'partner', 'program', 'store', 'terminal', 'cashier', 'channel', 'card', 'account', 'occurredAt', 'currency', 'total', 'mcc', 'merchant', 'original'] as const;
 const lineFields = ['line', 'sku', 'quantity', 'amount', 'discount', 'category', 'lineKind'] as const;
 const fields: readonly string[] = [...headerFields, ...lineFields];
 
@@ -66,6 +67,28 @@ function expectNames(names: string[], known: readonly string[], wrong: (detail: 
     const meant = nearestName(name, known);
     throw wrong(`unknown name ${name}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
   }
+}
+
+/**
+ * Throws when the file would be misread: a column without a mapping that is no field, a column of the mapping that isn't there, one that is there twice. `advice`: what helps when
+ * names differ. A column without a name is what a delimiter at the line's end makes.
+ */
+export function checkColumns(file: string, header: string[], mapping: Mapping, advice: string): void {
+  const wrong = (detail: string): CommandError => new CommandError(exitCodes.usage, `${file}, line 1: ${detail}`);
+  const didYouMean = (name: string, known: readonly string[], otherwise: string): string => {
+    const meant = nearestName(name, known);
+    return meant === undefined ? otherwise : `did you mean ${meant}?`;
+  };
+  const used = new Set(fields.map((field) => mapping.columns[field] ?? field));
+  const given = header.filter((column) => column !== '');
+  const twice = given.find((column, index) => used.has(column) && given.indexOf(column) !== index);
+  if (twice !== undefined) throw wrong(`column ${JSON.stringify(twice)} is there twice`);
+  for (const [field, column] of Object.entries(mapping.columns)) {
+    if (!given.includes(column)) throw wrong(`there is no column ${JSON.stringify(column)}, which the mapping names for ${field}; ${didYouMean(column, given, `columns: ${given.join(', ')}`)}`);
+  }
+  if (Object.keys(mapping.columns).length > 0) return;
+  const unknown = given.find((column) => !used.has(column));
+  if (unknown !== undefined) throw wrong(`unknown column ${JSON.stringify(unknown.slice(0, 64))}; ${didYouMean(unknown, fields, `known: ${fields.join(', ')}`)} ${advice}`);
 }
 
 class CellError extends Error {

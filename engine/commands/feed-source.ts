@@ -4,14 +4,13 @@
  *
  * A row is a line of the file, counted from 1; for CSV the first line is the header, and a transaction of several lines is named by its first.
  */
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { parse as csvParser } from 'csv-parse';
 import { cutAtLines } from '../gateway/body.js';
 import { CommandError, exitCodes } from './command.js';
-import { defaultMapping, mapRows, type CsvRow, type Mapping } from './feed-mapping.js';
+import { checkColumns, defaultMapping, mapRows, type CsvRow, type Mapping } from './feed-mapping.js';
 import type { Place } from './feed-state.js';
+import { openFile } from './open-file.js';
 
 export interface RejectedRow { row: number; id: string; pointer: string; reason: string; detail: string }
 export interface SourceBatch {
@@ -24,7 +23,11 @@ export interface SourceBatch {
   /** Where the file goes on after this batch. */
   end: Place;
 }
-export interface SourceOptions { format?: string; mapping?: Mapping; batchBytes: number; fromByte: number; fromRow: number }
+export interface SourceOptions {
+  format?: string; mapping?: Mapping; batchBytes: number; fromByte: number; fromRow: number;
+  /** What the user of this command can do when the name doesn't say the format, or columns are called otherwise. */
+  advice: { format: string; columns: string };
+}
 
 const CHUNK_BYTES_MAX = 1 << 18;
 const LINE_END = 10;
@@ -35,13 +38,10 @@ const GROUP_ROWS_MAX = 10_000;
 export function openSource(file: string, options: SourceOptions): AsyncIterable<SourceBatch> {
   const name = file.replace(/\.gz$/, '');
   const format = options.format ?? (/\.(ndjson|jsonl|json)$/.test(name) ? 'ndjson' : /\.csv$/.test(name) ? 'csv' : undefined);
-  if (format !== 'ndjson' && format !== 'csv') throw new CommandError(exitCodes.usage, `${file}: say --format ndjson or --format csv`);
+  if (format !== 'ndjson' && format !== 'csv') throw new CommandError(exitCodes.usage, `${file}: the name does not say whether it is NDJSON or CSV; ${options.advice.format}`);
   // Batches end with a chunk, so chunks must not be larger.
-  const chunkBytes = Math.min(CHUNK_BYTES_MAX, options.batchBytes);
-  const raw = createReadStream(file, { highWaterMark: chunkBytes });
-  const stream = file.endsWith('.gz') ? raw.pipe(createGunzip({ chunkSize: chunkBytes })) : raw;
-  raw.once('error', (error) => stream.destroy(error));
-  return format === 'ndjson' ? ndjsonBatches(stream, options) : csvBatches(stream, options);
+  const stream = openFile(file, Math.min(CHUNK_BYTES_MAX, options.batchBytes));
+  return format === 'ndjson' ? ndjsonBatches(stream, options) : csvBatches(stream, file, options);
 }
 
 async function* ndjsonBatches(stream: Readable, { batchBytes, fromByte, fromRow }: SourceOptions): AsyncGenerator<SourceBatch> {
@@ -97,14 +97,18 @@ function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-async function* csvBatches(stream: Readable, { mapping = defaultMapping, batchBytes, fromByte, fromRow }: SourceOptions): AsyncGenerator<SourceBatch> {
+async function* csvBatches(stream: Readable, file: string, { mapping = defaultMapping, batchBytes, fromByte, fromRow, advice }: SourceOptions): AsyncGenerator<SourceBatch> {
   let lines: string[] = [], rows: number[] = [], rejected: RejectedRow[] = [], bytes = 0;
   let end: Place = { byte: fromByte, row: fromRow };
   const batch = (): SourceBatch => {
     const made = rows;
     return { bytes: Buffer.from(lines.join('')), count: lines.length, rowOf: (index) => made[index] ?? -1, rejected, end };
   };
-  for await (const group of csvGroups(stream, mapping, fromByte)) {
+  const columns = (header: string[]): string[] => {
+    checkColumns(file, header, mapping, advice.columns);
+    return header;
+  };
+  for await (const group of csvGroups(stream, columns, mapping, fromByte)) {
     const mapped = mapRows(group.rows, mapping);
     if (mapped.transaction === undefined) rejected.push({ row: group.rows[0]!.row, ...mapped.wrong });
     else {
@@ -122,8 +126,8 @@ async function* csvBatches(stream: Readable, { mapping = defaultMapping, batchBy
 }
 
 /** Neighbouring rows with the same transaction id. */
-async function* csvGroups(stream: Readable, mapping: Mapping, fromByte: number): AsyncGenerator<{ rows: CsvRow[]; end: Place }> {
-  const parser = stream.pipe(csvParser({ bom: true, columns: true, info: true, trim: true, skip_empty_lines: true, relax_column_count: true, delimiter: mapping.delimiter }));
+async function* csvGroups(stream: Readable, columns: (header: string[]) => string[], mapping: Mapping, fromByte: number): AsyncGenerator<{ rows: CsvRow[]; end: Place }> {
+  const parser = stream.pipe(csvParser({ bom: true, columns, info: true, trim: true, skip_empty_lines: true, relax_column_count: true, delimiter: mapping.delimiter }));
   stream.once('error', (error) => parser.destroy(error));
   let rows: CsvRow[] = [], end: Place = { byte: 0, row: 0 };
   try {

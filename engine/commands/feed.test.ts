@@ -87,6 +87,58 @@ t.test('CSV by a mapping: several rows make one transaction, money moves into mi
   t.match(await feed('plain.csv'), { code: 0, stdout: /accepted {4}1/ }, 'without a mapping columns are called like fields');
 });
 
+t.test('CSV: a column that nobody reads is refused before anything is sent', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  await writeFile(join(directory, 'map.yaml'), 'columns: { id: Receipt, card: Card }\nconstants: { currency: EUR }\n');
+  await writeFile(join(directory, 'delimiter.yaml'), 'delimiter: ";"\n');
+  const row = '1,5,2025-01-01T00:00:00Z,EUR,700,x';
+  const cases: [header: string, more: string[], message: RegExp][] = [
+    ['id,crd,occurredAt,currency,total', [], /sales\.csv, line 1: unknown column "crd"; did you mean card\? .*--mapping/],
+    ['id,card,occurredAt,currency,total,weather forecast', [], /unknown column "weather forecast"; known: id, kind, /],
+    ['id,card,occurredAt,currency,total,card', [], /column "card" is there twice/],
+    ['id;crd;occurredAt;currency;total', ['--mapping', 'delimiter.yaml'], /unknown column "crd"/],
+    ['Receipt,Crd,occurredAt,currency,total,weather', ['--mapping', 'map.yaml'], /no column "Card", which the mapping names for card; did you mean Crd\?/],
+  ];
+  for (const [header, more, message] of cases) {
+    await writeFile(join(directory, 'sales.csv'), `${header}\n${row}\n`);
+    const ended = await feed('sales.csv', ...more);
+    t.match(ended, { code: 2, stderr: message, stdout: '' }, header);
+    t.notMatch(ended.stderr, /^\s+at /m, 'no stack');
+  }
+  t.equal(fake.engine.order.length, 0);
+  await writeFile(join(directory, 'sales.csv'), `\ufeffReceipt,Card,occurredAt,currency,total,weather\n${row}\n`);
+  t.match(await feed('sales.csv', '--mapping', 'map.yaml'), { code: 0, stdout: /accepted {4}1/ }, 'a mapping may leave columns out');
+  await writeFile(join(directory, 'sales.csv'), 'id,partner,card,occurredAt,currency,total,\n2,p,5,2025-01-01T00:00:00Z,EUR,700,\n3,other,5,2025-01-01T00:00:00Z,EUR,700,\n');
+  t.match(await feed('sales.csv', '--json'), { code: 4, stdout: /"accepted": 1[^]*"other-partner": 1/ }, 'a partner may be named, a column without a name is none');
+});
+
+t.test('a .gz that breaks off, is damaged or is none says where, and what was sent before counts', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  const text = ndjson(Array.from({ length: 400 }, (_, i) => purchase(i))), whole = gzipSync(text);
+  const damaged = Buffer.from(whole);
+  damaged.fill(0xff, 1500, 1600);
+  const files: [name: string, bytes: Buffer, message: RegExp][] = [
+    ['cut.ndjson.gz', whole.subarray(0, whole.length - 4), /cut\.ndjson\.gz: breaks off in row 401, after \d+ bytes.*not complete/],
+    ['short.csv.gz', gzipSync('id,card,occurredAt,currency,total\n').subarray(0, 20), /short\.csv\.gz: breaks off in row 1/],
+    ['empty.ndjson.gz', Buffer.alloc(0), /empty\.ndjson\.gz: breaks off in row 1, after 0 bytes/],
+    ['none.ndjson.gz', Buffer.from(text), /none\.ndjson\.gz: is not gzip.*rename it/],
+    ['damaged.ndjson.gz', damaged, /damaged\.ndjson\.gz: is damaged near row \d+, about/],
+    ['checksum.ndjson.gz', Buffer.concat([whole.subarray(0, -8), Buffer.alloc(8, 1)]), /is damaged near row 39\d.*incorrect data check/],
+  ];
+  for (const [name, bytes, message] of files) {
+    await writeFile(join(directory, name), bytes);
+    const ended = await feed(name);
+    t.match(ended, { code: 2, stderr: message, stdout: '' }, name);
+    t.notMatch(ended.stderr, /^\s+at |a bug/m, 'no stack');
+  }
+  const interrupted = await feed('cut.ndjson.gz', '--batch-bytes', '4096');
+  t.match(interrupted, { code: 2, stderr: /answered up to row \d+: \d+ accepted/ });
+  const { place } = JSON.parse(await readFile(join(directory, 'cut.ndjson.gz.feed'), 'utf8')) as { place: { row: number } };
+  t.ok(place.row > 0 && fake.engine.seen.size === place.row, 'the place is kept');
+  await writeFile(join(directory, 'cut.ndjson.gz'), whole);
+  t.match(await feed('cut.ndjson.gz', '--json'), { code: 0, stdout: new RegExp(`"accepted": ${400 - place.row},[^]*"duplicates": ${place.row}`) }, 'the whole file then goes through');
+});
+
 t.test('usage, unreachable engines and wrong keys have their exit codes and no stack', async (t) => {
   const { fake, directory, feed } = await prepare(t);
   await writeFile(join(directory, 'sales.ndjson'), ndjson([purchase(1)]));

@@ -18,6 +18,7 @@ const BATCH_BYTES_DEFAULT = 8 * 2 ** 20;
 const BATCH_BYTES_MIN = 1024;
 const BATCH_BYTES_MAX = 64 * 2 ** 20;
 const PROGRESS_MS = 1000;
+const advice = { format: 'say --format ndjson or --format csv', columns: '(--mapping FILE says which columns are used and what they mean, docs/feeding.md)' };
 
 export const feed: CommandDefinition = {
   name: 'feed',
@@ -54,20 +55,26 @@ async function run(file: string, options: FeedOptions): Promise<ExitCode> {
   const client = await Client.open({ ...options });
   const state = await FeedState.open(file, `${options.partner} ${client.url}`, options.restart === true);
   const mapping = options.mapping === undefined ? undefined : await readMapping(options.mapping);
-  const source = openSource(file, { format: options.format, mapping, batchBytes, fromByte: state.place.byte, fromRow: state.place.row });
+  const source = openSource(file, { format: options.format, mapping, batchBytes, fromByte: state.place.byte, fromRow: state.place.row, advice });
   await client.expectServer();
   if (state.resumed) say(`goes on at row ${state.place.row + 1}; --restart begins again`);
   else if (options.rejects !== undefined) await writeFile(options.rejects, '');
 
   const began = Date.now(), fedBefore = total(state.counts);
   let saidMs = began;
-  for await (const batch of source) {
-    const answer = await post(batch, client, options.partner);
-    await note(batch, answer, state, options.rejects);
-    if (Date.now() - saidMs >= PROGRESS_MS) {
-      saidMs = Date.now();
-      say(`${total(state.counts)} transactions, ${Math.round(((total(state.counts) - fedBefore) * 1000) / (saidMs - began))}/s, ${state.counts.rejected} rejected`);
+  try {
+    for await (const batch of source) {
+      const answer = await post(batch, client, options.partner);
+      await note(batch, answer, state, options.rejects);
+      if (Date.now() - saidMs >= PROGRESS_MS) {
+        saidMs = Date.now();
+        say(`${total(state.counts)} transactions, ${Math.round(((total(state.counts) - fedBefore) * 1000) / (saidMs - began))}/s, ${state.counts.rejected} rejected`);
+      }
     }
+  } catch (error) {
+    const { accepted, duplicates, rejected } = state.counts;
+    if (state.place.row > 0) say(`interrupted; answered up to row ${state.place.row}: ${accepted} accepted, ${duplicates} duplicates, ${rejected} rejected. What is sent again is recognised`);
+    throw error;
   }
   await state.finish();
 

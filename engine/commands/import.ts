@@ -1,10 +1,9 @@
 /** `import products`, `import accounts`: data of other systems, through the same HTTP routes that partners' programs use. */
-import { createReadStream } from 'node:fs';
-import { createGunzip } from 'node:zlib';
 import { cutAtLines } from '../gateway/body.js';
 import type { BatchAnswer } from '../gateway/batch.js';
 import { addClientOptions, Client, describeError, type ProblemBody } from './client.js';
 import { exitCodes, print, printJson, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
+import { openFile } from './open-file.js';
 
 const PIECE_BYTES = 4 * 2 ** 20;
 const ERRORS_SHOWN_MAX = 20;
@@ -22,7 +21,7 @@ export const importProducts: CommandDefinition = {
   async run(options, file): Promise<ExitCode> {
     const client = await Client.open(options);
     const pieces: Buffer[] = [];
-    for await (const chunk of openFile(file!)) pieces.push(chunk);
+    for await (const chunk of openFile(file!)) pieces.push(chunk as Buffer);
     await client.expectServer();
     // All or nothing: products of one partner become live at one place of the log.
     const body = { type: 'application/x-ndjson', bytes: Buffer.concat(pieces) };
@@ -71,11 +70,3 @@ export const importAccounts: CommandDefinition = {
     return sum.rejected > 0 ? exitCodes.rejected : exitCodes.fine;
   },
 };
-
-function openFile(file: string): AsyncIterable<Buffer> {
-  const raw = createReadStream(file, { highWaterMark: 1 << 18 });
-  if (!file.endsWith('.gz')) return raw as AsyncIterable<Buffer>;
-  const inflated = raw.pipe(createGunzip());
-  raw.once('error', (error) => inflated.destroy(error));
-  return inflated as AsyncIterable<Buffer>;
-}

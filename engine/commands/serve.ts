@@ -17,14 +17,24 @@ export const serve: CommandDefinition = {
     const config = await loadConfig(options);
     const logger = createLogger(config.logLevel);
     const signal = stopSignal();
+    let asked = false;
     // Loaded when it is needed, so that the other commands start at once.
     const { startServing } = await import('../serving.js');
     // From the signal on, also when it is not ready yet.
-    void signal.then(() => setTimeout(() => {
-      logger.error({ stopTimeoutMs: config.stopTimeoutMs }, 'could not stop in time; what was acknowledged is in the log');
-      endProcessNow(exitCodes.failed);
-    }, config.stopTimeoutMs));
-    const serving = await startServing(config, logger, verifyEngine);
+    void signal.then(() => {
+      asked = true;
+      setTimeout(() => {
+        logger.error({ stopTimeoutMs: config.stopTimeoutMs }, 'could not stop in time; what was acknowledged is in the log');
+        endProcessNow(exitCodes.failed);
+      }, config.stopTimeoutMs);
+    });
+    const serving = await startServing(config, logger, verifyEngine).catch((error: unknown) => {
+      // A signal to the whole process group also ends an embedded ClickHouse that is just starting: no failure of its own.
+      if (!asked) throw error;
+      logger.info({ reason: String(error) }, 'stopped before it was ready');
+      return undefined;
+    });
+    if (serving === undefined) return exitCodes.fine;
     const { http, clickhouse, metrics } = serving.endpoints;
     say(`ready: ${http} (docs at ${http}/docs), ClickHouse ${clickhouse ?? 'off'}, metrics ${metrics}/metrics`);
     logger.info({ signal: await signal }, 'stopping');

@@ -8,9 +8,10 @@ const FILE_DEFAULT = 'pointstream.yaml';
 /** What most people set; the other flags exist as well, but would bury these in help. */
 const shown = new Set<SettingName>(['data', 'host', 'port', 'clickhouse', 'clickhousePort', 'metricsPort', 'logLevel', 'kafka', 'kafkaPrefix']);
 
-export function addSettings(command: Command): void {
+/** `defaults`: what help says where the command has other ones. */
+export function addSettings(command: Command, defaults: Partial<Record<SettingName, string>> = {}): void {
   for (const [name, setting] of flagSettings()) {
-    const option = new Option(`--${flagName(name)} <${setting.type === 'integer' ? 'n' : setting.type}>`, `${setting.why} Default: ${setting.default}`);
+    const option = new Option(`--${flagName(name)} <${setting.type === 'integer' ? 'n' : setting.type}>`, `${setting.why} Default: ${defaults[name] ?? setting.default}`);
     command.addOption(shown.has(name) ? option : option.hideHelp());
   }
   command.option('--config <file>', `file of settings (default: ${FILE_DEFAULT} when it exists)`);

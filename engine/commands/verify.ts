@@ -2,7 +2,7 @@
  * `verify`: everything that an engine holds, compared with what the naive implementation makes of its log (loadtest/verifier.ts). Asks the engine that runs on the
  * directory (DIR/endpoints.json), else starts what it needs for the time.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import type { Config } from '../config.js';
@@ -25,6 +25,7 @@ export const verify: CommandDefinition = {
   async run(options): Promise<ExitCode> {
     const config = await loadConfig({ logLevel: 'warn', ...options });
     const url = await runningEngine(config.data);
+    if (url === undefined && config.kafka === '') await expectLog(config.data);
     const { verifyDirectory, verifyText } = await import('../../loadtest/verifier.js');
     const report = url === undefined ? await verifyDirectory({ config, logger: createLogger(config.logLevel), progress: say }) : await ask(url, config);
     if (options.json === true) printJson(report);
@@ -46,9 +47,24 @@ async function runningEngine(directory: string): Promise<string | undefined> {
     await fetch(`${http}/livez`, { signal: AbortSignal.timeout(10_000) });
     return http;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof TypeError) return undefined;
+    if (isAbsent(error) || error instanceof TypeError) return undefined;
     throw error;
   }
+}
+
+/** Opening an embedded log makes what isn't there, and what is new always agrees. */
+async function expectLog(directory: string): Promise<void> {
+  try {
+    await stat(join(directory, 'log', 'data.mdb'));
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+    throw new CommandError(exitCodes.usage, `${directory} has no log, so there is nothing to verify: say the directory that serve ran on, --data DIR (or --kafka when the log is there)`);
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 async function ask(url: string, config: Config): Promise<VerifyReport> {

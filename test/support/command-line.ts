@@ -13,10 +13,10 @@ const LOOK_MS = 20;
 /** `signal`: what ended it, instead of a code. */
 export interface Ended { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
 
-function start(directory: string, argv: string[], environment: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<Ended> } {
+function start(directory: string, argv: string[], environment: NodeJS.ProcessEnv, detached = false): { child: ChildProcess; ended: Promise<Ended> } {
   // Nothing of the environment of whoever runs the tests may decide.
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('POINTSTREAM_')));
-  const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: { ...clean, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: { ...clean, ...environment }, stdio: ['ignore', 'pipe', 'pipe'], detached });
   // Also when a test ends early, no child is left behind.
   const end = (): void => void child.kill('SIGKILL');
   process.once('exit', end);
@@ -38,6 +38,14 @@ export function pointstream(directory: string, ...argv: string[]): Promise<Ended
 /** The same with an environment, for what has no flag. */
 export function pointstreamWith(environment: NodeJS.ProcessEnv, directory: string, ...argv: string[]): Promise<Ended> {
   return start(directory, argv, environment).ended;
+}
+
+/** Runs a command in a process group of its own; the whole group gets the signal as soon as it is time. */
+export async function pointstreamUntil(isTime: () => boolean, signal: NodeJS.Signals, environment: NodeJS.ProcessEnv, directory: string, ...argv: string[]): Promise<Ended> {
+  const { child, ended } = start(directory, argv, environment, true);
+  while (!isTime() && child.exitCode === null && child.signalCode === null) await pause(1);
+  process.kill(-child.pid!, signal);
+  return ended;
 }
 
 export interface Served { endpoints: Endpoints; ended: Promise<Ended>; kill(signal: NodeJS.Signals): Promise<Ended> }

@@ -1,0 +1,21 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { pointstream } from '../../test/support/command-line.js';
+
+// A process for each command: slow on a machine that is busy with other tests.
+t.setTimeout(240_000);
+
+t.test('a directory without a log is refused, and nothing is made there', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'verify-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await writeFile(join(directory, 'file'), '');
+  for (const data of ['typo', '.', 'file']) {
+    const ended = await pointstream(directory, 'verify', '--data', data);
+    t.match(ended, { code: 2, stderr: /has no log, so there is nothing to verify: .*--data DIR/, stdout: '' }, data);
+    t.notMatch(ended.stderr, /^\s+at /m, 'no stack');
+  }
+  t.match(await pointstream(directory, 'doctor', '--data', 'typo/data'), { stdout: /typo\/data is not there yet; .* is writable/ });
+  t.same(await readdir(directory), ['file']);
+});
