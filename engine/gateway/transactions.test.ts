@@ -71,6 +71,19 @@ t.test('batches: JSON array, NDJSON and MessagePack are answered item by item', 
   t.match(await call(fake, 'POST', '/v1/transactions', { body: 'nonsense\nmore\n', type: NDJSON }), { status: 400, body: { type: '/problems/malformed' } });
 });
 
+t.test('a body that cannot be read is answered with one place, counted from its first byte', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  const wrong: [path: string, body: string, detail: string][] = [
+    ['', '{"id":"x', 'the text ends within quotes, at byte 6'],
+    ['?wait=append', '  {"id":"x', 'the text ends within quotes, at byte 8'],
+    ['', ' {} x', 'unexpected bytes after the object, at byte 3'],
+    ['', '  17', 'expected a JSON object or an array of objects, at byte 2'],
+    ['', '[] x', 'unexpected bytes after the array, at byte 2'],
+  ];
+  for (const [query, body, detail] of wrong) t.strictSame((await call(fake, 'POST', `/v1/transactions${query}`, { body })).body.detail, detail, body);
+});
+
 t.test('a body of nothing but rejects is not read to its end', async (t) => {
   const fake = await startFakeGateway({ rejectedItemsMax: 100 });
   t.teardown(() => fake.gateway.close());

@@ -65,7 +65,7 @@ async function postSingle(reply: FastifyReply, format: Format, bytes: Uint8Array
   const { engine, parser, metrics } = context;
   const request = engine.nextRequest();
   const parsed = await parser.parse({ format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: true, partitions: engine.partitions, ...partner });
-  if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail} at byte ${parsed.unreadable.position}`);
+  if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail}, at byte ${parsed.unreadable.position}`);
   const [rejected] = parsed.rejected;
   if (rejected !== undefined) {
     metrics.rejected.inc({ reason: rejected.reason });

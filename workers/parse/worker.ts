@@ -80,7 +80,8 @@ export function parseItems(task: ParseTask): ParseResult {
     const index = task.firstIndex + result.count;
     if (items.problems.length > 0) {
       if (items.single && items.problems[0]!.reason === 'malformed') {
-        return { ...result, unreadable: { detail: items.problems[0]!.detail, position: items.position } };
+        // The item's own place counts from its first byte, the position from the first of the body.
+        return { ...result, unreadable: { detail: items.problems[0]!.detail.replace(/, at byte \d+$/, ''), position: items.position } };
       }
       result.rejected.push(rejectedItem(index, items.problems, items, t, bytes, format));
       continue;
