@@ -37,6 +37,8 @@ t.test('documents are published, read back, and refused with their errors', asyn
   t.match(await call(fake, 'PUT', '/v1/rules', { body: { rules: [] } }), { status: 200, body: { ruleSet: 1 } });
   t.match(await call(fake, 'GET', '/v1/rules'), { status: 200, body: { ruleSet: 1, rules: [] } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: { refuse: true } }), { status: 422, body: { type: '/problems/invalid', errors: [{ pointer: '/refuse' }] } });
+  const taken = await call(fake, 'PUT', '/v1/rules', { body: { refuse: 409 } });
+  t.match(taken, { status: 409, body: { type: '/problems/conflict', title: 'The same id was accepted before with other content.' } }, 'a title that fits documents');
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '[' }), { status: 400, body: { type: '/problems/malformed' } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '[]' }), { status: 422 });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: `${'{"a":'.repeat(100)}1${'}'.repeat(100)}` }), { status: 422, body: { detail: /nested/ } });
