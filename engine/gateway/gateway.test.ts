@@ -103,6 +103,11 @@ t.test('accounts, cards, entries and rejects', async (t) => {
   t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=0'), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=99999'), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/rejected?reason=nonsense'), { status: 400 });
+  for (const path of ['/v1/rejected?starting_after=zzz', '/v1/rejected?starting_after=4.0', '/v1/rejected?starting_after=0.1.', '/v1/accounts/0.77/entries?starting_after=zzz']) {
+    t.match(await call(fake, 'GET', path), { status: 400, body: { detail: /^starting_after: .* is no id of this list; give the id/ } }, path);
+  }
+  t.match(await call(fake, 'GET', '/v1/rejected?starting_after=3.9007199254740991'), { status: 200 }, 'an id whose item is gone');
+  t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?starting_after=0.1735689600000.1.7.0.1.0'), { status: 200 });
   await call(fake, 'PUT', '/v1/partners/q', { body: { name: 'Q', timeZone: 'UTC', currency: 'EUR', keys: [{ key: 'key-of-partner-q-0001', scopes: ['read'] }] } });
   t.match((await call(fake, 'GET', '/v1/accounts/0.77/entries', { key: 'key-of-partner-q-0001' })).body, { data: [{ id: 'b' }], has_more: false }, 'a partner sees its own');
 });
