@@ -18,8 +18,8 @@ export const reasons = {
     hint: 'Send a loyalty card, or have the program take this range of cards.',
   },
   'other-partner': {
-    status: 403, review: false, pointer: '/partner', text: 'The key belongs to another partner.',
-    hint: 'Use the key of the partner that the transaction names.',
+    status: 403, review: false, pointer: '/partner', text: 'The partner is another one than that of the key, the request or the topic.',
+    hint: 'Use the key of the partner that the transaction names, and no other partner in the query.',
   },
   'unknown-partner': { status: 422, review: true, pointer: '/partner', text: 'The partner is not known.', hint: 'PUT /v1/partners/{partner} first.' },
   'wrong-program': { status: 422, review: true, text: 'The account or partner belongs to another program.', hint: 'Check program, partner and card.' },

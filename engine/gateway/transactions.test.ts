@@ -154,7 +154,7 @@ t.test('wait=append answers without replies, partner= names the partner of items
   t.match(appended, { status: 200, body: { accepted: 2, duplicates: 0, rejected: 0, items: [] } });
   const { partner: _, ...nameless } = purchase('3') as { partner: string };
   const named = await call(fake, 'POST', '/v1/transactions?partner=p', { body: lines(nameless, { ...purchase('4'), partner: 'q' }), type: NDJSON });
-  t.match(named.body, { accepted: 1, rejected: 1, items: [{ index: 1, reason: 'other-partner' }] });
+  t.match(named.body, { accepted: 1, rejected: 1, items: [{ index: 1, reason: 'other-partner', detail: 'the request is for partner "p"' }] });
   t.match(await call(fake, 'POST', '/v1/transactions?wate=append', { body: purchase('5') }), { status: 400, body: { detail: /did you mean wait/ } });
   t.match(await call(fake, 'POST', '/v1/transactions?wait=never', { body: purchase('5') }), { status: 400 });
 });
@@ -165,7 +165,7 @@ t.test("a partner's key posts for its partner only", async (t) => {
   const key = 'partner-q-key-000000';
   await fake.keys.put('q', [{ key, scopes: ['post'] }]);
   t.match(await call(fake, 'POST', '/v1/transactions', { body: purchase('1'), key }), { status: 403, body: { type: '/problems/other-partner' } });
-  t.match(await call(fake, 'POST', '/v1/transactions', { body: [purchase('1')], key }), { status: 200, body: { rejected: 1, items: [{ reason: 'other-partner' }] } });
+  t.match(await call(fake, 'POST', '/v1/transactions', { body: [purchase('1')], key }), { status: 200, body: { rejected: 1, items: [{ reason: 'other-partner', detail: 'the key belongs to partner "q"' }] } });
   t.match(await call(fake, 'POST', '/v1/transactions', { body: { ...purchase('1'), partner: 'q' }, key }), { status: 200 });
   t.match(await call(fake, 'GET', '/v1/transactions/q/1', { key }), { status: 403, body: { type: '/problems/forbidden' } });
   t.match(await call(fake, 'GET', '/v1/transactions/q/1/explanation', { key }), { status: 403, body: { type: '/problems/forbidden' } });

@@ -87,7 +87,7 @@ export function parseItems(task: ParseTask): ParseResult {
       continue;
     }
     if (keyPartner !== undefined && !isOf(t, keyPartner)) {
-      result.rejected.push(rejectedItem(index, [otherPartner('key', task.keyPartner!)], items, t, bytes, format));
+      result.rejected.push(rejectedItem(index, [otherPartner(task.partner === undefined ? 'key' : 'request', task.keyPartner!)], items, t, bytes, format));
       continue;
     }
     t.index = index;
