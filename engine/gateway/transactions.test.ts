@@ -184,9 +184,11 @@ t.test('busy and unavailable are said with Retry-After', async (t) => {
   fake.engine.refusal = new EngineError('unavailable', 'the disk is full', 1);
   t.match(await call(fake, 'POST', '/v1/transactions', { body: purchase('1') }), { status: 503 });
   fake.engine.refusal = new Error('a bug');
+  const logged = t.capture(fake.options.logger, 'error');
   const bug = await call(fake, 'POST', '/v1/transactions', { body: purchase('1') });
   t.match(bug, { status: 500, body: { type: '/problems/internal' } });
   t.notMatch(JSON.stringify(bug.body), /a bug/, 'nothing of the inside gets out');
+  t.match(logged(), [{ args: [{ err: { message: 'a bug' } }, 'request failed'] }], 'but into the log');
   fake.engine.refusal = undefined;
   fake.engine.gate = new Promise(() => undefined);
   t.match(await call(fake, 'POST', '/v1/transactions', { body: purchase('1') }), { status: 503, body: { detail: /not committed within 100 ms/ } });
