@@ -9,13 +9,14 @@ import type { EntryItem, QueryEntries } from './gateway/context.js';
 /** What makes an entry's id, and the order of an account's entries. Of one command, the settlement of due lots comes before what made the engine look at the account. */
 const order = ['source_partition', 'toUnixTimestamp64Milli(posted_at)', 'toUInt8(source_topic)', 'source_offset', 'source_index', "toUInt8(fact != 'settlement')", 'posting'];
 const idForm = /^\d{1,16}(\.\d{1,16}){6}$/;
+export const isEntryId = (id: string): boolean => idForm.test(id);
 
 /** `client` undefined: clickhouse=off. */
 export function queryEntriesOf(client: Analytics['client'] | undefined): QueryEntries {
   return async (account, { partner }, { limit, startingAfter }) => {
     if (!client) throw new EngineError('unavailable', 'entries are read from ClickHouse, which is switched off', 60);
     const partition = Number(account.split('.')[0]);
-    if (!Number.isInteger(partition) || (startingAfter !== undefined && !idForm.test(startingAfter))) return { data: [], has_more: false };
+    if (!Number.isInteger(partition) || (startingAfter !== undefined && !isEntryId(startingAfter))) return { data: [], has_more: false };
     const conditions = ['account = {account:String}', 'source_partition = {partition:UInt16}'];
     if (partner !== undefined) conditions.push('partner = {partner:String}');
     if (startingAfter !== undefined) conditions.push(`(${order.join(', ')}) < (${startingAfter.replaceAll('.', ', ')})`);

@@ -75,6 +75,9 @@ t.test('products', async (t) => {
   const broken = '{"sku":"a"}\n\n{"sku":"b","categry":"x"}\n{"sku":1}\n{"sku"\n';
   t.match(refused(() => store.putProducts('shop', Buffer.concat([Buffer.from(broken), Buffer.from([0xff])]))),
     { status: 422, errors: [/^\/2\/categry unknown-field.*category/, /^\/3\/sku invalid/, /^\/4 malformed/, /^\/5 malformed: not UTF-8/] });
+  t.same(refused(() => store.putProducts('shop', Buffer.from('\n \n\r\n{"sku":1}'))).errors.map((error) => error.split(' ')[0]), ['/3/sku'], 'blank lines count as lines');
+  const sparse = store.putProducts('shop', Buffer.from('\n \n{"sku":"b"}\r\n\t\r\n  {"sku":"c"}\n\n'));
+  t.same([...sparse.products.values()].map((bytes) => Buffer.from(bytes).toString()), ['{"sku":"b"}\r\n  {"sku":"c"}\n'], 'and are not kept: memory is allotted by the line');
   const first = store.putProducts('shop', Buffer.from('{"sku":"a"}')), again = store.putProducts('shop', Buffer.from('{"sku":"a"}'));
   t.same([first.changed, [...first.products.keys()], again.changed], [true, [0], false]);
 });

@@ -12,7 +12,7 @@ import { RULES_MAX } from '../schemas/rule.js';
 import { identifier } from '../schemas/fields.js';
 import { PROBLEMS_MAX, problem, shown, validateDocument, type Problem } from '../schemas/validate.js';
 import { Names } from '../workers/reference/names.js';
-import { checkProducts } from './reference/check-products.js';
+import { checkProducts, withoutBlankLines } from './reference/check-products.js';
 import { checkRule, checkStructure, programOf, ruleKey, validity } from './reference/check-rules.js';
 import { changedCurrencies, withCurrencies } from './reference/currencies.js';
 import { PublishError, refuseIf, unknownName } from './reference/problems.js';
@@ -79,12 +79,12 @@ export class ReferenceStore {
   }
 
   /** `content`: NDJSON, all products of the partner. */
-  putProducts(partner: string, content: Uint8Array): Publication {
+  putProducts(partner: string, posted: Uint8Array): Publication {
     const { set } = this, ordinal = set.partners.findIndex(({ id }) => id === partner);
     refuseIf(ordinal >= 0 ? [] : [unknownName('', 'partner', partner, ids(set.partners), 'PUT /v1/partners/{partner} first.')], 404);
-    const hash = createHash('sha256').update(content).digest('hex');
+    const content = withoutBlankLines(posted), hash = createHash('sha256').update(content).digest('hex');
     if (set.products[ordinal] === hash) return this.unchanged();
-    refuseIf(checkProducts(content));
+    refuseIf(checkProducts(posted));
     return this.publish({ products: { ...set.products, [ordinal]: hash } }, new Map([[ordinal, content]]));
   }
 

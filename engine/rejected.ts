@@ -20,9 +20,12 @@ export function deadLetter(rejected: Rejected): DeadLetter {
 /** What was posted has no place in a topic. */
 const isPlace = ({ partition }: Rejected['source']): boolean => partition >= 0;
 
+const idForm = /^(\d{1,6})\.(\d{1,16})$/;
+export const isRejectedId = (id: string, partitions: number): boolean => Number(idForm.exec(id)?.[1] ?? partitions) < partitions;
+
 export function queryRejectedOf(log: Log): QueryRejected {
   return async ({ partner, reason }, { limit, startingAfter }) => {
-    const [, fromPartition = '0', after] = /^(\d+)\.(\d+)$/.exec(startingAfter ?? '') ?? [];
+    const [, fromPartition = '0', after] = idForm.exec(startingAfter ?? '') ?? [];
     const data: RejectedItem[] = [];
     for (let partition = Number(fromPartition); partition < log.partitions; partition++) {
       let offset = after !== undefined && partition === Number(fromPartition) ? Number(after) + 1 : 0;

@@ -2,6 +2,7 @@
  * Every reason with which an input can be refused, once: code → what it means and what to do (docs/reasons.md is generated from it; stable, partners program against them).
  * `status` is the HTTP status of a single POST that is refused so; `review`: kept under /v1/rejected also for single posts; `pointer`: the field
  * that a refusal by a shard is about (a parser knows the place better).
+ * `title`: of the problem, where the text fits only some of the requests that are refused so.
  */
 export const reasons = {
   malformed: { status: 400, review: false, text: 'The text cannot be read as JSON or MessagePack.', hint: 'Check the syntax at the place that the detail names.' },
@@ -17,8 +18,8 @@ export const reasons = {
     hint: 'Send a loyalty card, or have the program take this range of cards.',
   },
   'other-partner': {
-    status: 403, review: false, pointer: '/partner', text: 'The key belongs to another partner.',
-    hint: 'Use the key of the partner that the transaction names.',
+    status: 403, review: false, pointer: '/partner', text: 'The partner is another one than that of the key, the request or the topic.',
+    hint: 'Use the key of the partner that the transaction names, and no other partner in the query.',
   },
   'unknown-partner': { status: 422, review: true, pointer: '/partner', text: 'The partner is not known.', hint: 'PUT /v1/partners/{partner} first.' },
   'wrong-program': { status: 422, review: true, text: 'The account or partner belongs to another program.', hint: 'Check program, partner and card.' },
@@ -29,7 +30,7 @@ export const reasons = {
   'unknown-account': { status: 422, review: true, pointer: '/account', text: 'There is no such account.', hint: 'Check the account id.' },
   blocked: { status: 422, review: true, text: 'The account is blocked.', hint: 'Unblock it and send the transaction again.' },
   conflict: {
-    status: 409, review: true, pointer: '/id', text: 'The same partner, id and kind was posted before with other content.',
+    status: 409, review: true, pointer: '/id', title: 'The same id was accepted before with other content.', text: 'The same partner, id and kind was posted before with other content.',
     hint: 'Give the new transaction an id of its own.',
   },
   future: {
@@ -60,7 +61,7 @@ export const reasons = {
     hint: 'Post each purchase once.',
   },
   poison: { status: 422, review: true, text: 'The transaction made its worker fail and was set aside.', hint: 'Report it to the operators of the engine.' },
-} as const satisfies Record<string, { status: number; review: boolean; pointer?: string; text: string; hint: string }>;
+} as const satisfies Record<string, { status: number; review: boolean; pointer?: string; title?: string; text: string; hint: string }>;
 export type Reason = keyof typeof reasons;
 
 /** One rejected input, as it lies in the dead-letters topic (MessagePack) and is listed by GET /v1/rejected. */

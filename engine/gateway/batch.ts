@@ -85,7 +85,7 @@ export class Batch {
 
   /** Counts the piece in and gives it to the engine, without waiting for the commit (hence the promise inside an object). */
   private handOver(parsed: ParseResult, request: number): { replied: Promise<unknown> } {
-    if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail} at byte ${parsed.unreadable.position}`);
+    if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail}, at byte ${parsed.unreadable.position}`);
     const firstIndex = this.itemCount;
     this.itemCount += parsed.count;
     this.addRejected(parsed.rejected, firstIndex);

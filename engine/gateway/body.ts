@@ -17,52 +17,57 @@ export interface BodyBounds { bodyBytesMax: number; bodyIdleMsMax: number }
 
 const tooLarge = (bytesMax: number): Problem => new Problem('body-too-large', `a body may have at most ${bytesMax} bytes`);
 
-/** Chunks as they arrive, decompressed. `onBytes` is told of each chunk's size before it is yielded and may throw. */
+/**
+ * Chunks as they arrive, decompressed. `onBytes` is told of each chunk's size before it is yielded and may throw. Whatever ends the reading (the bound, the reader, the sender
+ * that leaves) also ends the decompression: a few bytes may stand for minutes of it.
+ */
 export async function* readChunks(request: IncomingMessage, bounds: BodyBounds, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > bounds.bodyBytesMax) throw tooLarge(bounds.bodyBytesMax);
-  const iterator = decompress(request).iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let total = 0;
-  for (;;) {
-    const next = await withinMs(bounds.bodyIdleMsMax, readNext(iterator, request));
-    if (next.done === true) return;
-    total += next.value.length;
-    try {
+  const stream = decompress(request), iterator = stream.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let total = 0, isWaiting = false;
+  try {
+    for (;;) {
+      isWaiting = true;
+      const next = await withinMs(bounds.bodyIdleMsMax, readNext(iterator));
+      isWaiting = false;
+      if (next.done === true) return;
+      total += next.value.length;
       if (total > bounds.bodyBytesMax) throw tooLarge(bounds.bodyBytesMax);
       onBytes?.(next.value.length);
-    } catch (error) {
-      await letGo(iterator, request);
-      throw error;
+      yield next.value;
     }
-    yield next.value;
+  } finally {
+    // Nobody reads the rest here any more, so that the gateway can read it away: a connection closed under its sender would be reset, answer and all.
+    // An iterator that waits for a chunk (of a sender that fell silent) returns only after it.
+    if (!isWaiting) await iterator.return?.();
+    if (stream !== request) {
+      request.unpipe();
+      stream.destroy();
+    }
   }
-}
-
-/** Nobody reads the rest here any more, so that the gateway can read it away: a connection closed under its sender would be reset, answer and all. */
-async function letGo(iterator: AsyncIterator<Buffer>, request: IncomingMessage): Promise<void> {
-  await iterator.return?.();
-  request.unpipe();
 }
 
 /** The whole body in memory of its own. */
 export async function readWhole(request: IncomingMessage, bounds: BodyBounds, onBytes?: (bytes: number) => void): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of readChunks(request, bounds, onBytes)) chunks.push(chunk);
-  return join(chunks);
+  return readRest([], readChunks(request, bounds, onBytes));
 }
 
-/** What arrived by the time that `isEnough`; all of it when it never is. */
-export async function readBeginning(chunks: AsyncIterator<Buffer>, isEnough: (bytes: Uint8Array) => boolean): Promise<Uint8Array> {
-  let bytes: Uint8Array = new Uint8Array(0);
-  while (!isEnough(bytes)) {
+/** The chunks up to the one in which `find` sees the first byte that counts, and that byte (-1: there is none in all of them). Looks at each chunk once and copies nothing. */
+export async function readBeginning(chunks: AsyncIterator<Buffer>, find: (chunk: Uint8Array, offset: number) => number): Promise<{ first: number; beginning: Buffer[] }> {
+  const beginning: Buffer[] = [];
+  let first = -1, offset = 0;
+  while (first < 0) {
     const next = await chunks.next();
     if (next.done === true) break;
-    bytes = bytes.length === 0 ? next.value : join([bytes, next.value]);
+    beginning.push(next.value);
+    first = find(next.value, offset);
+    offset += next.value.length;
   }
-  return bytes;
+  return { first, beginning };
 }
-export async function readRest(beginning: Uint8Array, chunks: AsyncIterable<Buffer>): Promise<Uint8Array> {
-  const all = [beginning];
+export async function readRest(beginning: Buffer[], chunks: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const all = [...beginning];
   for await (const chunk of chunks) all.push(chunk);
   return join(all);
 }
@@ -123,19 +128,20 @@ function decompress(request: IncomingMessage): Readable {
   // pipe and not pipeline: pipeline would destroy the connection before the sender has been told that the compressed data is broken.
   request.pipe(inflated);
   request.once('error', (error) => inflated.destroy(error));
-  request.once('aborted', () => inflated.destroy(new Error('aborted')));
+  // The request is silent about a sender that leaves after its last byte; the socket isn't.
+  const { socket } = request, leave = (): void => void inflated.destroy(new Error('the sender left'));
+  if (socket.destroyed) leave();
+  socket.once('close', leave);
+  inflated.once('close', () => socket.off('close', leave));
   return inflated;
 }
 
-async function readNext(iterator: AsyncIterator<Buffer>, request: IncomingMessage): Promise<IteratorResult<Buffer>> {
+async function readNext(iterator: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
   try {
     return await iterator.next();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code?.startsWith('Z_') === true) {
-      request.unpipe();
-      throw new Problem('malformed', `the compressed body is broken: ${message}`);
-    }
+    if (code?.startsWith('Z_') === true) throw new Problem('malformed', `the compressed body is broken: ${message}`);
     throw error;
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ReferenceSet } from '../../schemas/reference.js';
+import { isSpace } from '../../workers/parse/json-tree.js';
 import type { KeyDocument } from '../keys.js';
 import { mayUsePartner } from './authenticate.js';
 import { readWhole } from './body.js';
@@ -14,6 +15,7 @@ import { createPublisher } from './references.js';
 import { readQuery } from './query.js';
 
 const DOCUMENT_DEPTH_MAX = 32;
+const NEWLINE = 0x0a, QUOTE = 0x22, BACKSLASH = 0x5c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b, OBJECT_END = 0x7d;
 
 export function documentRoutes(app: FastifyInstance, context: GatewayContext): void {
   const { references, keys, engine } = context;
@@ -89,6 +91,7 @@ async function readDocument(request: FastifyRequest, context: GatewayContext): P
   readQuery(request, {});
   expectType(request, ['application/json']);
   const bytes = await readBounded(request, context);
+  if (isTooDeep(bytes)) throw new Problem('invalid', `nested deeper than ${DOCUMENT_DEPTH_MAX}`);
   let text: string, value: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -97,7 +100,6 @@ async function readDocument(request: FastifyRequest, context: GatewayContext): P
     throw new Problem('malformed', (error as Error).message);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Problem('invalid', 'the body must be one JSON object');
-  if (depth(value) > DOCUMENT_DEPTH_MAX) throw new Problem('invalid', `nested deeper than ${DOCUMENT_DEPTH_MAX}`);
   return value as Record<string, unknown>;
 }
 
@@ -115,18 +117,28 @@ function expectType(request: FastifyRequest, types: string[]): void {
   if (!types.includes(type)) throw new Problem('unsupported-media-type', `send ${types[0]}`, { headers: { accept: types.join(', ') } });
 }
 
-/** Breadth first, so that a hostile depth costs no stack. */
-function depth(value: object): number {
-  let levels = 0;
-  for (let level: unknown[] = [value]; level.length > 0; levels++) {
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
-    if (levels > DOCUMENT_DEPTH_MAX) break;
+/** Whether brackets outside of texts are nested deeper than a document may be; told before it is decoded, since JSON.parse takes seconds and memory for what is nothing but brackets. */
+function isTooDeep(bytes: Uint8Array): boolean {
+  let depth = 0, isText = false;
+  for (let at = 0; at < bytes.length && depth <= DOCUMENT_DEPTH_MAX; at++) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE) isText = !isText;
+    else if (isText) at += byte === BACKSLASH ? 1 : 0;
+    else if (byte === OBJECT || byte === ARRAY) depth++;
+    else if (byte === OBJECT_END || byte === ARRAY_END) depth--;
   }
-  return levels;
+  return depth > DOCUMENT_DEPTH_MAX;
 }
 
+/** Lines that are not blank. */
 function countLines(bytes: Uint8Array): number {
-  let lines = 0;
-  for (const line of Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split('\n')) if (line.trim() !== '') lines++;
+  let lines = 0, isBlank = true;
+  for (const byte of bytes) {
+    if (byte === NEWLINE) isBlank = true;
+    else if (isBlank && !isSpace(byte)) {
+      lines++;
+      isBlank = false;
+    }
+  }
   return lines;
 }

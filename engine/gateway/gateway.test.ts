@@ -37,14 +37,18 @@ t.test('documents are published, read back, and refused with their errors', asyn
   t.match(await call(fake, 'PUT', '/v1/rules', { body: { rules: [] } }), { status: 200, body: { ruleSet: 1 } });
   t.match(await call(fake, 'GET', '/v1/rules'), { status: 200, body: { ruleSet: 1, rules: [] } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: { refuse: true } }), { status: 422, body: { type: '/problems/invalid', errors: [{ pointer: '/refuse' }] } });
+  const taken = await call(fake, 'PUT', '/v1/rules', { body: { refuse: 409 } });
+  t.match(taken, { status: 409, body: { type: '/problems/conflict', title: 'The same id was accepted before with other content.' } }, 'a title that fits documents');
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '[' }), { status: 400, body: { type: '/problems/malformed' } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '[]' }), { status: 422 });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: `${'{"a":'.repeat(100)}1${'}'.repeat(100)}` }), { status: 422, body: { detail: /nested/ } });
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: '['.repeat(100) }), { status: 422, body: { detail: /nested/ } }, 'before it is decoded');
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: { rules: [], note: '[\\"['.repeat(100) } }), { status: 200 }, 'brackets in texts are text');
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '{}', type: 'text/plain' }), { status: 415 });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: new Uint8Array([0x7b, 0xff, 0x7d]) }), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/partners/p'), { status: 404 });
   t.match(await call(fake, 'PUT', '/v1/partners/nobody/products', { body: '{"sku":"1"}\n', type: 'application/x-ndjson' }), { status: 404 });
-  t.equal(fake.engine.activated.length, 2, 'what was refused was not activated');
+  t.equal(fake.engine.activated.length, 3, 'what was refused was not activated');
 });
 
 t.test('keys of a partner: scopes, own data only, replaced as a whole, never returned', async (t) => {
@@ -99,6 +103,11 @@ t.test('accounts, cards, entries and rejects', async (t) => {
   t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=0'), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=99999'), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/rejected?reason=nonsense'), { status: 400 });
+  for (const path of ['/v1/rejected?starting_after=zzz', '/v1/rejected?starting_after=4.0', '/v1/rejected?starting_after=0.1.', '/v1/accounts/0.77/entries?starting_after=zzz']) {
+    t.match(await call(fake, 'GET', path), { status: 400, body: { detail: /^starting_after: .* is no id of this list; give the id/ } }, path);
+  }
+  t.match(await call(fake, 'GET', '/v1/rejected?starting_after=3.9007199254740991'), { status: 200 }, 'an id whose item is gone');
+  t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?starting_after=0.1735689600000.1.7.0.1.0'), { status: 200 });
   await call(fake, 'PUT', '/v1/partners/q', { body: { name: 'Q', timeZone: 'UTC', currency: 'EUR', keys: [{ key: 'key-of-partner-q-0001', scopes: ['read'] }] } });
   t.match((await call(fake, 'GET', '/v1/accounts/0.77/entries', { key: 'key-of-partner-q-0001' })).body, { data: [{ id: 'b' }], has_more: false }, 'a partner sees its own');
 });
@@ -119,6 +128,11 @@ t.test('accounts are imported row by row', async (t) => {
   t.match(body, { accepted: 2, rejected: 4 });
   t.same((body.items as { pointer: string }[]).map(({ pointer }) => pointer), ['/balances/points', '/card', '/balances/points/lots/0/expires', '/balanses']);
   t.same(fake.engine.imported.sort(), ['1', '2']);
+  const few = await startFakeGateway({ rejectedItemsMax: 3 });
+  t.teardown(() => few.gateway.close());
+  const refused = await call(few, 'POST', '/v1/accounts/import', { body: `${JSON.stringify(rows[0])}\n${'1\n'.repeat(4)}`, type: 'application/x-ndjson' });
+  t.match(refused, { status: 400, body: { detail: 'more than 3 rows are wrong, from row 0 on nothing was taken' } }, 'nor are rejects listed without end');
+  t.same(few.engine.imported, []);
 });
 
 t.test('a quota is told in headers and ends with 429', async (t) => {

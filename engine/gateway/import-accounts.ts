@@ -53,13 +53,18 @@ export function importRoutes(app: FastifyInstance, context: GatewayContext): voi
 async function importRows(rows: string[], firstIndex: number, answer: BatchAnswer, context: GatewayContext): Promise<void> {
   const { engine } = context;
   const byPartition = new Map<number, ImportedAccount[]>();
-  rows.forEach((row, place) => {
+  const { rejectedItemsMax } = context.config;
+  for (const [place, row] of rows.entries()) {
     const account = readRow(row, firstIndex + place, answer.items);
-    if (account === undefined) return;
+    if (account === undefined) {
+      if (++answer.rejected > rejectedItemsMax) throw new Problem('malformed', `more than ${rejectedItemsMax} rows are wrong, from row ${firstIndex} on nothing was taken`);
+      continue;
+    }
     const partition = homeOf(account.cards[0]!, engine.partitions);
-    byPartition.set(partition, [...(byPartition.get(partition) ?? []), account]);
-  });
-  answer.rejected = answer.items.filter(({ status }) => status === 'rejected').length;
+    const accounts = byPartition.get(partition);
+    if (accounts) accounts.push(account);
+    else byPartition.set(partition, [account]);
+  }
   if (byPartition.size === 0) return;
   const request = engine.nextRequest();
   const envelopes = [...byPartition].map(([partition, accounts]): Envelope => (

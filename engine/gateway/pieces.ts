@@ -27,9 +27,9 @@ export async function postLines(batch: Batch, chunks: AsyncIterable<Buffer>, hel
 }
 
 /** `beginning`: what has been read of the body already. */
-export async function postArray(batch: Batch, beginning: Uint8Array, chunks: AsyncIterable<Buffer>, held: HeldBytes, { pieceBytes, piecesPerRequestMax }: PieceBounds): Promise<void> {
+export async function postArray(batch: Batch, beginning: Uint8Array[], chunks: AsyncIterable<Buffer>, held: HeldBytes, { pieceBytes, piecesPerRequestMax }: PieceBounds): Promise<void> {
   const underWay = new UnderWay(piecesPerRequestMax);
-  let gathered = [beginning], bytes = beginning.length, wanted = pieceBytes, itemsLeft: number | undefined;
+  let gathered = [...beginning], bytes = beginning.reduce((sum, { length }) => sum + length, 0), wanted = pieceBytes, itemsLeft: number | undefined;
   const hand = async (isLast: boolean): Promise<void> => {
     const piece = join(gathered), given = piece.length, { parsed, answered } = batch.add(piece, { isLast, ...(itemsLeft !== undefined && { itemsLeft }) });
     let taken = given;

@@ -28,8 +28,8 @@ export interface ProblemError { pointer: string; reason: string; detail?: string
 
 export function describeProblem(code: ProblemCode): { status: number; title: string; hint?: string } {
   if (code in doorProblems) return doorProblems[code as DoorCode];
-  const { status, text, hint } = reasons[code as Reason];
-  return { status, title: text, hint };
+  const about = reasons[code as Reason], { status, text, hint } = about;
+  return { status, title: 'title' in about ? about.title : text, hint };
 }
 
 /** The first error, and how many more there are. */

@@ -28,8 +28,13 @@ export function readQuery<const S extends Record<string, Parameter>>(request: Fa
 
 export const pageParameters = { limit: 'text', starting_after: 'text' } as const;
 
-export function readPage(values: { limit?: string; starting_after?: string }, pageMax: number): PageQuery {
+/** `isId`: whether the list gives such ids; they stay usable when what they named is gone. */
+export function readPage(values: { limit?: string; starting_after?: string }, pageMax: number, isId: (id: string) => boolean): PageQuery {
   const limit = values.limit === undefined ? Math.min(PAGE_DEFAULT, pageMax) : Number(values.limit);
   if (!Number.isInteger(limit) || limit < 1 || limit > pageMax) throw new Problem('bad-request', `limit: ${values.limit} is not an integer from 1 to ${pageMax}`);
-  return { limit, ...(values.starting_after === undefined ? {} : { startingAfter: values.starting_after }) };
+  const { starting_after: startingAfter } = values;
+  if (startingAfter !== undefined && !isId(startingAfter)) {
+    throw new Problem('bad-request', `starting_after: ${startingAfter} is no id of this list; give the id of the last item that you have, or leave it out to begin at the start`);
+  }
+  return { limit, ...(startingAfter === undefined ? {} : { startingAfter }) };
 }

@@ -3,7 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import { reasons } from '../../schemas/reasons.js';
 import { answerFromFact, type Balance } from '../../workers/answer.js';
 import type { AccountView } from '../engine.js';
+import { isEntryId } from '../entries.js';
 import type { Caller } from '../keys.js';
+import { isRejectedId } from '../rejected.js';
 import { mayUsePartner } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { operations } from './openapi.js';
@@ -52,7 +54,7 @@ export function readRoutes(app: FastifyInstance, context: GatewayContext): void 
   });
 
   app.get<{ Params: { account: string } }>('/v1/accounts/:account/entries', { config: { scope: 'read' }, schema: operations.getEntries }, async (request) => {
-    const page = readPage(readQuery(request, pageParameters), config.pageMax);
+    const page = readPage(readQuery(request, pageParameters), config.pageMax, isEntryId);
     const { account } = request.params;
     visible(await engine.readAccount(account), request.caller, context, `account ${account}`);
     // When ClickHouse is behind for longer the page is older than the balance, but never wrong.
@@ -63,7 +65,7 @@ export function readRoutes(app: FastifyInstance, context: GatewayContext): void 
   app.get('/v1/rejected', { config: { scope: 'read' }, schema: operations.getRejected }, async (request) => {
     const { partner, reason, ...paging } = readQuery(request, { partner: 'text', reason: reasonCodes, ...pageParameters });
     if (partner !== undefined) mayUsePartner(request.caller, partner);
-    return context.queryRejected({ partner: partner ?? request.caller.partner, reason }, readPage(paging, config.pageMax));
+    return context.queryRejected({ partner: partner ?? request.caller.partner, reason }, readPage(paging, config.pageMax, (id) => isRejectedId(id, engine.partitions)));
   });
 }
 

@@ -71,6 +71,19 @@ t.test('batches: JSON array, NDJSON and MessagePack are answered item by item', 
   t.match(await call(fake, 'POST', '/v1/transactions', { body: 'nonsense\nmore\n', type: NDJSON }), { status: 400, body: { type: '/problems/malformed' } });
 });
 
+t.test('a body that cannot be read is answered with one place, counted from its first byte', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  const wrong: [path: string, body: string, detail: string][] = [
+    ['', '{"id":"x', 'the text ends within quotes, at byte 6'],
+    ['?wait=append', '  {"id":"x', 'the text ends within quotes, at byte 8'],
+    ['', ' {} x', 'unexpected bytes after the object, at byte 3'],
+    ['', '  17', 'expected a JSON object or an array of objects, at byte 2'],
+    ['', '[] x', 'unexpected bytes after the array, at byte 2'],
+  ];
+  for (const [query, body, detail] of wrong) t.strictSame((await call(fake, 'POST', `/v1/transactions${query}`, { body })).body.detail, detail, body);
+});
+
 t.test('a body of nothing but rejects is not read to its end', async (t) => {
   const fake = await startFakeGateway({ rejectedItemsMax: 100 });
   t.teardown(() => fake.gateway.close());
@@ -141,7 +154,7 @@ t.test('wait=append answers without replies, partner= names the partner of items
   t.match(appended, { status: 200, body: { accepted: 2, duplicates: 0, rejected: 0, items: [] } });
   const { partner: _, ...nameless } = purchase('3') as { partner: string };
   const named = await call(fake, 'POST', '/v1/transactions?partner=p', { body: lines(nameless, { ...purchase('4'), partner: 'q' }), type: NDJSON });
-  t.match(named.body, { accepted: 1, rejected: 1, items: [{ index: 1, reason: 'other-partner' }] });
+  t.match(named.body, { accepted: 1, rejected: 1, items: [{ index: 1, reason: 'other-partner', detail: 'the request is for partner "p"' }] });
   t.match(await call(fake, 'POST', '/v1/transactions?wate=append', { body: purchase('5') }), { status: 400, body: { detail: /did you mean wait/ } });
   t.match(await call(fake, 'POST', '/v1/transactions?wait=never', { body: purchase('5') }), { status: 400 });
 });
@@ -152,7 +165,7 @@ t.test("a partner's key posts for its partner only", async (t) => {
   const key = 'partner-q-key-000000';
   await fake.keys.put('q', [{ key, scopes: ['post'] }]);
   t.match(await call(fake, 'POST', '/v1/transactions', { body: purchase('1'), key }), { status: 403, body: { type: '/problems/other-partner' } });
-  t.match(await call(fake, 'POST', '/v1/transactions', { body: [purchase('1')], key }), { status: 200, body: { rejected: 1, items: [{ reason: 'other-partner' }] } });
+  t.match(await call(fake, 'POST', '/v1/transactions', { body: [purchase('1')], key }), { status: 200, body: { rejected: 1, items: [{ reason: 'other-partner', detail: 'the key belongs to partner "q"' }] } });
   t.match(await call(fake, 'POST', '/v1/transactions', { body: { ...purchase('1'), partner: 'q' }, key }), { status: 200 });
   t.match(await call(fake, 'GET', '/v1/transactions/q/1', { key }), { status: 403, body: { type: '/problems/forbidden' } });
   t.match(await call(fake, 'GET', '/v1/transactions/q/1/explanation', { key }), { status: 403, body: { type: '/problems/forbidden' } });
@@ -171,9 +184,11 @@ t.test('busy and unavailable are said with Retry-After', async (t) => {
   fake.engine.refusal = new EngineError('unavailable', 'the disk is full', 1);
   t.match(await call(fake, 'POST', '/v1/transactions', { body: purchase('1') }), { status: 503 });
   fake.engine.refusal = new Error('a bug');
+  const logged = t.capture(fake.options.logger, 'error');
   const bug = await call(fake, 'POST', '/v1/transactions', { body: purchase('1') });
   t.match(bug, { status: 500, body: { type: '/problems/internal' } });
   t.notMatch(JSON.stringify(bug.body), /a bug/, 'nothing of the inside gets out');
+  t.match(logged(), [{ args: [{ err: { message: 'a bug' } }, 'request failed'] }], 'but into the log');
   fake.engine.refusal = undefined;
   fake.engine.gate = new Promise(() => undefined);
   t.match(await call(fake, 'POST', '/v1/transactions', { body: purchase('1') }), { status: 503, body: { detail: /not committed within 100 ms/ } });

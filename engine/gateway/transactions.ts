@@ -9,6 +9,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { reasons } from '../../schemas/reasons.js';
+import { isSpace } from '../../workers/parse/json-tree.js';
 import { EngineError } from '../engine.js';
 import { mayUsePartner } from './authenticate.js';
 import { Batch, committed, type Format, type PartnerOfRequest } from './batch.js';
@@ -41,10 +42,10 @@ export function transactionRoutes(app: FastifyInstance, context: GatewayContext)
     try {
       const chunks = readChunks(request.raw, context.config, held.take), batch = new Batch(context, format, wait, partner);
       if (format === 'ndjson') return await finish(batch, postLines(batch, chunks, held, context.config), context);
-      const beginning = await readBeginning(chunks, (head) => firstByte(format, head) >= 0);
-      if (isArray(format, firstByte(format, beginning))) return await finish(batch, postArray(batch, beginning, chunks, held, context.config), context);
+      const { first, beginning } = await readBeginning(chunks, (chunk, offset) => firstByte(format, chunk, offset));
+      if (first < 0) throw new Problem('malformed', beginning.length === 0 ? 'the body is empty' : 'the body is nothing but white space; send a transaction, or an array of them');
+      if (isArray(format, first)) return await finish(batch, postArray(batch, beginning, chunks, held, context.config), context);
       const body = await readRest(beginning, chunks);
-      if (body.length === 0) throw new Problem('malformed', 'the body is empty');
       if (wait === 'append') return await finish(batch, batch.add(body).answered, context);
       return await postSingle(reply, format, body, partner, context);
     } finally {
@@ -64,7 +65,7 @@ async function postSingle(reply: FastifyReply, format: Format, bytes: Uint8Array
   const { engine, parser, metrics } = context;
   const request = engine.nextRequest();
   const parsed = await parser.parse({ format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: true, partitions: engine.partitions, ...partner });
-  if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail} at byte ${parsed.unreadable.position}`);
+  if (parsed.unreadable !== undefined) throw new Problem('malformed', `${parsed.unreadable.detail}, at byte ${parsed.unreadable.position}`);
   const [rejected] = parsed.rejected;
   if (rejected !== undefined) {
     metrics.rejected.inc({ reason: rejected.reason });
@@ -98,10 +99,14 @@ function formatOf(request: FastifyRequest): Format {
   throw new Problem('unsupported-media-type', 'send application/json, application/x-ndjson or application/msgpack, in UTF-8', { headers: { accept: Object.keys(formats).join(', ') } });
 }
 
-/** The first byte that says what the body is, -1 when there is none yet: of JSON, behind white space and a byte order mark. */
-function firstByte(format: Format, head: Uint8Array): number {
-  if (format === 'msgpack') return head[0] ?? -1;
-  return head.find((byte, at) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09 && !(at < 3 && byte === BYTE_ORDER_MARK[at])) ?? -1;
+/** The first byte that says what the body is, -1 when the chunk, which stands at `offset`, has none: of JSON, behind white space and a byte order mark. */
+function firstByte(format: Format, chunk: Uint8Array, offset: number): number {
+  if (format === 'msgpack') return chunk[0] ?? -1;
+  for (let at = 0; at < chunk.length; at++) {
+    const byte = chunk[at]!;
+    if (!isSpace(byte) && byte !== BYTE_ORDER_MARK[offset + at]) return byte;
+  }
+  return -1;
 }
 /** Everything else is one transaction, or the parser says what is wrong with it. */
 function isArray(format: Format, first: number): boolean {

@@ -135,7 +135,7 @@ class DocumentError extends Error {
   }
 }
 
-/** Keeps documents as they come; a document {refuse: true} is refused. */
+/** Keeps documents as they come; a document {refuse: true} is refused, {refuse: 409} as a conflict. */
 export class FakeReferences implements References {
   set: ReferenceSet = initialSet();
   learn(set: ReferenceSet): void {
@@ -157,7 +157,8 @@ export class FakeReferences implements References {
     return this.publish({ ruleSet: this.set.ruleSet + 1 });
   }
   private check(document: unknown): object {
-    if ((document as { refuse?: boolean }).refuse === true) throw new DocumentError(422, [{ pointer: '/refuse', reason: 'invalid', detail: 'refused' }]);
+    const { refuse } = document as { refuse?: true | 409 };
+    if (refuse !== undefined) throw new DocumentError(refuse === true ? 422 : refuse, [{ pointer: '/refuse', reason: 'invalid', detail: 'refused' }]);
     return document as object;
   }
   private publish(change: Partial<ReferenceSet>): Publication {

@@ -56,6 +56,8 @@ export function isOf({ text, bytes }: Transaction, partner: Uint8Array): boolean
   for (let i = 0; i < length; i++) if (bytes[start + i] !== partner[i]) return false;
   return true;
 }
-export const otherPartner = (what: 'key' | 'topic', partner: string): Problem => problem('/partner', 'other-partner', `the ${what} belongs to partner ${JSON.stringify(partner)}`);
+/** What says for which partner an item must be; `request`: its parameter `partner`. */
+export const otherPartner = (what: 'key' | 'topic' | 'request', partner: string): Problem =>
+  problem('/partner', 'other-partner', `the ${what} ${what === 'request' ? 'is for' : 'belongs to'} partner ${JSON.stringify(partner)}`);
 
 export const cutText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.subarray(0, INPUT_BYTES_MAX)).trimEnd();

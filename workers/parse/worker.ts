@@ -80,13 +80,14 @@ export function parseItems(task: ParseTask): ParseResult {
     const index = task.firstIndex + result.count;
     if (items.problems.length > 0) {
       if (items.single && items.problems[0]!.reason === 'malformed') {
-        return { ...result, unreadable: { detail: items.problems[0]!.detail, position: items.position } };
+        // The item's own place counts from its first byte, the position from the first of the body.
+        return { ...result, unreadable: { detail: items.problems[0]!.detail.replace(/, at byte \d+$/, ''), position: items.position } };
       }
       result.rejected.push(rejectedItem(index, items.problems, items, t, bytes, format));
       continue;
     }
     if (keyPartner !== undefined && !isOf(t, keyPartner)) {
-      result.rejected.push(rejectedItem(index, [otherPartner('key', task.keyPartner!)], items, t, bytes, format));
+      result.rejected.push(rejectedItem(index, [otherPartner(task.partner === undefined ? 'key' : 'request', task.keyPartner!)], items, t, bytes, format));
       continue;
     }
     t.index = index;
