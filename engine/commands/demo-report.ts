@@ -7,8 +7,8 @@ export interface ProductPair { partner: string; first: string; second: string; t
 export interface Settlement { partner: string; transactions: number; amount: number; pointsAwarded: number; pointsFunded: number }
 export interface Answers {
   promotions: PromotionCost[]; boughtTogether: ProductPair[]; settlement: Settlement[];
-  /** Accepted under a second card and taken back by the reconciler: duplicate-elsewhere under /v1/rejected. */
-  takenBack: number;
+  /** Accepted, and found by the reconciler to be posted before under another card: duplicate-elsewhere under /v1/rejected. */
+  foundTwice: number;
 }
 export interface DemoReport extends Sent, Partial<Answers> {
   transactions: number;
@@ -23,7 +23,7 @@ export interface DemoReport extends Sent, Partial<Answers> {
 const TAKEN_BACK = '(taken back: duplicate-elsewhere)';
 const nameOf = (name: unknown, fact: unknown): string => (name !== '' ? String(name) : fact === 'reconciliation' ? TAKEN_BACK : `(${String(fact)})`);
 
-const takenBackQuery = `SELECT count() AS takenBack FROM facts WHERE kind = 'reconciliation'`;
+const foundTwiceQuery = `SELECT count() AS foundTwice FROM facts WHERE kind = 'reconciliation'`;
 
 const promotionsQuery = `
   SELECT rule, if(rule = '', toString(fact), '') AS unnamed, countIf(kind = 'accrual') AS awards, sum(points) AS points
@@ -71,8 +71,8 @@ export async function askClickhouse(client: ClickHouseClient, { rules, productNa
   });
   const settlement = (await ask(settlementQuery)).map(({ partner, unnamed, transactions, amount, pointsAwarded, pointsFunded }) => (
     { partner: nameOf(partner, unnamed), transactions: Number(transactions), amount: Number(amount), pointsAwarded: Number(pointsAwarded), pointsFunded: Number(pointsFunded) }));
-  const [counted] = await ask(takenBackQuery);
-  return { promotions, boughtTogether, settlement, takenBack: Number(counted?.takenBack ?? 0) };
+  const [counted] = await ask(foundTwiceQuery);
+  return { promotions, boughtTogether, settlement, foundTwice: Number(counted?.foundTwice ?? 0) };
 }
 
 export function reportText(report: DemoReport): string {
@@ -85,7 +85,7 @@ export function reportText(report: DemoReport): string {
     `waiting        ${number(report.waiting)}`,
     `rejected       ${number(report.rejected)}`,
     ...Object.entries(report.reasons).sort(([, a], [, b]) => b - a).map(([reason, count]) => `  ${reason.padEnd(20)} ${number(count)}`),
-    ...(report.takenBack ? [`taken back     ${number(report.takenBack)}  (duplicate-elsewhere: accepted, then found posted before under another card; see /v1/rejected)`] : []),
+    ...(report.foundTwice ? [`found twice    ${number(report.foundTwice)}  (duplicate-elsewhere: accepted, then found posted before under another card: what it gave is taken back; see /v1/rejected)`] : []),
     `verified       ${verdict[String(report.verified) as keyof typeof verdict]}`,
   ];
   if (report.promotions !== undefined) {
