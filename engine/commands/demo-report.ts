@@ -85,7 +85,7 @@ export function reportText(report: DemoReport): string {
     `waiting        ${number(report.waiting)}`,
     `rejected       ${number(report.rejected)}`,
     ...Object.entries(report.reasons).sort(([, a], [, b]) => b - a).map(([reason, count]) => `  ${reason.padEnd(20)} ${number(count)}`),
-    ...(report.foundTwice ? [`found twice    ${number(report.foundTwice)}  (duplicate-elsewhere: accepted, then found posted before under another card: what it gave is taken back; see /v1/rejected)`] : []),
+    ...(report.foundTwice ? [`found twice    ${number(report.foundTwice)}  (duplicate-elsewhere: posted before under another card; what it gave is taken back)`] : []),
     `verified       ${verdict[String(report.verified) as keyof typeof verdict]}`,
   ];
   if (report.promotions !== undefined) {
