@@ -1,22 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { chdbMissing } from '../../test/end-to-end/engine.js';
 import { pointstreamUntil } from '../../test/support/command-line.js';
-
-const chdb = ((): boolean => {
-  try {
-    return createRequire(import.meta.url).resolve('chdb') !== '';
-  } catch {
-    return false;
-  }
-})();
 
 t.setTimeout(240_000);
 
-t.test('demo: a signal to the process group while it starts leaves nothing behind, and is no bug', { skip: chdb ? false : 'chdb is not installed' }, async (t) => {
+t.test('demo: a signal to the process group while it starts leaves nothing behind, and is no bug', { skip: chdbMissing }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'demo-'));
   t.teardown(() => rm(directory, { recursive: true }));
   // What is there when the signal comes: the directory alone, the log, the embedded ClickHouse's directory (its process is opening it) and files.

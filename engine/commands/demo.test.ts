@@ -1,23 +1,15 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { chdbMissing } from '../../test/end-to-end/engine.js';
 import { pointstream, pointstreamWith } from '../../test/support/command-line.js';
 import type { DemoReport } from './demo-report.js';
-
-const chdb = ((): boolean => {
-  try {
-    return createRequire(import.meta.url).resolve('chdb') !== '';
-  } catch {
-    return false;
-  }
-})();
 
 // Whole engines in processes of their own: minutes on a machine that is busy with other tests.
 t.setTimeout(240_000);
 
-t.test('demo: generated purchases, then a file, each with its summary', { skip: chdb ? false : 'chdb is not installed' }, async (t) => {
+t.test('demo: generated purchases, then a file, each with its summary', { skip: chdbMissing }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'demo-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const free = ['--port', '0', '--clickhouse-port', '0', '--metrics-port', '0', '--exit', '--json', 'report.json'];
