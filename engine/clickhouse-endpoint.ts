@@ -1,17 +1,17 @@
 /** Where ClickHouse is and who asks there: the embedded child's endpoint or a server's, and the client for it. */
-import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { embeddedPlace, type DatabasePlace } from '../schemas/clickhouse/migrations.js';
 import type { Config } from './config.js';
 import { EngineError } from './engine.js';
+import { readTlsFiles } from './tls-files.js';
 
 export interface Endpoint extends DatabasePlace {
   url: string;
   /** The engine's own, who may write. */
   user: string;
   password: string;
-  /** PEM files, of an https address; empty: none. */
+  /** PEM files, of an https address. */
   tls?: { ca: string; certificate: string; key: string };
 }
 
@@ -51,12 +51,11 @@ export async function atServer<T>(endpoint: Endpoint, action: (client: ClickHous
 }
 
 function client({ url, user, password, tls }: Endpoint, database: string, requestMsMax: number): ClickHouseClient {
-  const read = (file: string): Buffer | undefined => (file === '' ? undefined : readFileSync(file));
-  const cert = read(tls?.certificate ?? ''), key = read(tls?.key ?? '');
+  const { ca, cert, key } = readTlsFiles('clickhouseTls', tls ?? {});
   // The client takes a certificate of ours only together with authorities.
-  const authorities = read(tls?.ca ?? '') ?? (cert && Buffer.from(rootCertificates.join('\n')));
+  const authorities = ca ?? (cert && rootCertificates.join('\n'));
   return createClient({
     url, username: user, password, database, request_timeout: requestMsMax, application: 'pointstream', log: { level: ClickHouseLogLevel.OFF },
-    ...(authorities === undefined ? {} : { tls: { ca_cert: authorities, ...(cert && key ? { cert, key } : {}) } }),
+    ...(authorities === undefined ? {} : { tls: { ca_cert: Buffer.from(authorities), ...(cert && key ? { cert: Buffer.from(cert), key: Buffer.from(key) } : {}) } }),
   });
 }

@@ -94,7 +94,8 @@ class Embedded implements EmbeddedClickHouse {
     child.on('error', (error) => logger.error({ error: String(error) }, 'the process of the embedded ClickHouse'));
     // ClickHouse takes a relative path of a table as relative to its own directory.
     const message: ToChild = { type: 'start', directory: resolvePath(directory), port: this.port, host, memoryBytesMax, access, engineUser: this.engineUser, enginePassword: this.enginePassword };
-    child.send(message);
+    // A process that has ended already (a signal to the whole group) can't be told: that it ended, and why, is what is said. One that hung up is of no use.
+    child.send(message, (error) => { if (error) child.kill('SIGKILL'); });
     try {
       this.port = await ready(child);
     } catch (error) {

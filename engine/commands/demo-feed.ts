@@ -8,8 +8,8 @@ export interface Coalition {
   /** All products of a partner, NDJSON. */
   products(partner: string): Promise<string | Uint8Array>;
   rules: object[];
-  /** NDJSON of about a megabyte each, with the number of transactions in it. */
-  batches(): AsyncIterable<{ bytes: Uint8Array; count: number }>;
+  /** NDJSON of about a megabyte each, with the number of transactions in it, and what of a file could not even be made one. */
+  batches(): AsyncIterable<{ bytes: Uint8Array; count: number; rejected?: { reason: string }[] }>;
   /** How many transactions there will be, when that is known. */
   expected: number | undefined;
   /** Query of the posts, for files whose rows name no partner. */
@@ -27,11 +27,13 @@ export async function sendPurchases(client: Client, coalition: Coalition, progre
   let done = 0, saidMs = began;
   /** The batch before this one: it is evaluated while the next is made. */
   let underWay: Promise<void> = Promise.resolve();
-  for await (const { bytes, count } of coalition.batches()) {
+  for await (const { bytes, count, rejected = [] } of coalition.batches()) {
     await underWay;
-    underWay = post(client, coalition.query, bytes, sent);
+    sent.rejected += rejected.length;
+    for (const { reason } of rejected) sent.reasons[reason] = (sent.reasons[reason] ?? 0) + 1;
+    if (count > 0) underWay = post(client, coalition.query, bytes, sent);
     underWay.catch(() => undefined);
-    done += count;
+    done += count + rejected.length;
     const now = performance.now();
     if (now - saidMs < PROGRESS_MS) continue;
     saidMs = now;

@@ -33,7 +33,13 @@ export interface Mapping {
 }
 export const defaultMapping: Mapping = { columns: {}, constants: {}, delimiter: ',', decimal: '.', amounts: 'minor' };
 
-export interface CsvRow { row: number; id: string; cells: Record<string, string> }
+export interface CsvRow {
+  row: number;
+  id: string;
+  cells: Record<string, string>;
+  /** How many there were, when that is not the number of columns. */
+  cellCount?: number;
+}
 export type Mapped = { transaction: object; wrong?: undefined } | { transaction?: undefined; wrong: { id: string; pointer: string; reason: string; detail: string } };
 
 export async function readMapping(file: string): Promise<Mapping> {

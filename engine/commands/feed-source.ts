@@ -2,7 +2,8 @@
  * A file as batches of NDJSON: .ndjson lines go through as they are, CSV rows are mapped (feed-mapping.ts), .gz is decompressed on the way. One batch is in
  * memory at a time.
  *
- * A row is a line of the file, counted from 1; for CSV the first line is the header, and a transaction of several lines is named by its first.
+ * A row is a line of the file, counted from 1; for CSV the first line is the header, and a transaction of several lines is named by its first. A row with more cells than there are columns is
+ * rejected with its whole transaction, since nobody knows which cells are whose; of one with fewer, the last cells are empty, as spreadsheets leave them out.
  */
 import type { Readable } from 'node:stream';
 import { parse as csvParser } from 'csv-parse';
@@ -98,7 +99,7 @@ function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 async function* csvBatches(stream: Readable, file: string, { mapping = defaultMapping, batchBytes, fromByte, fromRow, advice }: SourceOptions): AsyncGenerator<SourceBatch> {
-  let lines: string[] = [], rows: number[] = [], rejected: RejectedRow[] = [], bytes = 0;
+  let lines: string[] = [], rows: number[] = [], rejected: RejectedRow[] = [], bytes = 0, columnCount = 0;
   let end: Place = { byte: fromByte, row: fromRow };
   const batch = (): SourceBatch => {
     const made = rows;
@@ -106,11 +107,13 @@ async function* csvBatches(stream: Readable, file: string, { mapping = defaultMa
   };
   const columns = (header: string[]): string[] => {
     checkColumns(file, header, mapping, advice.columns);
+    columnCount = header.length;
     return header;
   };
   for await (const group of csvGroups(stream, columns, mapping, fromByte)) {
-    const mapped = mapRows(group.rows, mapping);
-    if (mapped.transaction === undefined) rejected.push({ row: group.rows[0]!.row, ...mapped.wrong });
+    const tooWide = group.rows.find(({ cellCount = 0 }) => cellCount > columnCount), mapped = mapRows(group.rows, mapping);
+    if (tooWide !== undefined) rejected.push(wideRow(tooWide, columnCount, mapping));
+    else if (mapped.transaction === undefined) rejected.push({ row: group.rows[0]!.row, ...mapped.wrong });
     else {
       const line = `${JSON.stringify(mapped.transaction)}\n`;
       lines.push(line);
@@ -125,20 +128,27 @@ async function* csvBatches(stream: Readable, file: string, { mapping = defaultMa
   if (lines.length > 0 || rejected.length > 0) yield batch();
 }
 
+function wideRow({ row, id, cellCount }: CsvRow, columnCount: number, { delimiter }: Mapping): RejectedRow {
+  const detail = `${cellCount} cells, and the header has ${columnCount} columns; a cell that holds ${JSON.stringify(delimiter)} stands between double quotes`;
+  return { row, id, pointer: '', reason: 'malformed', detail };
+}
+
+interface CsvRecord { record: Record<string, string>; info: { bytes: number; lines: number; /** Of another length than the header. */ error?: { record: string[] } } }
+
 /** Neighbouring rows with the same transaction id. */
 async function* csvGroups(stream: Readable, columns: (header: string[]) => string[], mapping: Mapping, fromByte: number): AsyncGenerator<{ rows: CsvRow[]; end: Place }> {
   const parser = stream.pipe(csvParser({ bom: true, columns, info: true, trim: true, skip_empty_lines: true, relax_column_count: true, delimiter: mapping.delimiter }));
   stream.once('error', (error) => parser.destroy(error));
   let rows: CsvRow[] = [], end: Place = { byte: 0, row: 0 };
   try {
-    for await (const { record, info } of parser as AsyncIterable<{ record: Record<string, string>; info: { bytes: number; lines: number } }>) {
+    for await (const { record, info } of parser as AsyncIterable<CsvRecord>) {
       if (info.bytes <= fromByte) continue;
       const id = record[mapping.columns.id ?? 'id'] ?? '';
       if (rows.length > 0 && (rows[0]!.id !== id || rows.length >= GROUP_ROWS_MAX)) {
         yield { rows, end };
         rows = [];
       }
-      rows.push({ row: info.lines, id, cells: record });
+      rows.push({ row: info.lines, id, cells: record, ...(info.error && { cellCount: info.error.record.length }) });
       end = { byte: info.bytes, row: info.lines };
     }
   } catch (error) {

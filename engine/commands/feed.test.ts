@@ -112,6 +112,34 @@ t.test('CSV: a column that nobody reads is refused before anything is sent', asy
   t.match(await feed('sales.csv', '--json'), { code: 4, stdout: /"accepted": 1[^]*"other-partner": 1/ }, 'a partner may be named, a column without a name is none');
 });
 
+t.test('CSV: a row with more cells than the header has columns is rejected and nothing else; one with fewer lacks the last ones', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  await writeFile(join(directory, 'sales.csv'), [
+    'id,card,occurredAt,currency,sku,amount,merchant',
+    'a,1,2025-01-01T10:00:00Z,EUR,x,100,Smith',
+    'b,1,2025-01-01T10:00:00Z,EUR,x,1,000,Smith',
+    'c,1,2025-01-01T10:00:00Z,EUR,x,300,"Smith, Jones"',
+    'd,1,2025-01-01T10:00:00Z,EUR,x,400,Smith',
+    'd,1,2025-01-01T10:00:00Z,EUR,y,400,Smith,',
+    'd,1,2025-01-01T10:00:00Z,EUR,z,400,Smith',
+    'e,1,2025-01-01T10:00:00Z,EUR,x,500',
+    'f,1,2025-01-01T10:00:00Z',
+    'g,1,2025-01-01T10:00:00Z,EUR,x,700,',
+    '',
+  ].join('\n'));
+  const ended = await feed('sales.csv', '--rejects', 'r.ndjson', '--json');
+  t.equal(ended.code, 4, ended.stderr);
+  t.match(JSON.parse(ended.stdout), { accepted: 4, rejected: 3, reasons: { malformed: 2, missing: 1 } });
+  t.same([...fake.engine.seen.values()].map(({ total, fact }) => [fact.id, total]), [['a', 100], ['c', 300], ['e', 500], ['g', 700]], 'cells that are not there are empty ones');
+  t.match((await readFile(join(directory, 'r.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line)), [
+    { row: 3, id: 'b', pointer: '', reason: 'malformed', detail: /^8 cells, and the header has 7 columns; a cell that holds "," stands between double quotes$/ },
+    { row: 6, id: 'd', pointer: '', reason: 'malformed', detail: /^8 cells/ },
+    { row: 9, id: 'f', pointer: '/currency', reason: 'missing' },
+  ], 'the row that is wrong is named; no part of its transaction is taken');
+  const restarted = await feed('sales.csv', '--batch-bytes', '1024', '--json');
+  t.match(JSON.parse(restarted.stdout), { accepted: 0, duplicates: 4, rejected: 3 });
+});
+
 t.test('a .gz that breaks off, is damaged or is none says where, and what was sent before counts', async (t) => {
   const { fake, directory, feed } = await prepare(t);
   const text = ndjson(Array.from({ length: 400 }, (_, i) => purchase(i))), whole = gzipSync(text);

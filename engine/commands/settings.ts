@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import { ConfigError, flagName, flagSettings, readConfig, type Config, type SettingName } from '../config.js';
+import { checkTlsFiles } from '../tls-files.js';
 import type { Options } from './command.js';
 
 const FILE_DEFAULT = 'pointstream.yaml';
@@ -23,7 +24,9 @@ export async function loadConfig(options: Options, fixed: Partial<Record<Setting
   const flags = Object.fromEntries(flagSettings().map(([name]) => [name, options[name]]));
   const given = (options.config ?? process.env.POINTSTREAM_CONFIG) as string | undefined;
   const file = await readSettingsFile(given ?? FILE_DEFAULT, given !== undefined);
-  return readConfig({ flags: { ...flags, ...fixed }, environment: process.env, ...(file === undefined ? {} : { file }) });
+  const config = readConfig({ flags: { ...flags, ...fixed }, environment: process.env, ...(file === undefined ? {} : { file }) });
+  checkTlsFiles(config);
+  return config;
 }
 
 async function readSettingsFile(name: string, required: boolean): Promise<{ name: string; text: string } | undefined> {

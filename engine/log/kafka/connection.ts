@@ -1,9 +1,10 @@
 /** How a Kafka cluster is reached; the same for both clients (client.ts, cluster.ts). */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { ConnectionOptions } from '@platformatic/kafka';
 import type { Config } from '../../config.js';
+import { readTlsFiles } from '../../tls-files.js';
 import { LogError } from '../log.js';
 
 export interface KafkaConnection {
@@ -49,24 +50,13 @@ export function connectionOptions({ tls, sasl }: KafkaConnection, host: string):
   };
 }
 
-function secureContextOf({ caFile, certificateFile, keyFile }: NonNullable<KafkaConnection['tls']>): SecureContext {
-  const ca = readPem('kafkaTlsCa', caFile), cert = readPem('kafkaTlsCertificate', certificateFile), key = readPem('kafkaTlsKey', keyFile);
+function secureContextOf({ caFile: ca, certificateFile: certificate, keyFile: key }: NonNullable<KafkaConnection['tls']>): SecureContext {
   try {
-    return createSecureContext({ ca, cert, key });
+    return createSecureContext(readTlsFiles('kafkaTls', { ca, certificate, key }));
   } catch (error) {
-    throw new LogError('failed', `kafkaTlsCertificate and kafkaTlsKey are not a certificate and its key, as PEM and without a passphrase: ${(error as Error).message}`, { cause: error });
+    // They were fine at the start: somebody is replacing them.
+    throw new LogError('failed', (error as Error).message, { cause: error });
   }
-}
-function readPem(setting: string, file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  let text;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new LogError('failed', `${setting}: ${(error as Error).message}`, { cause: error });
-  }
-  if (!text.includes('-----BEGIN ')) throw new LogError('failed', `${setting}: ${file} is not a PEM file`);
-  return text;
 }
 
 /** "host:port, host:port"; throws an Error that says what is wrong. */
