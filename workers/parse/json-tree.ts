@@ -6,22 +6,12 @@
  * at `next`. Never throws because of the bytes.
  */
 import { NumberText } from '../../schemas/decoded.js';
-import type { Reason } from '../../schemas/reasons.js';
 import { pointerPart } from '../../schemas/validate.js';
+import { readValue, Unreadable, type Tree } from './unreadable.js';
 
 export const DEPTH_MAX = 16;
 /** Longest item that is looked into: 1,000 lines with the longest texts allowed, escaped, stay below. */
 export const ITEM_BYTES_MAX = 1 << 20;
-
-export type Tree =
-  | { ok: true; value: unknown; next: number; /** pointers of fields that are given twice */ duplicates: string[] }
-  | { ok: false; reason: Reason; detail: string; position: number };
-
-class Unreadable extends Error {
-  constructor(readonly reason: Reason, readonly detail: string, readonly position: number) {
-    super(detail);
-  }
-}
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const INTEGER = /^-?[0-9]{1,16}$/;
@@ -58,14 +48,7 @@ export function valueEnd(bytes: Uint8Array, start: number, end: number): number 
 
 /** Reads the value that begins at `start` (after white space). Positions in answers count from `start`. */
 export function readTree(bytes: Uint8Array, start: number, end: number): Tree {
-  const reader = new TreeReader(bytes, start, end);
-  try {
-    const value = reader.value('', '', 0);
-    return { ok: true, value, next: reader.at, duplicates: reader.duplicates };
-  } catch (error) {
-    if (error instanceof Unreadable) return { ok: false, reason: error.reason, detail: error.detail, position: error.position - start };
-    throw error;
-  }
+  return readValue(new TreeReader(bytes, start, end), start);
 }
 
 /** The root has the name ''; a field of that name gets its parent's pointer. */

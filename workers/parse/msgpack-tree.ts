@@ -6,25 +6,14 @@
  * listed; depth is bounded, and so is memory by the bytes that are really there. Never throws because of the bytes.
  */
 import { Moment } from '../../schemas/decoded.js';
-import { DEPTH_MAX, pointerOf, setField, type Tree } from './json-tree.js';
+import { DEPTH_MAX, pointerOf, setField } from './json-tree.js';
+import { readValue, Unreadable, type Tree } from './unreadable.js';
 
-class Unreadable extends Error {
-  constructor(readonly reason: 'malformed' | 'invalid', readonly detail: string, readonly position: number) {
-    super(detail);
-  }
-}
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Reads the value at `start`. Positions in answers count from `start`. */
 export function readMessagePackTree(bytes: Uint8Array, start: number, end: number): Tree {
-  const reader = new TreeReader(bytes, start, end);
-  try {
-    const value = reader.value('', '', 0);
-    return { ok: true, value, next: reader.at, duplicates: reader.duplicates };
-  } catch (error) {
-    if (error instanceof Unreadable) return { ok: false, reason: error.reason, detail: error.detail, position: error.position - start };
-    throw error;
-  }
+  return readValue(new TreeReader(bytes, start, end), start);
 }
 
 /** Where the value at `start` ends, -1 when it doesn't: lets a batch go on after an item that can't be taken. Depth costs nothing. */
