@@ -35,6 +35,8 @@ const LINE_END = 10;
 const SPACE = 32;
 /** Lines of one transaction in a CSV file; the server takes 1,000. */
 const GROUP_ROWS_MAX = 10_000;
+/** What a rejected row takes besides its texts, about: a batch ends by them, too. */
+const REJECTED_BYTES = 100;
 
 export function openSource(file: string, options: SourceOptions): AsyncIterable<SourceBatch> {
   const name = file.replace(/\.gz$/, '');
@@ -111,14 +113,16 @@ async function* csvBatches(stream: Readable, file: string, { mapping = defaultMa
     return header;
   };
   for await (const group of csvGroups(stream, columns, mapping, fromByte)) {
-    const tooWide = group.rows.find(({ cellCount = 0 }) => cellCount > columnCount), mapped = mapRows(group.rows, mapping);
-    if (tooWide !== undefined) rejected.push(wideRow(tooWide, columnCount, mapping));
-    else if (mapped.transaction === undefined) rejected.push({ row: group.rows[0]!.row, ...mapped.wrong });
-    else {
+    const { row } = group.rows[0]!, tooWide = group.rows.find(({ cellCount = 0 }) => cellCount > columnCount);
+    const mapped = tooWide === undefined ? mapRows(group.rows, mapping) : { wrong: wideRow(tooWide, columnCount, mapping) };
+    if (mapped.wrong === undefined) {
       const line = `${JSON.stringify(mapped.transaction)}\n`;
       lines.push(line);
-      rows.push(group.rows[0]!.row);
+      rows.push(row);
       bytes += line.length;
+    } else {
+      rejected.push({ row, ...mapped.wrong });
+      bytes += REJECTED_BYTES + mapped.wrong.id.length + mapped.wrong.detail.length;
     }
     end = group.end;
     if (bytes < batchBytes) continue;
