@@ -3,7 +3,6 @@
  * When the shard fails, the partition is restored and goes on from the committed place; a batch that kills its worker twice is cut in halves until the
  * transaction that does it stands alone, and that one is set aside by a record of the log.
  */
-import { readFact } from '../workers/facts/read-fact.js';
 import type { BatchResult, BatchTask, Partials, PartitionStatus, SweepAnswer } from '../workers/messages.js';
 import { writeCommand } from '../schemas/commands.js';
 import { packFrame, type FrameChunk } from '../schemas/frame.js';
@@ -17,6 +16,8 @@ import type { SpareBuffers } from './spare-buffers.js';
 const UNCOMMITTED_MAX = 3;
 /** Where the search for a poisoned transaction begins when a record holds many. */
 const SUSPECT_ITEMS = 512;
+/** Of facts that go along with a batch. */
+const FACTS_BYTES_MAX = 16 * 2 ** 20;
 const readOrder = ['internal', 'interactive', 'commands'] as const satisfies readonly InputTopic[];
 
 export interface FlowEvents {
@@ -213,18 +214,18 @@ export class PartitionFlow {
     if (shared.buffer instanceof SharedArrayBuffer) this.outbox = shared.buffer;
     return results;
   }
-  /** The facts that the shard asked for, from the log. Those that are not committed yet are in the shard's own memory. */
+  /** The facts that the shard asked for, from the log; what is too much at once it asks for again. Those that are not committed yet are in the shard's own memory. */
   private async fetchFacts(): Promise<BatchTask['facts']> {
-    const { results, partition } = this.options;
-    const facts: BatchTask['facts'] = [], blocks = new Map<number, Uint8Array | undefined>();
-    for (const { batch, row } of this.needed) {
+    const { results, partition } = this.options, fetched: BatchTask['facts'] = [];
+    let bytes = 0;
+    for (const batch of new Set(this.needed.map((place) => place.batch))) {
       if (batch > this.committed) continue;
-      if (!blocks.has(batch)) blocks.set(batch, (await results.find(partition, batch))?.facts);
-      const block = blocks.get(batch);
-      facts.push({ batch, row, fact: block && readFact(block, row) });
+      const found = await results.find(partition, batch);
+      fetched.push({ batch, facts: found && Uint8Array.from(found.facts) }); // a copy: of what it is a part of all would go along
+      if ((bytes += found?.facts.length ?? 0) > FACTS_BYTES_MAX) break;
     }
     this.needed = [];
-    return facts;
+    return fetched;
   }
   private get order(): readonly InputTopic[] {
     const { skipAt } = this;

@@ -17,7 +17,9 @@ import { EngineError } from './engine.js';
 import type { Log } from './log/log.js';
 
 const KEY_NAME = 'peer-key', OWNER = 'owner/';
-const BODY_BYTES_MAX = 4 * 2 ** 20, ASK_MS_MAX = 5000, LOOK_MS = 50;
+/** The facts of a whole batch go along with the question why a purchase got its points. */
+const BODY_BYTES_MAX = 128 * 2 ** 20;
+const ASK_MS_MAX = 5000, LOOK_MS = 50;
 /** So long a partition may be on its way from one engine to another. */
 const MOVE_MS_MAX = 15_000;
 

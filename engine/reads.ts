@@ -55,8 +55,11 @@ export class Reads {
     return found.includes('waiting') ? 'waiting' : undefined;
   }
   async explanation(partner: string, id: string): Promise<ExplanationView | undefined> {
-    const found = await this.transaction(partner, id, 'purchase');
-    return found && found !== 'waiting' ? this.ask(found.partition, { type: 'explain', ...found }) : undefined;
+    for (const { partition, batch, row } of await this.places(partner, id, 'purchase')) {
+      const found = await this.results.find(partition, batch);
+      if (found) return this.ask(partition, { type: 'explain', partition, facts: Uint8Array.from(found.facts), row });
+    }
+    return undefined;
   }
   /** The answer to a duplicate: what the first was answered, with the balances of now. */
   async answerAgain({ partition, partner, id, kind }: NonNullable<Reply['again']>): Promise<string | undefined> {

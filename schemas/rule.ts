@@ -11,6 +11,8 @@ import type { Award } from './reference.js';
 
 /** Live rules of one program. */
 export const RULES_MAX = 1 << 14;
+/** Funders that share one award. */
+export const FUNDERS_MAX = 100;
 export const DECIMAL_PLACES_MAX = 6;
 const TEXTS_MAX = 10_000;
 const PERCENT_MAX = 1_000_000, FACTOR_MAX = 1000, DAYS_MAX = 36_500;
@@ -89,7 +91,7 @@ export const ruleFields = record({
     cap: optional(integer(1, INTEGER_MAX, 'What the group gives one transaction at most.')),
   })),
   onReturn: optional(choice(['proportional', 'requalify', 'keep'], 'proportional when not given.')),
-  funding: optional(list(record({ funder: identifier(), parts: integer(1, 1_000_000) }), 1, 100,
+  funding: optional(list(record({ funder: identifier(), parts: integer(1, 1_000_000) }), 1, FUNDERS_MAX,
     'Who pays, in parts; the partner of the transaction when not given.')),
   pendingDays: optional(integer(0, DAYS_MAX, 'Days until the points can be spent; 0 when not given.')),
   expiresAfterDays: optional(integer(1, DAYS_MAX, 'Days until the points expire; never when not given.')),

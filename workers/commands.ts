@@ -5,11 +5,12 @@
 import { readCommand, reconciliationOf, writeCommand, type EngineCommand } from '../schemas/commands.js';
 import type { Context } from './context.js';
 import { utf8 } from './utf8.js';
-import { missing, OWN_ACCOUNT, parseAccount, processed, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
+import { missing, OWN_ACCOUNT, processed, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
 import { EnvelopeReader } from './envelope.js';
 import { FactKind, FactStatus } from './facts/fact-block.js';
 import { hash128 } from './hash.js';
 import { importAccounts, importLinked, ledgerFact, type ImportReply } from './imports.js';
+import { purchaseKey, ReturnedLines } from './returned-lines.js';
 import { reverseWhole } from './reverse-awards.js';
 import { Text } from './transaction.js';
 
@@ -99,7 +100,7 @@ function unwait(c: Context, key: string): void {
   c.ended.push(key);
 }
 
-const reconciled = new Uint32Array(4), noContent = new Uint32Array(2);
+const reconciled = new Uint32Array(4), noContent = new Uint32Array(2), returned = new ReturnedLines();
 
 /**
  * Takes the posting of this partition back whole: what it gave goes, as if all had been returned. A return, which is of another purchase then, stays and is only reported. Once: the
@@ -113,23 +114,23 @@ function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcil
   if (state.transactions.find(reconciled)) return processed;
   transactionHashOf(command.partner, command.id, command.kind, c.idHash);
   if (!state.transactions.find(c.idHash)) return processed;
-  const fact = c.factOf(state.transactions.batch, state.transactions.row);
-  if (fact === 'missing') return missing;
-  if (!fact) return processed;
-  const ordinal = parseAccount(fact.account)?.ordinal ?? -1;
-  if (ordinal < 0) return processed;
+  const purchase = c.purchaseAt(state.transactions.batch, state.transactions.row);
+  if (purchase === 'missing') return missing;
+  if (!purchase || purchase.ordinal < 0) return processed;
+  const { ordinal, accountPartition } = purchase;
   state.ensure(ordinal);
   settleFirst(c, ordinal, c.today(partner.program));
   c.postings.clear();
   c.awards.clear();
   c.ordinal = ordinal;
   c.transaction.programOrdinal = partner.program;
-  if (command.kind === 'purchase') reverseWhole(c, ordinal, c.idHash, fact);
+  if (command.kind === 'purchase') reverseWhole(c, ordinal, purchaseKey(c.idHash), purchase, returned);
   const factRow = c.facts.rows;
   ledgerFact(c, FactKind.reconciliation, ordinal);
   c.effects.seen(reconciled, noContent, factRow);
   c.applyEffects();
-  const what = command.kind === 'purchase' ? `this posting on account ${fact.account} was reversed` : `this one returned another purchase, on account ${fact.account}, and stays`;
+  const account = `${accountPartition}.${ordinal}`;
+  const what = command.kind === 'purchase' ? `this posting on account ${account} was reversed` : `this one returned another purchase, on account ${account}, and stays`;
   c.reject(command.partner, command.id, command.kind, 'duplicate-elsewhere', `posted before under another home; ${what}`);
   return processed;
 }

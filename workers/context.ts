@@ -7,13 +7,14 @@ import { AwardSet } from './awards.js';
 import { EffectsReader, EffectsWriter } from './effects.js';
 import { FactBlock, FactHeader } from './facts/fact-block.js';
 import type { FactCache } from './fact-cache.js';
+import type { OpenFacts } from './facts/read-fact.js';
 import { Postings } from './ledger/postings.js';
 import { cellKey, CellKind, type AccountCells } from './ledger/cells.js';
+import { RecordedPurchase } from './recorded-purchase.js';
 import type { Reference } from './reference.js';
 import type { PartitionState } from './state/partition-state.js';
 import type { WaitingNotice } from './state/waiting.js';
 import { Transaction } from './transaction.js';
-import type { FactRecord } from '../schemas/fact.js';
 import type { Reason, Rejected } from '../schemas/reasons.js';
 
 const CELLS_MAX = 1 << 16;
@@ -32,6 +33,7 @@ export class Context implements AccountCells {
   readonly effects = new EffectsWriter();
   readonly facts = new FactBlock();
   readonly header = new FactHeader();
+  readonly purchase = new RecordedPurchase();
   readonly idHash = new Uint32Array(4);
   readonly contentHash = new Uint32Array(2);
   readonly cells = new Float64Array(CELLS_MAX * 3);
@@ -57,8 +59,8 @@ export class Context implements AccountCells {
   detailed = false;
   /** The home of its card has sent the transaction here, along a link: an unknown card is a new one. */
   linked = false;
-  /** Facts of earlier batches that came with this one, by `batch:row`; undefined: there is none any more. */
-  earlier = new Map<string, FactRecord | undefined>();
+  /** Facts of earlier batches that came with this one; undefined: they are not kept any more. */
+  earlier = new Map<number, OpenFacts | undefined>();
   recentFacts!: FactCache;
   outbox: SharedArrayBuffer | undefined;
   /** Nobody reads it: it keeps the compiler from leaving out what was only touched. */
@@ -138,14 +140,22 @@ export class Context implements AccountCells {
     const fits = this.outbox && this.outbox.byteLength >= length;
     return new Uint8Array(fits ? this.outbox! : new SharedArrayBuffer(Math.ceil(length / OUTBOX_ROUND_BYTES) * OUTBOX_ROUND_BYTES), 0, length);
   }
-  /** A fact of an earlier batch; noted in `missing` when it is not at hand (one of this very batch is, in the next). */
-  factOf(batch: number, row: number): FactRecord | undefined | 'missing' {
-    const key = `${batch}:${row}`;
-    if (this.earlier.has(key)) return this.earlier.get(key);
-    const recent = this.recentFacts.get(batch, row);
-    if (recent) return recent;
-    if (batch <= this.state.batch) this.missing.push({ batch, row });
-    return 'missing';
+  /** A purchase by its fact, in this very batch or an earlier one. undefined: the log has let go of it. `missing`: it is not at hand, and is asked for. */
+  purchaseAt(batch: number, row: number): RecordedPurchase | undefined | 'missing' {
+    if (batch > this.state.batch) this.purchase.read(this.facts.written(), row, this.reference);
+    else {
+      const facts = this.askFor(batch, row);
+      if (!facts) return this.earlier.has(batch) ? undefined : 'missing';
+      const { rows, place } = facts.at(row);
+      this.purchase.read(rows, place, this.reference);
+    }
+    return this.purchase;
+  }
+  /** The facts of an earlier batch, if they are at hand; else noted in `missing`. */
+  askFor(batch: number, row: number): OpenFacts | undefined {
+    const facts = this.earlier.get(batch) ?? this.recentFacts.get(batch);
+    if (!facts && batch <= this.state.batch && !this.earlier.has(batch)) this.missing.push({ batch, row });
+    return facts;
   }
   /** Takes a command into the counts of the batch. */
   count(): void {

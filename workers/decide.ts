@@ -3,17 +3,21 @@
  * docs/calculation.md is the normative text; returns continue in returns.ts.
  */
 import { reasons, type Reason } from '../schemas/reasons.js';
+import { FUNDERS_MAX } from '../schemas/rule.js';
 import type { Context } from './context.js';
 import { contentHash, transactionHash } from './envelope.js';
 import { credit, settle } from './ledger/ledger.js';
 import { CellKind, NEVER } from './ledger/cells.js';
 import { decideReturn } from './returns.js';
 import { evaluate } from './rules/evaluate.js';
+import { shareOut } from './rules/shares.js';
 import { FactKind, FactStatus } from './facts/fact-block.js';
 import { Kind, Text, type Transaction } from './transaction.js';
 import { partitionOf } from './hash.js';
 import { hashCard } from './state/card-index.js';
 
+/** Of one award, by funder. */
+const fundedParts = new Float64Array(FUNDERS_MAX);
 export const FUTURE_MS = 600_000;
 export const DAY_MS = 86_400_000;
 const POINTS_MAX = Number.MAX_SAFE_INTEGER;
@@ -196,29 +200,9 @@ function postAwards(c: Context, ordinal: number, today: number): void {
     const currency = awards.currency[award]!;
     if (funders.length === 0) credit(c, ordinal, currency, reference.partnerFunder[c.transaction.partnerOrdinal]!, points, award, expires, matures, today);
     else {
-      const parts = split(points, fundingParts);
-      for (let i = 0; i < parts.length; i++) if (parts[i]! > 0) credit(c, ordinal, currency, funders[i]!, parts[i]!, award, expires, matures, today);
+      shareOut(points, fundingParts, funders.length, fundedParts);
+      for (let i = 0; i < funders.length; i++) if (fundedParts[i]! > 0) credit(c, ordinal, currency, funders[i]!, fundedParts[i]!, award, expires, matures, today);
     }
   }
   c.applyCells(ordinal);
-}
-
-/** Shares `points` over weights by largest remainder, ties in order; all to the first when the weights are 0. */
-export function split(points: number, weights: ArrayLike<number>): number[] {
-  if (weights.length === 1) return [points];
-  if (weights.length === 2) {
-    const whole = weights[0]! + weights[1]!;
-    if (whole > 0 && points * whole <= Number.MAX_SAFE_INTEGER) {
-      // The rest of one point goes to the larger remainder, the first among equals.
-      const first = Math.floor((points * weights[0]!) / whole), rest = points * weights[0]! - first * whole;
-      return rest * 2 >= whole ? [first + 1, points - first - 1] : [first, points - first];
-    }
-  }
-  const all = Array.from(weights, BigInt), whole = all.reduce((sum, weight) => sum + weight, 0n);
-  if (whole === 0n) return all.map((_, i) => (i === 0 ? points : 0));
-  const shares = all.map((weight) => Number((BigInt(points) * weight) / whole));
-  const rests = all.map((weight, i) => [(BigInt(points) * weight) % whole, i] as const).sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] > b[0] ? -1 : 1));
-  let left = points - shares.reduce((sum, share) => sum + share, 0);
-  for (const [, i] of rests) if (left-- > 0) shares[i]!++;
-  return shares;
 }

@@ -5,9 +5,9 @@
  */
 import type { FactRecord } from '../schemas/fact.js';
 import type { AccountCells } from './ledger/cells.js';
+import type { RecordedPurchase } from './recorded-purchase.js';
 import type { Reference } from './reference.js';
 import { explain, type Explanation } from './rules/explain.js';
-import { recorded } from './rules/recorded.js';
 import { recordedBase } from './rules/requalify.js';
 
 export interface ExplanationView {
@@ -27,19 +27,18 @@ export interface ExplanationView {
   notAwarded: { rule: string; version: number; why: string; countersNow?: Explanation['counters'] }[];
 }
 
-/** `reference`: the set that decided the purchase, else the newest. `cells`: of the purchase's account now; null for a purchase without one. */
-export function explanationOf(fact: FactRecord, reference: Reference, cells: AccountCells | null): ExplanationView {
+/** `fact` and `purchase` are the same. `reference`: the set that decided it, else the newest. `cells`: of the purchase's account now; null for a purchase without one. */
+export function explanationOf(fact: FactRecord, purchase: RecordedPurchase, reference: Reference, cells: AccountCells | null): ExplanationView {
   const awarded = new Set(fact.awards.map(({ rule }) => rule));
-  const program = reference.set.programs.findIndex(({ id }) => id === fact.program);
-  const awards = fact.awards.map((award): ExplanationView['awards'][number] => {
+  const awards = fact.awards.map((award, number): ExplanationView['awards'][number] => {
     const { rule, version, currency, points, input, milestones, period, shares } = award;
     const counts = reference.rules.rule(award.ruleIndex).countUnits !== undefined || milestones > 0 || period > 0;
     return {
-      rule, version, currency, points, base: recordedBase(reference, award, fact),
+      rule, version, currency, points, base: recordedBase(reference, purchase, number),
       ...(counts ? { counter: { before: input, milestones } } : {}), lines: fact.lines.length === 0 ? [] : shares,
     };
   });
-  const others = explain(reference.rules, recorded(reference, fact, program), cells, reference).filter(({ rule }) => !awarded.has(rule));
+  const others = explain(reference.rules, purchase.forRules(reference), cells, reference).filter(({ rule }) => !awarded.has(rule));
   return {
     partner: fact.partner, id: fact.id, account: fact.account === '' ? null : fact.account, occurredAt: new Date(fact.occurredAtMs).toISOString(),
     ruleSet: fact.ruleSet, rules: reference.set.version === fact.reference ? 'then' : 'now', awards,

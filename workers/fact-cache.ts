@@ -2,7 +2,6 @@
  * Facts of the latest batches of a partition, as they were written: most returns are of recent purchases. Bounded in bytes; the last few batches always stay, since the
  * log may not have them yet. Keeps copies, in buffers that go round.
  */
-import type { FactRecord } from '../schemas/fact.js';
 import { OpenFacts } from './facts/read-fact.js';
 
 const KEPT_ALWAYS = 8;
@@ -33,10 +32,8 @@ export class FactCache {
     const buffer = this.spare.pop();
     return buffer && buffer.byteLength >= length ? new Uint8Array(buffer, 0, length) : new Uint8Array(Math.ceil(length / ROUND_BYTES) * ROUND_BYTES).subarray(0, length);
   }
-  get(batch: number, row: number): FactRecord | undefined {
+  get(batch: number): OpenFacts | undefined {
     const block = this.blocks.get(batch);
-    if (!block) return undefined;
-    block.facts ??= new OpenFacts(block.bytes);
-    return block.facts.fact(row);
+    return block && (block.facts ??= new OpenFacts(block.bytes));
   }
 }

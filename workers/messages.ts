@@ -1,5 +1,4 @@
 /** What the main thread asks of a shard and what the shard answers. Everything large is bytes that are transferred. */
-import type { FactRecord } from '../schemas/fact.js';
 import type { ReferenceSet } from '../schemas/reference.js';
 import type { Reply } from '../schemas/envelope.js';
 import type { Rejected } from '../schemas/reasons.js';
@@ -37,8 +36,8 @@ export interface BatchTask {
   /** Look at so many records only, and stop after that many transactions of a record; for the search of one that kills its worker. */
   recordsMax?: number;
   itemsMax?: number;
-  /** Facts of earlier batches that the shard asked for. */
-  facts: { batch: number; row: number; fact: FactRecord | undefined }[];
+  /** All facts of earlier batches of which the shard asked for some; not of all of them at once. undefined: not kept any more. */
+  facts: { batch: number; facts: Uint8Array | undefined }[];
 }
 export interface SweepTask { type: 'sweep'; partition: number; committed: number; begin: boolean }
 /** `snapshot`: what has to be in the log before the partition hears of anything again. */
@@ -47,8 +46,8 @@ export interface FindTask { type: 'find'; partition: number; partner: string; id
 /** Where its fact is; a return may wait for its purchase instead. */
 export type FindAnswer = { batch: number; row: number } | 'waiting' | undefined;
 export interface AccountTask { type: 'account'; partition: number; ordinal?: number; program?: string; card?: string }
-/** Why the purchase of this fact got what it got (explanation.ts). */
-export interface ExplainTask { type: 'explain'; partition: number; fact: FactRecord }
+/** Why the purchase in a row of these facts got what it got (explanation.ts). */
+export interface ExplainTask { type: 'explain'; partition: number; facts: Uint8Array; row: number }
 export interface CellsTask { type: 'cells'; partition: number; from: number; count: number }
 /** All returns that wait: for whoever takes the partition over; from then on batches say what changes. */
 export interface WaitingTask { type: 'waiting'; partition: number }

@@ -35,6 +35,7 @@ export class Reference {
   private readonly partnerTable = new ByteTable();
   private readonly programTable = new ByteTable();
   private ruleOrdinals: Map<string, number> | undefined;
+  private funderOrdinals: Map<string, number> | undefined;
   private readonly zoneIds = new Map<string, number>();
   private readonly zones: ZoneClock[] = [];
   private readonly partners: Partner[];
@@ -81,7 +82,8 @@ export class Reference {
     return this.set.currencies.findIndex((currency) => currency.program === program && currency.id === id);
   }
   funderOrdinal(id: string): number {
-    return this.set.funders.indexOf(id);
+    this.funderOrdinals ??= new Map(this.set.funders.map((funder, ordinal) => [funder, ordinal]));
+    return this.funderOrdinals.get(id) ?? -1;
   }
   /** Ordinal of a rule's id, -1: unknown. */
   ruleOrdinal(program: number, id: string): number {

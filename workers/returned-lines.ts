@@ -1,69 +1,88 @@
 /**
  * What a return takes of its purchase, line by line, on top of what was returned before: never more than was bought. The account keeps it in cells under the purchase's key;
- * here nothing is changed but those notes.
+ * here nothing is changed but those notes. One instance, refilled for each return.
+ *
+ *   line i of the purchase:  amount[i], quantity[i] bought;  amountBefore[i] …, amountNow[i] … returned before, and now
  */
-import type { FactRecord } from '../schemas/fact.js';
 import type { Context } from './context.js';
 import type { Outcome } from './decide.js';
 import { CellKind, cellKey } from './ledger/cells.js';
-
-/** Returned so far and now, of one line of the purchase. */
-export interface ReturnedLine {
-  line: number; amount: number; quantity: number;
-  before: { amount: number; quantity: number };
-  now: { amount: number; quantity: number };
-}
+import type { RecordedPurchase } from './recorded-purchase.js';
+import { LINES_MAX, type Transaction } from './transaction.js';
 
 /** Under which the account keeps what has been returned of a purchase. */
 export const purchaseKey = (idHash: Uint32Array): number => (idHash[0]! % 2 ** 21) * 2 ** 32 + idHash[1]!;
-export const remainderOf = ({ amount, quantity, before }: ReturnedLine): { amount: number; quantity: number } => (
-  { amount: amount - before.amount, quantity: quantity - before.quantity }
-);
+/** Quantity of the one line of a purchase that only states its total. */
+const ONE = 1000;
 
-/** Lines of the purchase with what was returned of them before. One that only states its total counts as one line. */
-export function boughtLines(c: Context, key: number, fact: FactRecord): ReturnedLine[] {
-  const lines = fact.lines.length > 0 ? fact.lines : [{ line: 1, amount: fact.total, quantity: 1000 }];
-  return lines.map(({ line, amount, quantity }) => {
-    const before = { amount: c.get(cellKey(CellKind.returnedAmount, 0, line), key), quantity: c.get(cellKey(CellKind.returnedQuantity, 0, line), key) };
-    return { line, amount, quantity, before, now: { amount: 0, quantity: 0 } };
-  });
-}
-export function noteReturned(c: Context, key: number, returned: ReturnedLine[]): void {
-  for (const { line, now } of returned) {
-    c.add(cellKey(CellKind.returnedAmount, 0, line), key, now.amount);
-    c.add(cellKey(CellKind.returnedQuantity, 0, line), key, now.quantity);
-  }
-}
+export class ReturnedLines {
+  count = 0;
+  readonly number = new Int32Array(LINES_MAX);
+  readonly amount = new Float64Array(LINES_MAX);
+  readonly quantity = new Float64Array(LINES_MAX);
+  readonly amountBefore = new Float64Array(LINES_MAX);
+  readonly quantityBefore = new Float64Array(LINES_MAX);
+  readonly amountNow = new Float64Array(LINES_MAX);
+  readonly quantityNow = new Float64Array(LINES_MAX);
+  /** Index of the line in the return's own fact; -1: it is not there. */
+  readonly placeInReturn = new Int32Array(LINES_MAX);
 
-/** Lines of the purchase with what this return takes, or a refusal. */
-export function returnedLines(c: Context, key: number, fact: FactRecord): ReturnedLine[] | Outcome {
-  const { transaction: t } = c;
-  const all = new Map(boughtLines(c, key, fact).map((entry) => [entry.line, entry]));
-  if (t.lineCount > 0) {
-    for (let i = 0; i < t.lineCount; i++) {
-      const entry = all.get(t.lineNumber[i]!);
-      if (!entry || fact.lines.length === 0) {
-        return { status: 'rejected', reason: 'unknown-line', pointer: `/lines/${i}/line`, detail: `the purchase has no line ${t.lineNumber[i]!}` };
-      }
-      entry.now.amount += t.amount[i]!;
-      entry.now.quantity += t.quantity[i]!;
-      if (entry.before.amount + entry.now.amount > Math.max(entry.amount, 0) || entry.before.quantity + entry.now.quantity > entry.quantity) {
-        return {
-          status: 'rejected', reason: 'return-exceeds', pointer: `/lines/${i}`,
-          detail: `line ${entry.line}: bought ${entry.amount} for quantity ${entry.quantity / 1000}, returned before ${entry.before.amount} for ${entry.before.quantity / 1000}`,
-        };
-      }
+  /** The lines of the purchase with what was returned of them before. One that only states its total counts as one line. */
+  begin(c: Context, key: number, { transaction: t }: RecordedPurchase): void {
+    this.count = Math.max(1, t.lineCount);
+    for (let i = 0; i < this.count; i++) {
+      this.number[i] = t.lineCount === 0 ? 1 : t.lineNumber[i]!;
+      this.amount[i] = t.lineCount === 0 ? t.total : t.amount[i]!;
+      this.quantity[i] = t.lineCount === 0 ? ONE : t.quantity[i]!;
+      this.amountBefore[i] = c.get(cellKey(CellKind.returnedAmount, 0, this.number[i]!), key);
+      this.quantityBefore[i] = c.get(cellKey(CellKind.returnedQuantity, 0, this.number[i]!), key);
+      this.amountNow[i] = this.quantityNow[i] = 0;
     }
-  } else if (fact.lines.length === 0 && t.total > 0) {
-    const entry = all.get(1)!;
-    entry.now.amount = t.total;
-    if (entry.before.amount + t.total > entry.amount) {
-      return { status: 'rejected', reason: 'return-exceeds', pointer: '/total', detail: `bought for ${entry.amount}, returned before ${entry.before.amount}` };
-    }
-    if (entry.before.amount + t.total === entry.amount) entry.now.quantity = entry.quantity - entry.before.quantity;
-  } else {
-    for (const entry of all.values()) entry.now = remainderOf(entry);
   }
-  const taken = [...all.values()].filter(({ now }) => now.amount !== 0 || now.quantity !== 0);
-  return taken.length > 0 ? [...all.values()] : { status: 'rejected', reason: 'return-exceeds', detail: 'everything of this purchase has been returned' };
+  /** Takes what the return asks for; a refusal when that is more than is left. */
+  take(t: Transaction, purchase: RecordedPurchase): Outcome | undefined {
+    const withLines = purchase.transaction.lineCount > 0;
+    if (t.lineCount > 0) {
+      for (let i = 0; i < t.lineCount; i++) {
+        const line = withLines ? purchase.lineIndex(t.lineNumber[i]!) : -1;
+        if (line < 0) return { status: 'rejected', reason: 'unknown-line', pointer: `/lines/${i}/line`, detail: `the purchase has no line ${t.lineNumber[i]!}` };
+        this.amountNow[line]! += t.amount[i]!;
+        this.quantityNow[line]! += t.quantity[i]!;
+        if (this.exceeds(line)) {
+          const bought = `bought ${this.amount[line]!} for quantity ${this.quantity[line]! / 1000}`, before = `returned before ${this.amountBefore[line]!} for ${this.quantityBefore[line]! / 1000}`;
+          return { status: 'rejected', reason: 'return-exceeds', pointer: `/lines/${i}`, detail: `line ${this.number[line]!}: ${bought}, ${before}` };
+        }
+      }
+    } else if (!withLines && t.total > 0) {
+      this.amountNow[0] = t.total;
+      const left = this.amount[0]! - this.amountBefore[0]! - t.total;
+      if (left < 0) return { status: 'rejected', reason: 'return-exceeds', pointer: '/total', detail: `bought for ${this.amount[0]!}, returned before ${this.amountBefore[0]!}` };
+      if (left === 0) this.quantityNow[0] = this.quantity[0]! - this.quantityBefore[0]!;
+    } else this.takeAll();
+    for (let i = 0; i < this.count; i++) if (this.amountNow[i] !== 0 || this.quantityNow[i] !== 0) return undefined;
+    return { status: 'rejected', reason: 'return-exceeds', detail: 'everything of this purchase has been returned' };
+  }
+  /** All that remains. */
+  takeAll(): void {
+    for (let i = 0; i < this.count; i++) {
+      this.amountNow[i] = this.amount[i]! - this.amountBefore[i]!;
+      this.quantityNow[i] = this.quantity[i]! - this.quantityBefore[i]!;
+    }
+  }
+  note(c: Context, key: number): void {
+    for (let i = 0; i < this.count; i++) {
+      c.add(cellKey(CellKind.returnedAmount, 0, this.number[i]!), key, this.amountNow[i]!);
+      c.add(cellKey(CellKind.returnedQuantity, 0, this.number[i]!), key, this.quantityNow[i]!);
+    }
+  }
+  /** Whether every line with a positive amount has been returned: by now, or before this return. */
+  isWhole(byNow: boolean): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if (this.amount[i]! > 0 && this.amountBefore[i]! + (byNow ? this.amountNow[i]! : 0) !== this.amount[i]!) return false;
+    }
+    return true;
+  }
+  private exceeds(line: number): boolean {
+    return this.amountBefore[line]! + this.amountNow[line]! > Math.max(this.amount[line]!, 0) || this.quantityBefore[line]! + this.quantityNow[line]! > this.quantity[line]!;
+  }
 }

@@ -2,20 +2,18 @@
  * The story of a return: find the purchase, check what is returned, reverse what was recorded (docs/calculation.md, Returns). The account is the purchase's, whatever
  * card is presented. A purchase that is not known here lets the return wait; the main thread looks for it in the other partitions (engine/waiting-returns.ts).
  */
-import type { FactRecord } from '../schemas/fact.js';
 import type { Context } from './context.js';
-import { checkTime, DAY_MS, elsewhere, missing, OWN_ACCOUNT, parseAccount, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
+import { checkTime, DAY_MS, elsewhere, missing, OWN_ACCOUNT, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
 import { contentHash, EnvelopeReader, EnvelopeWriter, transactionHash } from './envelope.js';
 import { FactKind } from './facts/fact-block.js';
 import { linkOf } from './forwarding.js';
-import { noteReturned, purchaseKey, returnedLines, type ReturnedLine } from './returned-lines.js';
+import { purchaseKey, ReturnedLines } from './returned-lines.js';
 import { reverseReturned } from './reverse-awards.js';
 import { waitingKeyOf, WaitingReturns } from './state/waiting.js';
 import { Kind, Text, TEXT_FIELDS, Transaction } from './transaction.js';
 import { TextArena, utf8 } from './utf8.js';
 
-const original = new Uint32Array(4);
-const texts = new TextArena();
+const original = new Uint32Array(4), returned = new ReturnedLines(), texts = new TextArena();
 const waitingEnvelope = new EnvelopeWriter();
 
 export function decideReturn(c: Context): Outcome {
@@ -35,29 +33,29 @@ export function decideReturn(c: Context): Outcome {
     return linkOf(c) < 0 ? wait(c) : elsewhere;
   }
   const key = purchaseKey(original);
-  const fact = c.factOf(state.transactions.batch, state.transactions.row);
-  if (fact === 'missing') return missing;
-  if (!fact) return refuse('unknown-original');
+  const purchase = c.purchaseAt(state.transactions.batch, state.transactions.row);
+  if (purchase === 'missing') return missing;
+  if (!purchase) return refuse('unknown-original');
   const partner = c.reference.set.partners[t.partnerOrdinal]!.document;
-  if (partner.returnWindowDays !== undefined && t.occurredAtMs - fact.occurredAtMs > partner.returnWindowDays * DAY_MS) return refuse('return-window');
-  const account = parseAccount(fact.account);
-  const ordinal = account ? account.ordinal : -1;
+  if (partner.returnWindowDays !== undefined && t.occurredAtMs - purchase.transaction.occurredAtMs > partner.returnWindowDays * DAY_MS) return refuse('return-window');
+  const { ordinal } = purchase;
   // What was returned of an anonymous receipt is kept on the partition's own account.
   c.ordinal = ordinal >= 0 ? ordinal : OWN_ACCOUNT;
   state.ensure(c.ordinal);
 
   // ── what of it ──
-  const returned = returnedLines(c, key, fact);
-  if (!Array.isArray(returned)) return returned;
+  returned.begin(c, key, purchase);
+  const refused = returned.take(t, purchase);
+  if (refused) return refused;
 
   // ── from here on it must succeed ──
-  fillFromPurchase(t, fact, returned);
+  fillFromPurchase(t, purchase.transaction);
   c.reference.resolveLines(t);
   if (ordinal >= 0) settleFirst(c, ordinal, c.today(t.programOrdinal));
   c.postings.clear();
   c.awards.clear();
-  noteReturned(c, key, returned);
-  if (ordinal >= 0) reverseReturned(c, ordinal, key, fact, returned);
+  returned.note(c, key);
+  if (ordinal >= 0) reverseReturned(c, ordinal, key, purchase, returned);
   c.applyCells(c.ordinal);
   c.ordinal = ordinal;
   writeFact(c, FactKind.return, -1, ordinal);
@@ -77,42 +75,40 @@ function originalHash(t: Transaction, kind: number): void {
 }
 
 /** The fact of a return shows the purchase's lines that it took, with their skus; its amounts become negative by the fact's sign. */
-function fillFromPurchase(t: Transaction, fact: FactRecord, returned: ReturnedLine[]): void {
-  let count = 0, total = 0;
+function fillFromPurchase(t: Transaction, purchase: Transaction): void {
+  let total = 0, count = 0;
   texts.clear();
   // Its own texts first: the record they lie in may hold hundreds of other transactions.
-  for (let field = 0; field < TEXT_FIELDS; field++) {
-    if (t.text[2 * field + 1]! > 0) t.text[2 * field] = texts.putBytes(t.bytes, t.text[2 * field]!, t.text[2 * field + 1]!);
+  for (let field = 0; field < TEXT_FIELDS; field++) copyText(t, field, t);
+  for (let line = 0; line < returned.count; line++) {
+    const amount = returned.amountNow[line]!, quantity = returned.quantityNow[line]!, taken = amount !== 0 || quantity !== 0;
+    total += amount;
+    returned.placeInReturn[line] = taken && line < purchase.lineCount ? count++ : -1;
+    if (returned.placeInReturn[line]! < 0) continue;
+    const place = returned.placeInReturn[line]!;
+    t.lineNumber[place] = purchase.lineNumber[line]!;
+    t.lineKind[place] = purchase.lineKind[line]!;
+    t.skuStart[place] = texts.putBytes(purchase.bytes, purchase.skuStart[line]!, t.skuLength[place] = purchase.skuLength[line]!);
+    t.categoryStart[place] = texts.putBytes(purchase.bytes, purchase.categoryStart[line]!, t.categoryLength[place] = purchase.categoryLength[line]!);
+    t.quantity[place] = quantity;
+    t.amount[place] = amount;
+    t.discount[place] = 0;
   }
-  const lines = new Map(fact.lines.map((line) => [line.line, line]));
-  for (const { line, now } of returned) {
-    if (now.amount === 0 && now.quantity === 0) continue;
-    total += now.amount;
-    const bought = lines.get(line);
-    if (!bought) continue;
-    t.lineNumber[count] = line;
-    t.lineKind[count] = bought.kind;
-    [t.skuStart[count], t.skuLength[count]] = texts.put(bought.sku);
-    [t.categoryStart[count], t.categoryLength[count]] = texts.put(bought.category);
-    t.quantity[count] = now.quantity;
-    t.amount[count] = now.amount;
-    t.discount[count] = 0;
-    count++;
-  }
-  const set = (field: number, text: string): void => {
-    if (text !== '' && t.text[2 * field + 1] === 0) [t.text[2 * field], t.text[2 * field + 1]] = texts.put(text);
-  };
-  set(Text.store, fact.store);
-  set(Text.currency, fact.currency);
+  for (const field of [Text.store, Text.currency]) if (t.text[2 * field + 1] === 0) copyText(purchase, field, t);
   t.lineCount = count;
   t.total = total;
-  t.bytes = texts.take();
+  t.bytes = texts.bytes;
+}
+function copyText(from: Transaction, field: number, to: Transaction): void {
+  const length = from.text[2 * field + 1]!;
+  if (length > 0) to.text[2 * field] = texts.putBytes(from.bytes, from.text[2 * field]!, length);
+  to.text[2 * field + 1] = length;
 }
 
 /** Asks for the fact of the purchase that the return in the context names, if it is known and not at hand. */
 export function noteOriginal(c: Context): void {
   originalHash(c.transaction, Kind.purchase);
-  if (c.state.transactions.find(original)) c.factOf(c.state.transactions.batch, c.state.transactions.row);
+  if (c.state.transactions.find(original)) c.askFor(c.state.transactions.batch, c.state.transactions.row);
 }
 
 const waitingKey = (t: Transaction): string => waitingKeyOf(t.string(Text.partner), t.string(Text.id));

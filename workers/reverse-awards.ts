@@ -2,163 +2,175 @@
  * Reversing what a purchase gave (docs/calculation.md, Returns): how much of each award, its counters and caps, and the lots it is taken from. What was recorded in the
  * purchase's fact is reversed, whatever the rules are today; never more than was given.
  */
-import type { FactRecord } from '../schemas/fact.js';
+import { AWARDS_MAX } from './awards.js';
 import type { Context } from './context.js';
-import { split } from './decide.js';
 import { CellKind, cellKey, Period } from './ledger/cells.js';
 import { takeBack } from './ledger/ledger.js';
-import { boughtLines, noteReturned, purchaseKey, remainderOf, type ReturnedLine } from './returned-lines.js';
-import type { Remaining } from './rules/recorded.js';
+import type { RecordedPurchase } from './recorded-purchase.js';
+import type { Reference } from './reference.js';
+import type { ReturnedLines } from './returned-lines.js';
 import { recordedBase, requalify } from './rules/requalify.js';
+import { shareOut } from './rules/shares.js';
+import { LINES_MAX, type Transaction } from './transaction.js';
 
-type Award = FactRecord['awards'][number];
-type Posting = FactRecord['postings'][number];
+/** By award of the purchase: its points that are reversed once this return is counted. */
+const reversedSoFar = new Float64Array(AWARDS_MAX);
+const amountLeft = new Float64Array(LINES_MAX), quantityLeft = new Float64Array(LINES_MAX);
+const weights = new Float64Array(LINES_MAX), shares = new Float64Array(LINES_MAX), sharedLines = new Int32Array(LINES_MAX);
 
 /** Reverses what this return takes back; each reversal stands, negative, among the awards of the return's own fact. */
-export function reverseReturned(c: Context, ordinal: number, key: number, fact: FactRecord, returned: ReturnedLine[]): void {
-  reverseAwards(c, ordinal, key, fact, returned, reversals(c, fact, returned), (award, points) => recordAward(c, award, points, returned));
+export function reverseReturned(c: Context, ordinal: number, key: number, purchase: RecordedPurchase, returned: ReturnedLines): void {
+  findReversals(c, purchase, returned);
+  reverseAwards(c, ordinal, key, purchase, returned, true);
 }
 
 /** As if all that remains were returned with `proportional`, without a return: what the purchase gave goes, its counters fall. The account is c.ordinal. */
-export function reverseWhole(c: Context, ordinal: number, idHash: Uint32Array, fact: FactRecord): void {
-  const key = purchaseKey(idHash), returned = boughtLines(c, key, fact);
-  for (const line of returned) line.now = remainderOf(line);
-  noteReturned(c, key, returned);
-  reverseAwards(c, ordinal, key, fact, returned, fact.awards.map(({ points }) => points), () => -1);
+export function reverseWhole(c: Context, ordinal: number, key: number, purchase: RecordedPurchase, returned: ReturnedLines): void {
+  returned.begin(c, key, purchase);
+  returned.takeAll();
+  returned.note(c, key);
+  for (let award = 0; award < purchase.awards.count; award++) reversedSoFar[award] = purchase.awards.points[award]!;
+  reverseAwards(c, ordinal, key, purchase, returned, false);
   c.applyCells(ordinal);
 }
 
-/**
- * Reverses each award of the purchase up to `reversedSoFar`; cumulative, so that parts add up to the whole. `record`: the number that a reversal gets among the awards
- * of the fact.
- */
-function reverseAwards(
-  c: Context, ordinal: number, key: number, fact: FactRecord, returned: ReturnedLine[], reversedSoFar: number[], record: (award: Award, points: number) => number,
-): void {
-  const { awards, reference } = c;
-  const whole = returned.every(({ amount, before, now }) => amount <= 0 || before.amount + now.amount === amount);
-  const wasWhole = returned.every(({ amount, before }) => amount <= 0 || before.amount === amount);
-  const byLine = new Map(returned.map((entry) => [entry.line, entry]));
-  fact.awards.forEach((award, number) => {
-    const rule = reference.set.rules[award.ruleIndex]!;
-    const before = c.get(cellKey(CellKind.reversed, 0, number), key);
-    const now = Math.max(0, reversedSoFar[number]! - before);
-    moveCounters(c, fact, award, rule.rule, byLine, whole && !wasWhole, before, before + now);
-    if (now === 0) return;
-    c.add(cellKey(CellKind.reversed, 0, number), key, now);
-    const place = record(award, now);
-    for (const { points, funder, currency, expires, matures } of reversalParts(fact, number, before, before + now)) {
-      if (points > 0) takeBack(c, ordinal, reference.currencyOrdinal(currency, c.transaction.programOrdinal), reference.funderOrdinal(funder), points, place, expires, matures);
+/** Reverses each award of the purchase up to `reversedSoFar`; cumulative, so that parts add up to the whole. `record`: as an award of the fact that comes of it. */
+function reverseAwards(c: Context, ordinal: number, key: number, purchase: RecordedPurchase, returned: ReturnedLines, record: boolean): void {
+  const { count } = purchase.awards, becameWhole = returned.isWhole(true) && !returned.isWhole(false);
+  for (let award = 0; award < count; award++) {
+    const cell = cellKey(CellKind.reversed, 0, award), before = c.get(cell, key), now = Math.max(0, reversedSoFar[award]! - before);
+    moveCounters(c, purchase, award, returned, becameWhole, before, before + now);
+    if (now === 0) continue;
+    c.add(cell, key, now);
+    takeParts(c, ordinal, purchase, award, before, before + now, record ? recordAward(c, purchase, award, now, returned) : -1);
+  }
+  c.awards.counterTotal = 0;
+}
+
+/** Fills `reversedSoFar` by the rule's onReturn; multipliers after what they multiplied. */
+function findReversals({ reference }: Context, purchase: RecordedPurchase, returned: ReturnedLines): void {
+  const { awards } = purchase, { rules } = reference.set;
+  reversedSoFar.fill(0, 0, awards.count);
+  for (let pass = 0; pass < 2; pass++) {
+    for (let award = 0; award < awards.count; award++) {
+      const { onReturn = 'proportional', award: given } = rules[awards.rule[award]!]!.document, points = awards.points[award]!;
+      if ((given.kind === 'multiplier') !== (pass === 1) || onReturn === 'keep') continue;
+      if (onReturn === 'proportional') reversedSoFar[award] = proportional(purchase, award, returned);
+      else if (given.kind === 'multiplier') reversedSoFar[award] = reversedOfMultiplier(purchase, award, returned, (base) => given.of.includes(rules[base]!.document.id));
+      else reversedSoFar[award] = points - Math.min(points, requalify(reference, purchase, award, remainingOf(reference, purchase, returned)));
     }
-  });
-  awards.counterTotal = 0;
+  }
+}
+function proportional(purchase: RecordedPurchase, award: number, returned: ReturnedLines): number {
+  const bought = sumOver(purchase, award, returned, returned.amount);
+  return bought === 0 ? 0 : portion(purchase.awards.points[award]!, returnedOf(purchase, award, returned, true), bought);
+}
+/** By what is left of the awards that it multiplied; `multiplies`: by place among the rules. */
+function reversedOfMultiplier(purchase: RecordedPurchase, award: number, returned: ReturnedLines, multiplies: (rule: number) => boolean): number {
+  const { awards } = purchase, given = awards.points[award]!;
+  let points = 0, left = 0;
+  for (let base = 0; base < awards.count; base++) {
+    if (!multiplies(awards.rule[base]!)) continue;
+    points += awards.points[base]!;
+    left += awards.points[base]! - reversedSoFar[base]!;
+  }
+  return points === 0 ? proportional(purchase, award, returned) : given - portion(given, left, points);
+}
+function remainingOf(reference: Reference, purchase: RecordedPurchase, returned: ReturnedLines): Transaction {
+  for (let i = 0; i < returned.count; i++) {
+    amountLeft[i] = returned.amount[i]! - returned.amountBefore[i]! - returned.amountNow[i]!;
+    quantityLeft[i] = returned.quantity[i]! - returned.quantityBefore[i]! - returned.quantityNow[i]!;
+  }
+  return purchase.remaining(reference, amountLeft, quantityLeft);
 }
 
-/** Points of each award that are reversed once this return is counted, by the rule's onReturn. */
-function reversals(c: Context, fact: FactRecord, returned: ReturnedLine[]): number[] {
-  const { reference } = c;
-  const byLine = new Map(returned.map((entry) => [entry.line, entry]));
-  const remaining: Remaining[] = returned.map(({ line, amount, quantity, before, now }) => (
-    { line, amount: amount - before.amount - now.amount, quantity: quantity - before.quantity - now.quantity }
-  ));
-  const result = fact.awards.map(() => 0);
-  const proportional = (number: number): number => {
-    const award = fact.awards[number]!;
-    const { bought, returned } = boughtAndReturned(award, byLine, false);
-    return bought === 0 ? 0 : portion(award.points, returned, bought);
-  };
-  const documents = fact.awards.map((award) => reference.set.rules[award.ruleIndex]!.document);
-  for (const multipliers of [false, true]) {
-    fact.awards.forEach((award, number) => {
-      const { onReturn = 'proportional', award: given } = documents[number]!;
-      if ((given.kind === 'multiplier') !== multipliers || onReturn === 'keep') return;
-      if (onReturn === 'proportional') result[number] = proportional(number);
-      else if (given.kind === 'multiplier') {
-        const bases = fact.awards.flatMap((base, i) => (given.of.includes(base.rule) ? [i] : []));
-        const points = bases.reduce((sum, i) => sum + fact.awards[i]!.points, 0);
-        const left = bases.reduce((sum, i) => sum + fact.awards[i]!.points - result[i]!, 0);
-        result[number] = points === 0 ? proportional(number) : award.points - portion(award.points, left, points);
-      } else result[number] = award.points - Math.min(award.points, requalify(reference, award, fact, remaining));
-    });
+/** A sum over the earning lines of an award: those of its shares, all when it has none. */
+function sumOver({ awards }: RecordedPurchase, award: number, returned: ReturnedLines, values: Float64Array): number {
+  const start = awards.shareStart[award]!, count = awards.shareCount[award]!, { amount } = returned;
+  let sum = 0;
+  for (let i = 0; i < (count === 0 ? returned.count : count); i++) {
+    const line = count === 0 ? i : awards.shareLine[start + i]!;
+    if (amount[line]! > 0) sum += values[line]!;
   }
-  return result;
+  return sum;
 }
-
-/** Sums over the earning lines of an award, before this return or with it. */
-function boughtAndReturned(award: Award, byLine: Map<number, ReturnedLine>, beforeOnly: boolean): { bought: number; returned: number } {
-  let bought = 0, returned = 0;
-  const shares = award.shares.length > 0 ? award.shares : [...byLine.keys()].map((line) => ({ line }));
-  for (const { line } of shares) {
-    const entry = byLine.get(line);
-    if (!entry || entry.amount <= 0) continue;
-    bought += entry.amount;
-    returned += entry.before.amount + (beforeOnly ? 0 : entry.now.amount);
-  }
-  return { bought, returned };
+/** What was returned of the earning lines of an award, with this return or before it. */
+function returnedOf(purchase: RecordedPurchase, award: number, returned: ReturnedLines, withNow: boolean): number {
+  return sumOver(purchase, award, returned, returned.amountBefore) + (withNow ? sumOver(purchase, award, returned, returned.amountNow) : 0);
 }
 
 /** Counters go back by what is returned, `paid` by the milestones of an award that is reversed whole, caps of a day to the day that used them. */
-function moveCounters(
-  c: Context, fact: FactRecord, award: Award, rule: number, byLine: Map<number, ReturnedLine>, becameWhole: boolean, before: number, after: number,
-): void {
-  const { award: given, caps } = c.reference.set.rules[award.ruleIndex]!.document;
+function moveCounters(c: Context, purchase: RecordedPurchase, award: number, returned: ReturnedLines, becameWhole: boolean, before: number, after: number): void {
+  const { awards } = purchase, { rule, document: { award: given, caps } } = c.reference.set.rules[awards.rule[award]!]!, period = awards.period[award]!;
   if (given.kind === 'spendThreshold') {
-    const base = recordedBase(c.reference, award, fact);
-    const earlier = boughtAndReturned(award, byLine, true), now = boughtAndReturned(award, byLine, false);
-    if (now.bought > 0) {
-      c.add(cellKey(CellKind.ruleSpend, 0, rule), award.period, portion(base, earlier.returned, now.bought) - portion(base, now.returned, now.bought));
-    }
+    const base = recordedBase(c.reference, purchase, award), bought = sumOver(purchase, award, returned, returned.amount);
+    const fellBefore = (withNow: boolean): number => portion(base, returnedOf(purchase, award, returned, withNow), bought);
+    if (bought > 0) c.add(cellKey(CellKind.ruleSpend, 0, rule), period, fellBefore(false) - fellBefore(true));
   }
   if ((given.kind === 'everyNth' || given.kind === 'firstPurchase') && becameWhole) c.add(cellKey(CellKind.ruleCount, 0, rule), 0, -1);
-  if (award.milestones > 0 && award.points > 0 && after === award.points && before < after) {
-    c.add(cellKey(CellKind.rulePaid, 0, rule), given.kind === 'spendThreshold' ? award.period : Period.ever, -award.milestones);
+  const milestones = awards.milestones[award]!, points = awards.points[award]!;
+  if (milestones > 0 && points > 0 && after === points && before < after) {
+    c.add(cellKey(CellKind.rulePaid, 0, rule), given.kind === 'spendThreshold' ? period : Period.ever, -milestones);
   }
   if (caps?.perAccountPerDay !== undefined) {
-    c.add(cellKey(CellKind.ruleDay, 0, rule), c.reference.programDay(c.transaction.programOrdinal, fact.occurredAtMs), before - after);
+    c.add(cellKey(CellKind.ruleDay, 0, rule), c.reference.programDay(c.transaction.programOrdinal, purchase.transaction.occurredAtMs), before - after);
   }
 }
 
 /** The reversal among the awards of the return's own fact, negative; returns its number there. */
-function recordAward(c: Context, award: Award, points: number, returned: ReturnedLine[]): number {
-  const { awards, transaction: t } = c;
-  const number = awards.count++;
-  awards.rule[number] = award.ruleIndex;
-  awards.currency[number] = c.reference.currencyOrdinal(award.currency, t.programOrdinal);
+function recordAward(c: Context, purchase: RecordedPurchase, award: number, points: number, returned: ReturnedLines): number {
+  const { awards } = c, number = awards.count++;
+  awards.rule[number] = purchase.awards.rule[award]!;
+  awards.currency[number] = purchase.awards.currency[award]!;
   awards.points[number] = -points;
-  awards.input[number] = 0;
-  awards.milestones[number] = 0;
-  awards.period[number] = 0;
+  awards.input[number] = awards.milestones[number] = awards.period[number] = 0;
   awards.shareStart[number] = awards.shareTotal;
-  const taken = returned.filter(({ now }) => now.amount > 0);
-  const among = taken.filter(({ line }) => award.shares.some((share) => share.line === line));
-  const lines = among.length > 0 ? among : taken;
-  const weights = lines.map(({ now }) => now.amount);
-  const shares = split(points, weights);
-  lines.forEach(({ line }, i) => {
-    const index = t.lineNumber.subarray(0, t.lineCount).indexOf(line);
-    if (index >= 0) awards.addShare(index, -shares[i]!);
-  });
-  awards.shareCount[number] = awards.shareTotal - awards.shareStart[number];
+  const count = returnedLinesOf(purchase, award, returned) || returnedLines(returned);
+  for (let i = 0; i < count; i++) weights[i] = returned.amountNow[sharedLines[i]!]!;
+  shareOut(points, weights, count, shares);
+  for (let i = 0; i < count; i++) {
+    const line = returned.placeInReturn[sharedLines[i]!]!;
+    if (line >= 0) awards.addShare(line, -shares[i]!);
+  }
+  awards.shareCount[number] = awards.shareTotal - awards.shareStart[number]!;
   return number;
 }
+/** Puts the lines that this return takes money of into `sharedLines`, in the order of the purchase: those among the award's shares, or all. Returns how many. */
+function returnedLinesOf({ awards }: RecordedPurchase, award: number, returned: ReturnedLines): number {
+  const start = awards.shareStart[award]!;
+  let count = 0;
+  for (let i = 0; i < awards.shareCount[award]!; i++) {
+    const line = awards.shareLine[start + i]!;
+    if (returned.amountNow[line]! > 0) sharedLines[count++] = line;
+  }
+  return count;
+}
+function returnedLines({ count: lines, amountNow }: ReturnedLines): number {
+  let count = 0;
+  for (let i = 0; i < lines; i++) if (amountNow[i]! > 0) sharedLines[count++] = i;
+  return count;
+}
 
-/** The parts of a reversal by funder and lot: what the purchase posted for the award, cumulatively, less what was reversed before. */
-function reversalParts(fact: FactRecord, number: number, before: number, after: number): Posting[] {
-  const postings = fact.postings.filter(({ award, kind }) => award === number && kind === 'accrual');
-  const parts = (total: number): number[] => {
-    let left = total, weight = postings.reduce((sum, { points }) => sum + points, 0);
-    return postings.map(({ points }) => {
-      const part = weight === 0 ? 0 : Number((BigInt(left) * BigInt(points) + BigInt(weight) - 1n) / BigInt(weight));
-      left -= part;
-      weight -= points;
-      return part;
-    });
-  };
-  const earlier = parts(before), now = parts(after);
-  return postings.map((posting, i) => ({ ...posting, points: now[i]! - earlier[i]! }));
+/** Takes the points of a reversal back by funder and lot: what the purchase posted for the award, cumulatively, less what was reversed before. */
+function takeParts(c: Context, ordinal: number, { accruals }: RecordedPurchase, award: number, before: number, after: number, record: number): void {
+  let weight = 0, leftBefore = before, leftAfter = after;
+  for (let i = 0; i < accruals.count; i++) if (accruals.award[i] === award) weight += accruals.points[i]!;
+  for (let i = 0; i < accruals.count; i++) {
+    if (accruals.award[i] !== award) continue;
+    const given = accruals.points[i]!, partBefore = portionUp(leftBefore, given, weight), partAfter = portionUp(leftAfter, given, weight);
+    if (partAfter > partBefore) takeBack(c, ordinal, accruals.currency[i]!, accruals.funder[i]!, partAfter - partBefore, record, accruals.expires[i]!, accruals.matures[i]!);
+    leftBefore -= partBefore;
+    leftAfter -= partAfter;
+    weight -= given;
+  }
 }
 
 /** floor(x × part / whole), exactly. */
 function portion(x: number, part: number, whole: number): number {
   return x * part <= Number.MAX_SAFE_INTEGER ? Math.floor((x * part) / whole) : Number((BigInt(x) * BigInt(part)) / BigInt(whole));
+}
+/** ceil(x × part / whole), exactly; 0 of nothing. */
+function portionUp(x: number, part: number, whole: number): number {
+  if (whole === 0) return 0;
+  return x * part + whole <= Number.MAX_SAFE_INTEGER ? Math.floor((x * part + whole - 1) / whole) : Number((BigInt(x) * BigInt(part) + BigInt(whole) - 1n) / BigInt(whole));
 }

@@ -5,10 +5,11 @@ import { viewOf } from './answer.js';
 import { apply } from './apply.js';
 import { processBatch } from './batch.js';
 import { Context } from './context.js';
-import { linkedPartition, parseAccount } from './decide.js';
+import { linkedPartition } from './decide.js';
 import { EffectsReader } from './effects.js';
 import { explanationOf, type ExplanationView } from './explanation.js';
 import { FactCache } from './fact-cache.js';
+import { OpenFacts } from './facts/read-fact.js';
 import { transactionHashOf } from './commands.js';
 import type { AccountCellsView, BatchResult, BatchTask, FindAnswer, LoadTask, PartitionStatus, ShardTask, SweepAnswer } from './messages.js';
 import { Reference } from './reference.js';
@@ -17,7 +18,6 @@ import { snapshotOf } from './state/checkpoint.js';
 import { PartitionState } from './state/partition-state.js';
 import { SnapshotLoader } from './state/snapshot-loader.js';
 import { waitingKeyOf } from './state/waiting.js';
-import type { FactRecord } from '../schemas/fact.js';
 import { readResults } from '../schemas/results.js';
 
 /** Dirty buckets that a sweep writes between two batches: about 2 ms of work. */
@@ -58,7 +58,7 @@ export class Shard {
       case 'account':
         return this.account(task);
       case 'explain':
-        return this.explain(task.partition, task.fact);
+        return this.explain(task);
       case 'cells':
         return this.cells(task.partition, task.from, task.count);
       case 'waiting':
@@ -121,7 +121,7 @@ export class Shard {
     const c = this.context;
     c.outbox = task.outbox;
     c.recentFacts = partition.factCache;
-    c.earlier = new Map(task.facts.map(({ batch, row, fact }) => [`${batch}:${row}`, fact]));
+    c.earlier = new Map(task.facts.map(({ batch, facts }) => [batch, facts && new OpenFacts(facts)]));
     c.beginBatch(state, this.references.get(state.reference) ?? this.newest!);
     const result = processBatch(c, partition, task, (version) => {
       const reference = this.references.get(version);
@@ -168,12 +168,14 @@ export class Shard {
     c.reference = reference;
     return viewOf(c, ordinal);
   }
-  private explain(number: number, fact: FactRecord): ExplanationView {
-    const { state } = this.partition(number), account = parseAccount(fact.account), c = this.context;
-    if (account) state.ensure(account.ordinal);
+  private explain({ partition, facts, row }: Extract<ShardTask, { type: 'explain' }>): ExplanationView {
+    const { state } = this.partition(partition), { rows, place } = new OpenFacts(facts).at(row), fact = rows.fact(place), c = this.context;
     c.state = state;
-    c.ordinal = account ? account.ordinal : -1;
-    return explanationOf(fact, this.references.get(fact.reference) ?? this.newest!, account ? c : null);
+    c.reference = this.references.get(fact.reference) ?? this.newest!;
+    c.purchase.read(rows, place, c.reference);
+    c.ordinal = c.purchase.ordinal;
+    if (c.ordinal >= 0) state.ensure(c.ordinal);
+    return explanationOf(fact, c.purchase, c.reference, c.ordinal >= 0 ? c : null);
   }
   private cells(number: number, from: number, count: number): AccountCellsView[] {
     const { state } = this.partition(number);

@@ -4,7 +4,6 @@ import t from 'tap';
 import { evaluate as evaluateNaive, baseAmount, Receipt, requalify as requalifyNaive, type Counters, type NaiveAward } from '../../loadtest/naive/rules.js';
 import { NaiveReference } from '../../loadtest/naive/reference.js';
 import { fromDocument, type TransactionDocument } from '../../loadtest/naive/transaction.js';
-import type { FactRecord } from '../../schemas/fact.js';
 import { CellKind, cellKey } from '../../workers/ledger/cells.js';
 import { recordedBase, requalify } from '../../workers/rules/requalify.js';
 import { purchase, ruleSet, world } from './arbitrary-fixture.js';
@@ -47,25 +46,17 @@ t.test('recorded rules on what returns leave', (t) => {
       ({ ...line, quantity: Math.floor(line.quantity * quarters[i]! / 4), amount: Math.trunc(line.amount * quarters[i]! / 4) });
     const left = original.counted.map(kept), lines = original.lines.length === 0 ? [] : left.filter(({ quantity, amount }) => quantity !== 0 || amount !== 0);
     const remaining = new Receipt(transaction, left.reduce((sum, { amount }) => sum + amount, 0), lines, original.lines.length === 0 ? [{ ...left[0]!, quantity: 1000 }] : lines);
-    const fact = factOf(reference, original);
-    for (const award of awards.filter(({ version }) => version.document.award.kind !== 'multiplier')) {
-      const recorded = { ...givenBy(award), ruleIndex: award.version.index, currency: '' };
-      same(recordedBase(shop.reference, recorded, fact), baseAmount(award.version, original));
-      same(requalify(shop.reference, recorded, fact, left.map(({ line, quantity, amount }) => ({ line, quantity, amount }))), requalifyNaive(reference, award, original, remaining));
+    const purchase = shop.recorded(document);
+    for (const [number, award] of awards.entries()) {
+      if (award.version.document.award.kind === 'multiplier') continue;
+      same(recordedBase(shop.reference, purchase, number), baseAmount(award.version, original));
+      const rest = purchase.remaining(shop.reference, Float64Array.from(left, ({ amount }) => amount), Float64Array.from(left, ({ quantity }) => quantity));
+      same(requalify(shop.reference, purchase, number, rest), requalifyNaive(reference, award, original, remaining));
     }
   }), { seed, numRuns: Math.ceil(runs / 2) });
   t.end();
 });
 
-/** What of a fact the rules read. */
-function factOf(reference: NaiveReference, { transaction, lines, total }: Receipt): FactRecord {
-  const { partner, store, terminal, cashier, channel, card, occurredAtMs } = transaction;
-  const kinds = { product: 0, deposit: 1, discount: 2 };
-  return {
-    partner, store, terminal, cashier, channel, card, occurredAtMs, currency: reference.moneyOf(transaction), total,
-    lines: lines.map((line) => ({ ...line, kind: kinds[line.kind], points: 0 })),
-  } as unknown as FactRecord;
-}
 function same(found: unknown, wanted: unknown): void {
   const [a, b] = [found, wanted].map((value) => JSON.stringify(value, sortedKeys));
   if (a !== b) throw new Error(`\ncompiled ${a}\nnaive    ${b}`);

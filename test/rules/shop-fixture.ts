@@ -5,8 +5,11 @@ import { ReferenceStore } from '../../engine/reference.js';
 import type { PartnerDocument, ProductDocument, ProgramDocument, RuleDocument } from '../../schemas/reference.js';
 import type { TransactionDocument } from '../../schemas/transaction.js';
 import { AwardSet } from '../../workers/awards.js';
+import { FactBlock, FactHeader, FactKind } from '../../workers/facts/fact-block.js';
 import { cellB, cellKey, cellKind, CellKind } from '../../workers/ledger/cells.js';
+import { Postings } from '../../workers/ledger/postings.js';
 import { fillTransaction } from '../../workers/parse/fill.js';
+import { RecordedPurchase } from '../../workers/recorded-purchase.js';
 import { Reference } from '../../workers/reference.js';
 import { evaluate } from '../../workers/rules/evaluate.js';
 import { Transaction } from '../../workers/transaction.js';
@@ -63,6 +66,15 @@ export class Shop {
       this.cells.set(key, (this.cells.get(key) ?? 0) + awards.counterDelta[i]!);
     }
     return given;
+  }
+  /** The purchase as its fact records it, decided for an account without counters. */
+  recorded(purchase: TestPurchase): RecordedPurchase {
+    const { t, awards, reference } = this, block = new FactBlock(), header = new FactHeader(), recorded = new RecordedPurchase();
+    evaluate(reference.rules, this.transaction(purchase), null, reference, awards);
+    header.ledgerRow(FactKind.purchase, { partition: 0, batch: 0 }, 1, t.occurredAtMs, 0, 0, 0, reference.set.version);
+    block.add(t, header, awards, new Postings(), reference);
+    recorded.read(block.written(), 0, reference);
+    return recorded;
   }
   /** Points by rule. */
   points(purchase: TestPurchase): Record<string, number> {

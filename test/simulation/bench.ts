@@ -15,7 +15,6 @@ import { packFrame, type FrameChunk } from '../../schemas/frame.js';
 import { readResults } from '../../schemas/results.js';
 import type { TransactionDocument } from '../../schemas/transaction.js';
 import { partitionOf } from '../../workers/hash.js';
-import { readFact } from '../../workers/facts/read-fact.js';
 import type { AccountCellsView, BatchResult, BatchTask, Partials, PartitionStatus, ShardTask, SweepAnswer } from '../../workers/messages.js';
 import { parseItems } from '../../workers/parse/worker.js';
 import { Shard } from '../../workers/shard.js';
@@ -215,9 +214,9 @@ export class Bench {
     return this.shards[partition % this.shards.length]!.run(task) as T;
   }
   private factsFor(partition: number, flow: Flow): BatchTask['facts'] {
-    return flow.needed.filter(({ batch }) => batch <= flow.committed).map(({ batch, row }) => {
+    return [...new Set(flow.needed.map(({ batch }) => batch))].filter((batch) => batch <= flow.committed).map((batch) => {
       const record = this.log.records('results', partition)[batch];
-      return { batch, row, fact: record && readFact(readResults(record.value).facts, row) };
+      return { batch, facts: record && readResults(record.value).facts };
     });
   }
 }

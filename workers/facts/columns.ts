@@ -5,7 +5,7 @@
  * Each column writes its part of ClickHouse's Native format. Integers go out in the narrowest type that fits the block (ClickHouse widens them: an insert costs no
  * more by it, and the log half); a column of nothing but defaults is left out (ClickHouse fills it in).
  */
-import type { ChoiceColumn, ElementColumn, FactColumn, IntegerColumn, ListColumn, MomentColumn, NameColumn, TextColumn } from '../../schemas/fact-table.js';
+import { TextCells } from './cells.js';
 import { writeVarint, type NativeWriter } from './native-writer.js';
 
 const CAPACITY = 1024;
@@ -25,6 +25,9 @@ export class Integers {
     const i = this.count++;
     if (i === this.values.length) this.grow(i + 1);
     this.values[i] = value;
+  }
+  at(place: number): number {
+    return this.values[place]!;
   }
   /** Adds `count` values, which the caller writes into the array that it gets, from the old count on. */
   room(count: number): Float64Array {
@@ -114,20 +117,23 @@ export class Moments extends Integers {
   }
 }
 
-export class Texts {
+export class Texts extends TextCells {
   count = 0;
   readonly type = 'String';
-  /** Each text as it goes out: length, then UTF-8. */
-  bytes = new Uint8Array(CAPACITY * 16);
   length = 0;
 
+  constructor() {
+    super(new Uint8Array(CAPACITY * 16), new Uint32Array(CAPACITY));
+  }
   clear(): void {
     this.count = this.length = 0;
   }
   push(source: Uint8Array, start: number, length: number): void {
     if (this.length + length + 8 > this.bytes.length) this.grow(length + 8);
+    if (this.count === this.starts.length) this.growStarts();
     const { bytes } = this;
     let at = this.length;
+    this.starts[this.count++] = at;
     if (length < 128) bytes[at++] = length;
     else at = writeVarint(bytes, at, length);
     if (length > COPY_BY_HAND_MAX) {
@@ -137,7 +143,6 @@ export class Texts {
       for (let i = start, end = start + length; i < end; i++) bytes[at++] = source[i]!;
     }
     this.length = at;
-    this.count++;
   }
   measure(): void { /* texts know */ }
   /** Nothing but empty texts: a byte for each. */
@@ -152,6 +157,11 @@ export class Texts {
     const bytes = new Uint8Array(Math.max(this.bytes.length * 2, this.length + least));
     bytes.set(this.bytes.subarray(0, this.length));
     this.bytes = bytes;
+  }
+  private growStarts(): void {
+    const starts = new Uint32Array(this.starts.length * 2);
+    starts.set(this.starts);
+    this.starts = starts;
   }
 }
 
@@ -181,6 +191,9 @@ export class Names {
     const i = this.count++;
     if (i === this.indexes.length) this.grow();
     this.indexes[i] = index;
+  }
+  numberAt(place: number): number {
+    return this.indexes[place]!;
   }
   /** A new entry; returns its number. */
   enter(source: Uint8Array, start: number, length: number): number {
@@ -214,78 +227,5 @@ export class Names {
     const indexes = new Uint32Array(this.indexes.length * 2);
     indexes.set(this.indexes);
     this.indexes = indexes;
-  }
-}
-
-type ElementOf<C> = C extends IntegerColumn ? Integers : C extends TextColumn ? Texts : C extends NameColumn ? Names : never;
-
-/** A list in each row: its elements column by column, and where each row's end. */
-export class Lists<C extends Record<string, ElementColumn>> {
-  readonly columns: { [K in keyof C]: ElementOf<C[K]> };
-  private readonly elements: [name: string, column: Integers | Texts | Names][];
-  private readonly ends = new Integers();
-  /** Elements of all rows so far: the place of the next one. */
-  total = 0;
-
-  constructor(column: { columns: C }) {
-    const create = ({ form }: ElementColumn): Integers | Texts | Names => (form === 'integer' ? new Integers() : form === 'text' ? new Texts() : new Names());
-    this.columns = Object.fromEntries(Object.entries(column.columns).map(([name, element]) => [name, create(element)])) as typeof this.columns;
-    this.elements = Object.entries(this.columns);
-  }
-  clear(): void {
-    this.ends.clear();
-    this.total = 0;
-    for (const [, column] of this.elements) column.clear();
-  }
-  /** The row has `length` elements, whose values have been added. */
-  endRow(length: number): void {
-    this.ends.push(this.total += length);
-  }
-  measure(): void {
-    for (const [, column] of this.elements) column.measure();
-  }
-  get isDefault(): boolean {
-    return this.total === 0;
-  }
-  get type(): string {
-    return `Array(Tuple(${this.elements.map(([name, { type }]) => `${name} ${type}`).join(', ')}))`;
-  }
-  prefix(out: NativeWriter): void {
-    for (const [, column] of this.elements) column.prefix(out);
-  }
-  write(out: NativeWriter): void {
-    this.ends.write64(out);
-    for (const [, column] of this.elements) column.write(out);
-  }
-}
-
-export type BlockColumn = Integers | Texts | Names | Lists<Record<string, ElementColumn>>;
-export type ColumnOf<C extends FactColumn> = C extends MomentColumn | ChoiceColumn ? Integers : C extends ListColumn ? Lists<C['columns']> : ElementOf<C>;
-
-/** The columns of a table of fields, ready to be filled. */
-export function createColumns<T extends Record<string, FactColumn>>(table: T): { [K in keyof T]: ColumnOf<T[K]> } {
-  const create = (column: FactColumn): BlockColumn => {
-    switch (column.form) {
-      case 'integer': case 'choice': return new Integers();
-      case 'moment': return new Moments();
-      case 'text': return new Texts();
-      case 'name': return new Names();
-      case 'list': return new Lists(column);
-    }
-  };
-  return Object.fromEntries(Object.entries(table).map(([name, column]) => [name, create(column)])) as { [K in keyof T]: ColumnOf<T[K]> };
-}
-
-/** A block of Native: the number of columns and rows, then each column with its name and type. */
-export function writeBlock(out: NativeWriter, columns: readonly (readonly [name: string, column: BlockColumn])[], rows: number): void {
-  for (const [, column] of columns) column.measure();
-  const filled = columns.filter(([, column]) => !column.isDefault);
-  out.varint(filled.length);
-  out.varint(rows);
-  for (const [name, column] of filled) {
-    out.ascii(name);
-    out.ascii(column.type);
-    column.prefix(out);
-    column.write(out);
   }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
 import { addCase, expectedFact, factCase } from '../../test/facts/fact-cases.js';
@@ -5,6 +6,8 @@ import { FactBlock } from './fact-block.js';
 import { countRows, readFact, readFacts } from './read-fact.js';
 
 const seed = 20_260_101;
+/** 0 and -0 are the same. */
+const isDeepEqual = (a: object, b: object): boolean => isDeepStrictEqual(...[a, b].map((value) => JSON.parse(JSON.stringify(value)) as unknown) as [unknown, unknown]);
 t.comment(`seed ${seed}`);
 
 t.test('what is written is read back equal, block after block from one instance', async (t) => {
@@ -16,6 +19,18 @@ t.test('what is written is read back equal, block after block from one instance'
     t.equal(block.rows, cases.length);
     t.equal(countRows(bytes), cases.length);
     t.same([...readFacts(bytes)], cases.map(expectedFact));
+  }), { seed, numRuns: 150 });
+});
+
+t.test('rows can be read while more of them are written', async () => {
+  const block = new FactBlock();
+  fc.assert(fc.property(fc.array(factCase(), { minLength: 1, maxLength: 12 }), (cases) => {
+    block.reset();
+    for (const [row, fact] of cases.entries()) {
+      addCase(block, fact);
+      if (!isDeepEqual(block.written().fact(row), expectedFact(fact))) throw new Error(`row ${row} reads otherwise: ${JSON.stringify(block.written().fact(row))}`);
+    }
+    if (!isDeepEqual(block.written().fact(0), readFact(block.finish(), 0))) throw new Error('finished, it reads otherwise');
   }), { seed, numRuns: 150 });
 });
 

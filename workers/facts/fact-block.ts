@@ -9,9 +9,10 @@ import type { ReferenceSet } from '../../schemas/reference.js';
 import type { AwardSet } from '../awards.js';
 import { balanceNames, counterNames, postingKindNames, type Postings } from '../ledger/postings.js';
 import { LINES_MAX, Text, type Transaction } from '../transaction.js';
-import { createColumns, writeBlock } from './columns.js';
+import { blockOf, createColumns, writeBlock } from './block-columns.js';
 import { ByKey, ByOrdinal, ByText } from './dictionaries.js';
 import { NativeWriter } from './native-writer.js';
+import { FactRows } from './read-fact.js';
 
 const numbers = <T extends string>(names: readonly T[]): { readonly [K in T]: number } => Object.fromEntries(names.map((name, number) => [name, number])) as { [K in T]: number };
 export const FactKind = numbers(factKindNames);
@@ -109,6 +110,7 @@ export class FactBlock {
   private readonly linePoints = new Float64Array(LINES_MAX);
   /** Of the purchase that is being added, 0 for anything else: an award of 0 points on all of them has its shares left out, since they say nothing (read-fact.ts puts them back). */
   private earningLines = 0;
+  private ownRows: FactRows | undefined;
 
   private readonly program = new ByOrdinal(this.columns.program);
   private readonly partner = new ByOrdinal(this.columns.partner);
@@ -127,6 +129,7 @@ export class FactBlock {
 
   reset(): void {
     this.rows = 0;
+    this.ownRows = undefined;
     for (const [, column] of this.columns.order) column.clear();
   }
   /** One row. `t` is null for what happens without a transaction (settlement, import, reconciliation). */
@@ -148,6 +151,11 @@ export class FactBlock {
     this.out.clear();
     writeBlock(this.out, this.columns.order, this.rows);
     return this.out.written();
+  }
+
+  /** The rows so far, and those that will be added: good until `reset`. */
+  written(): FactRows {
+    return this.ownRows ??= new FactRows(blockOf(this.columns.order, this.rows));
   }
 
   private addHeader(header: FactHeader): void {

@@ -1,10 +1,13 @@
 /**
- * Reads blocks of ClickHouse's Native format as fact-block.ts writes them: columns become functions from a row to its value. Throws when the bytes end early or hold a
- * type that no fact has.
+ * Reads blocks of ClickHouse's Native format as fact-block.ts writes them: columns become cells (cells.ts), and nothing is decoded that nobody asks for. Throws when the bytes
+ * end early or hold a type that no fact has.
  */
-export type Cell = (row: number) => number | string;
-export interface NativeList { ends: (row: number) => number; elements: Map<string, Cell> }
-export interface NativeBlock { rows: number; values: Map<string, Cell>; lists: Map<string, NativeList> }
+import { TextCells, type Cells, type NameCells, type NumberCells } from './cells.js';
+
+/** `ends`: behind the last element of each row. */
+export interface NativeList { ends: NumberCells; elements: Map<string, Cells> }
+/** Columns of nothing but defaults are not there. */
+export interface NativeBlock { rows: number; values: Map<string, Cells>; lists: Map<string, NativeList> }
 
 const integerReaders: Record<string, [width: number, read: (view: DataView, at: number) => number]> = {
   UInt8: [1, (view, at) => view.getUint8(at)],
@@ -50,39 +53,36 @@ export class NativeReader {
   private list(elementTypes: string, rows: number): NativeList {
     const elements = elementTypes.split(', ').map((element) => element.split(' ') as [name: string, type: string]);
     for (const [, type] of elements) if (type === NAME) this.at += 8;
-    const ends = this.integers('Int64', rows), total = rows === 0 ? 0 : ends(rows - 1);
+    const ends = this.integers('Int64', rows), total = rows === 0 ? 0 : ends.at(rows - 1);
     return { ends, elements: new Map(elements.map(([name, type]) => [name, this.column(type, total)])) };
   }
-  private column(type: string, count: number): Cell {
-    if (type === 'String') return this.strings(count);
+  private column(type: string, count: number): Cells {
+    if (type === 'String') return this.texts(count);
     if (type === NAME) return this.names(count);
     return this.integers(type.startsWith('DateTime64') ? 'Int64' : type, count);
   }
-  private integers(type: string, count: number): (row: number) => number {
+  private integers(type: string, count: number): NumberCells {
     const reader = integerReaders[type];
     if (!reader) throw new Error(`a fact has no column of type ${type}`);
     const [width, read] = reader, { view, at } = this;
     this.skip(width * count);
-    return (row) => read(view, at + row * width);
+    return { at: (place) => read(view, at + place * width) };
   }
-  /** Finds the texts; decodes those that are asked for. */
-  private strings(count: number): (row: number) => string {
-    const starts = new Uint32Array(count), lengths = new Uint32Array(count), { text, bytes } = this;
+  private texts(count: number): TextCells {
+    const starts = new Uint32Array(count), { bytes } = this;
     for (let i = 0; i < count; i++) {
-      const short = bytes[this.at]!;
-      if (short < 128) this.at++;
-      lengths[i] = short < 128 ? short : this.varint();
       starts[i] = this.at;
-      this.at += lengths[i]!;
+      const short = bytes[this.at]!, length = short < 128 ? short : this.varint();
+      if (short < 128) this.at++;
+      this.at += length;
     }
     this.skip(0); // throws when the last of them ends after the bytes
-    return (row) => (lengths[row] === 0 ? '' : text.toString('utf8', starts[row], starts[row]! + lengths[row]!));
+    return new TextCells(bytes, starts);
   }
-  private names(count: number): (row: number) => string {
-    if (count === 0) return () => '';
-    const width = this.uint64() & 0xff, dictionary = this.strings(this.uint64()), texts: (string | undefined)[] = [];
-    const index = this.integers(['UInt8', 'UInt16', 'UInt32'][width]!, this.uint64());
-    return (row) => texts[index(row)] ??= dictionary(index(row));
+  private names(count: number): NameCells {
+    if (count === 0) return { dictionary: this.texts(0), numberAt: () => 0 };
+    const width = this.uint64() & 0xff, dictionary = this.texts(this.uint64()), numbers = this.integers(['UInt8', 'UInt16', 'UInt32'][width]!, this.uint64());
+    return { dictionary, numberAt: numbers.at };
   }
   private varint(): number {
     let value = 0, factor = 1;

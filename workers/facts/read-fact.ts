@@ -1,28 +1,31 @@
 /**
- * Facts as objects, from the blocks that fact-block.ts wrote: for answers about old transactions, returns, explain and the verifier. Not for the hot path.
+ * Facts of the blocks that fact-block.ts wrote: as objects, for answers about old transactions, explain and the verifier (not for the hot path); or their cells, for returns
+ * (workers/recorded-purchase.ts).
  */
 import type { FactRecord } from '../../schemas/fact.js';
 import { factKindNames, factStatusNames, factTable, PART_SEPARATOR, sourceTopicNames, type FactColumn, type ListColumn } from '../../schemas/fact-table.js';
+import { TextCells, type Cells, type NameCells, type NumberCells } from './cells.js';
 import { NativeReader, type NativeBlock, type NativeList } from './native-reader.js';
 
 /** The fact in row `row`, counted from 0 over all blocks in `bytes`. Throws when there is none. */
 export function readFact(bytes: Uint8Array, row: number): FactRecord {
-  return new OpenFacts(bytes).fact(row);
+  const { rows, place } = new OpenFacts(bytes).at(row);
+  return rows.fact(place);
 }
 /** Facts of which several are wanted: the blocks are gone through once. */
 export class OpenFacts {
-  private readonly readers: FactReader[] = [];
+  private readonly blocks: FactRows[] = [];
 
   constructor(bytes: Uint8Array) {
     const reader = new NativeReader(bytes);
-    for (let block = reader.block(); block; block = reader.block()) this.readers.push(new FactReader(block));
+    for (let block = reader.block(); block; block = reader.block()) this.blocks.push(new FactRows(block));
   }
-  /** Throws when there is no such row. */
-  fact(row: number): FactRecord {
+  /** The block of a row, and its place there. Throws when there is no such row. */
+  at(row: number): { rows: FactRows; place: number } {
     let first = 0;
-    for (const reader of this.readers) {
-      if (row < first + reader.rows) return reader.fact(row - first);
-      first += reader.rows;
+    for (const rows of this.blocks) {
+      if (row < first + rows.count) return { rows, place: row - first };
+      first += rows.count;
     }
     throw new Error(`there is no fact in row ${row}: there are ${first}`);
   }
@@ -30,7 +33,7 @@ export class OpenFacts {
 export function* readFacts(bytes: Uint8Array): Iterable<FactRecord> {
   const reader = new NativeReader(bytes);
   for (let block = reader.block(); block; block = reader.block()) {
-    const facts = new FactReader(block);
+    const facts = new FactRows(block);
     for (let row = 0; row < block.rows; row++) yield facts.fact(row);
   }
 }
@@ -41,93 +44,140 @@ export function countRows(bytes: Uint8Array): number {
   return rows;
 }
 
-type NumberCell = (row: number) => number;
-type TextCell = (row: number) => string;
-interface Rule { rule: string; version: number; ruleIndex: number; currency: string }
-interface Side { kind: string; balance: string; counter: string; currency: string; funder: string }
+export interface Rule { rule: string; version: number; ruleIndex: number; currency: string }
+export interface Side { kind: string; balance: string; counter: string; currency: string; funder: string }
 
-/** Gives each part of a name its meaning once for each text. */
-function parts<T>(parse: (parts: string[]) => T): (text: string) => T {
-  const known = new Map<string, T>();
-  return (text) => {
-    let value = known.get(text);
-    if (value === undefined) known.set(text, value = parse(text.split(PART_SEPARATOR)));
-    return value;
-  };
+/** Texts of a column as strings: those of a dictionary are decoded once. */
+class Strings {
+  private readonly known: string[] = [];
+  constructor(private readonly cells: TextCells | NameCells) {}
+
+  at(place: number): string {
+    const { cells } = this;
+    if (cells instanceof TextCells) return cells.at(place);
+    const number = cells.numberAt(place);
+    return this.known[number] ??= cells.dictionary.at(number);
+  }
+}
+/** Names that say several things, parted once for each entry of the dictionary. */
+class Parts<T> {
+  private readonly known: T[] = [];
+  constructor(private readonly cells: NameCells, private readonly parse: (parts: string[]) => T) {}
+
+  at(place: number): T {
+    const number = this.cells.numberAt(place);
+    return this.known[number] ??= this.parse(this.cells.dictionary.at(number).split(PART_SEPARATOR));
+  }
 }
 
-/** One block; finds its columns once. */
-class FactReader {
-  readonly rows: number;
-  private readonly number: Record<NumberName, NumberCell>;
-  private readonly text: Record<TextName, TextCell>;
-  private readonly lists: Record<ListName, ListCells>;
-  private readonly rule = parts(([place, version, currency, id]): Rule => ({ rule: id!, version: Number(version), ruleIndex: Number(place), currency: currency! }));
-  private readonly side = parts(([kind, balance, counter, currency, funder]): Side => ({ kind: kind!, balance: balance!, counter: counter!, currency: currency!, funder: funder! }));
+/** Elements of a list: those of a row stand from `start(row)` on, before `ends.at(row)`. */
+export class ListRows {
+  readonly ends: NumberCells;
+  readonly cells: Record<string, Cells> = {};
+
+  /** A list that the block has not has no elements. */
+  constructor({ columns }: ListColumn, list: NativeList | undefined) {
+    this.ends = list?.ends ?? zero;
+    for (const [name, { form }] of Object.entries(columns)) this.cells[name] = list?.elements.get(name) ?? (form === 'integer' ? zero : form === 'text' ? noText : noName);
+  }
+  start(row: number): number {
+    return row === 0 ? 0 : this.ends.at(row - 1);
+  }
+  number(name: string): NumberCells {
+    return this.cells[name] as NumberCells;
+  }
+  text(name: string): TextCells | NameCells {
+    return this.cells[name] as TextCells | NameCells;
+  }
+}
+
+/** The rows of a block; finds its columns once. Of a block that is still being written also rows that come later. */
+export class FactRows {
+  readonly count: number;
+  readonly number = {} as Record<NumberName, NumberCells>;
+  readonly text = {} as Record<TextName, TextCells | NameCells>;
+  readonly lists = {} as Record<ListName, ListRows>;
+  readonly rule: Parts<Rule>;
+  readonly side: Parts<Side>;
+  private readonly strings: Record<TextName, Strings>;
+  private readonly lineStrings: Record<'sku' | 'category' | 'department' | 'brand', Strings>;
 
   constructor(block: NativeBlock) {
-    this.rows = block.rows;
-    const number: Record<string, NumberCell> = {}, text: Record<string, TextCell> = {}, lists: Record<string, ListCells> = {};
+    this.count = block.rows;
     for (const [name, column] of Object.entries(factTable) as [string, FactColumn][]) {
-      if (column.form === 'list') lists[name] = listCells(column, block.lists.get(name));
-      else if (column.form === 'text' || column.form === 'name') text[name] = (block.values.get(name) as TextCell | undefined) ?? noText;
-      else number[name] = (block.values.get(name) as NumberCell | undefined) ?? zero;
+      const cells = block.values.get(name);
+      if (column.form === 'list') this.lists[name as ListName] = new ListRows(column, block.lists.get(name));
+      else if (column.form === 'text') this.text[name as TextName] = cells as TextCells | undefined ?? noText;
+      else if (column.form === 'name') this.text[name as TextName] = cells as NameCells | undefined ?? noName;
+      else this.number[name as NumberName] = cells as NumberCells | undefined ?? zero;
     }
-    this.number = number;
-    this.text = text;
-    this.lists = lists;
+    const { awards, postings, line_texts: lineTexts } = this.lists;
+    this.rule = new Parts(awards.text('rule') as NameCells, ([place, version, currency, id]) => ({ rule: id!, version: Number(version), ruleIndex: Number(place), currency: currency! }));
+    this.side = new Parts(postings.text('side') as NameCells, ([kind, balance, counter, currency, funder]) => (
+      { kind: kind!, balance: balance!, counter: counter!, currency: currency!, funder: funder! }
+    ));
+    this.strings = strings(this.text);
+    this.lineStrings = strings({ sku: lineTexts.text('sku'), category: lineTexts.text('category'), department: lineTexts.text('department'), brand: lineTexts.text('brand') });
   }
   fact(row: number): FactRecord {
-    const { number, text } = this;
+    const { number, strings: text } = this;
     return {
-      kind: factKindNames[number.kind(row)]!, status: factStatusNames[number.status(row)]!, partner: text.partner(row), id: text.id(row), program: text.program(row),
-      account: number.account_number(row) < 0 ? '' : `${number.account_partition(row)}.${number.account_number(row)}`,
-      card: text.card(row), store: text.store(row), terminal: text.terminal(row), cashier: text.cashier(row), channel: text.channel(row), currency: text.currency(row),
-      merchant: text.merchant(row), mcc: text.mcc(row), originalId: text.original_id(row), occurredAtMs: number.occurred_at(row), processedAtMs: number.processed_at(row),
-      total: number.total(row), points: number.points(row), ruleSet: number.rule_set(row), reference: number.reference(row), sourceTopic: sourceTopicNames[number.source_topic(row)]!,
-      sourcePartition: number.source_partition(row), sourceOffset: number.source_offset(row), sourceIndex: number.source_index(row),
-      lines: this.lines(row), awards: this.awards(row, factKindNames[number.kind(row)] === 'purchase'), postings: this.postings(row),
+      kind: factKindNames[number.kind.at(row)]!, status: factStatusNames[number.status.at(row)]!, partner: text.partner.at(row), id: text.id.at(row), program: text.program.at(row),
+      account: number.account_number.at(row) < 0 ? '' : `${number.account_partition.at(row)}.${number.account_number.at(row)}`,
+      card: text.card.at(row), store: text.store.at(row), terminal: text.terminal.at(row), cashier: text.cashier.at(row), channel: text.channel.at(row), currency: text.currency.at(row),
+      merchant: text.merchant.at(row), mcc: text.mcc.at(row), originalId: text.original_id.at(row), occurredAtMs: number.occurred_at.at(row), processedAtMs: number.processed_at.at(row),
+      total: number.total.at(row), points: number.points.at(row), ruleSet: number.rule_set.at(row), reference: number.reference.at(row),
+      sourceTopic: sourceTopicNames[number.source_topic.at(row)]!,
+      sourcePartition: number.source_partition.at(row), sourceOffset: number.source_offset.at(row), sourceIndex: number.source_index.at(row),
+      lines: this.lines(row), awards: this.awards(row, factKindNames[number.kind.at(row)] === 'purchase'), postings: this.postings(row),
     };
   }
   private lines(row: number): FactRecord['lines'] {
-    const { line_texts: { text }, line_values: { number, start, end } } = this.lists, lines: FactRecord['lines'] = [];
-    for (let i = start(row), last = end(row); i < last; i++) {
+    const { line_values: list } = this.lists, { lineStrings: { sku, category, department, brand } } = this, lines: FactRecord['lines'] = [];
+    const line = list.number('line'), kind = list.number('kind'), quantity = list.number('quantity'), amount = list.number('amount');
+    const discount = list.number('discount'), points = list.number('points');
+    for (let i = list.start(row), last = list.ends.at(row); i < last; i++) {
       lines.push({
-        line: number.line!(i), kind: number.kind!(i), sku: text.sku!(i), category: text.category!(i), department: text.department!(i), brand: text.brand!(i),
-        quantity: number.quantity!(i), amount: number.amount!(i), discount: number.discount!(i), points: number.points!(i),
+        line: line.at(i), kind: kind.at(i), sku: sku.at(i), category: category.at(i), department: department.at(i), brand: brand.at(i),
+        quantity: quantity.at(i), amount: amount.at(i), discount: discount.at(i), points: points.at(i),
       });
     }
     return lines;
   }
   private awards(row: number, isPurchase: boolean): FactRecord['awards'] {
-    const { awards: { text, number, start, end }, counters, shares } = this.lists, awards: FactRecord['awards'] = [];
-    for (let i = start(row), last = end(row); i < last; i++) {
-      const { rule, version, ruleIndex, currency } = this.rule(text.rule!(i));
-      awards.push({ rule, version, ruleIndex, currency, points: number.points!(i), input: 0, milestones: 0, period: 0, shares: [] });
+    const { awards: list, counters, shares } = this.lists, awards: FactRecord['awards'] = [];
+    for (let i = list.start(row), last = list.ends.at(row); i < last; i++) {
+      const { rule, version, ruleIndex, currency } = this.rule.at(i);
+      awards.push({ rule, version, ruleIndex, currency, points: list.number('points').at(i), input: 0, milestones: 0, period: 0, shares: [] });
     }
-    for (let i = counters.start(row), last = counters.end(row); i < last; i++) {
-      const award = awards[counters.number.award!(i)]!;
-      award.input = counters.number.input!(i);
-      award.milestones = counters.number.milestones!(i);
-      award.period = counters.number.period!(i);
+    for (let i = counters.start(row), last = counters.ends.at(row); i < last; i++) {
+      const award = awards[counters.number('award').at(i)]!;
+      award.input = counters.number('input').at(i);
+      award.milestones = counters.number('milestones').at(i);
+      award.period = counters.number('period').at(i);
     }
-    for (let i = shares.start(row), last = shares.end(row); i < last; i++) {
-      awards[shares.number.award!(i)]!.shares.push({ line: shares.number.line!(i), points: shares.number.points!(i) });
+    for (let i = shares.start(row), last = shares.ends.at(row); i < last; i++) {
+      awards[shares.number('award').at(i)]!.shares.push({ line: shares.number('line').at(i), points: shares.number('points').at(i) });
     }
     if (isPurchase) for (const award of awards) if (award.points === 0 && award.shares.length === 0) award.shares = this.sharesOfNothing(row);
     return awards;
   }
   /** The shares of an award of 0 points on all earning lines: they are not written. */
   private sharesOfNothing(row: number): FactRecord['awards'][number]['shares'] {
-    const { number: { line, amount, quantity }, start, end } = this.lists.line_values, shares: FactRecord['awards'][number]['shares'] = [];
-    for (let i = start(row), last = end(row); i < last; i++) if (amount!(i) > 0 && quantity!(i) > 0) shares.push({ line: line!(i), points: 0 });
+    const { line_values: list } = this.lists, shares: FactRecord['awards'][number]['shares'] = [];
+    for (let i = list.start(row), last = list.ends.at(row); i < last; i++) {
+      if (list.number('amount').at(i) > 0 && list.number('quantity').at(i) > 0) shares.push({ line: list.number('line').at(i), points: 0 });
+    }
     return shares;
   }
   private postings(row: number): FactRecord['postings'] {
-    const { text, number, start, end } = this.lists.postings, postings: FactRecord['postings'] = [];
-    for (let i = start(row), last = end(row); i < last; i++) {
-      const { kind, balance, counter, currency, funder } = this.side(text.side!(i));
-      postings.push({ balance, counter, kind, currency, funder, points: number.points!(i), award: number.award!(i), expires: number.expires!(i), matures: number.matures!(i) });
+    const { postings: list } = this.lists, postings: FactRecord['postings'] = [];
+    for (let i = list.start(row), last = list.ends.at(row); i < last; i++) {
+      const { kind, balance, counter, currency, funder } = this.side.at(i);
+      postings.push({
+        balance, counter, kind, currency, funder,
+        points: list.number('points').at(i), award: list.number('award').at(i), expires: list.number('expires').at(i), matures: list.number('matures').at(i),
+      });
     }
     return postings;
   }
@@ -138,18 +188,14 @@ type NameOf<Form> = { [K in keyof Table]: Table[K]['form'] extends Form ? K : ne
 type ListName = NameOf<'list'>;
 type TextName = NameOf<'text' | 'name'>;
 type NumberName = NameOf<'integer' | 'moment' | 'choice'>;
-/** A row's elements stand in places start(row) … end(row) - 1 of each cell. */
-interface ListCells { start: NumberCell; end: NumberCell; number: Record<string, NumberCell>; text: Record<string, TextCell> }
 
-const zero: NumberCell = () => 0;
-const noText: TextCell = () => '';
-
-/** A list that the block has not has no elements. */
-function listCells({ columns }: ListColumn, list: NativeList | undefined): ListCells {
-  const cells: ListCells = { start: list ? (row) => (row === 0 ? 0 : list.ends(row - 1)) : zero, end: list?.ends ?? zero, number: {}, text: {} };
-  for (const [name, { form }] of Object.entries(columns)) {
-    if (form === 'integer') cells.number[name] = list ? list.elements.get(name) as NumberCell : zero;
-    else cells.text[name] = list ? list.elements.get(name) as TextCell : noText;
+const zero: NumberCells = { at: () => 0 };
+class NoTexts extends TextCells {
+  override lengthAt(): number {
+    return 0;
   }
-  return cells;
 }
+const noText = new NoTexts(new Uint8Array(1), new Uint32Array(1)), noName: NameCells = { dictionary: noText, numberAt: () => 0 };
+
+const strings = <Name extends string>(cells: Record<Name, TextCells | NameCells>): Record<Name, Strings> =>
+  Object.fromEntries((Object.entries(cells) as [Name, TextCells | NameCells][]).map(([name, column]) => [name, new Strings(column)])) as Record<Name, Strings>;

@@ -1,7 +1,7 @@
 /**
  * Room for one evaluation, reused for each transaction: the rules that fired, in rule order once sorted, and the selections that lines fell into.
  */
-import { LINES_MAX, Transaction } from '../transaction.js';
+import { LINES_MAX } from '../transaction.js';
 import type { Count } from './award-kind.js';
 import type { CompiledRule } from './compile.js';
 import type { Candidate } from './plan.js';
@@ -50,8 +50,6 @@ export class Workspace {
   /** For unions of lines: the stamp of the award that a line was last seen in. */
   readonly lineSeen = new Float64Array(LINES_MAX);
   lineStamp = 0;
-  /** For recorded purchases (recorded.ts). */
-  readonly recorded = new Transaction();
 
   begin(): void {
     this.stamp++;
