@@ -6,6 +6,8 @@ const FIRST_BYTES = 1 << 20;
 
 export class Room {
   bytes = new Uint8Array(FIRST_BYTES);
+  /** Of the same bytes. */
+  view = new DataView(this.bytes.buffer);
   used = 0;
 
   /** What lies here may be overwritten from now on. */
@@ -16,6 +18,7 @@ export class Room {
   reserve(length: number): void {
     if (this.used + length <= this.bytes.length) return;
     this.bytes = new Uint8Array(Math.max(2 * this.bytes.length, length));
+    this.view = new DataView(this.bytes.buffer);
     this.used = 0;
   }
 }
