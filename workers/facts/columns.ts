@@ -15,8 +15,9 @@ const COPY_BY_HAND_MAX = 48;
 export class Integers {
   count = 0;
   private values = new Float64Array(CAPACITY);
-  private smallest = 0;
-  private largest = 0;
+  /** How wide the values are, and whether there are others than 0: as measured. */
+  type = 'UInt8';
+  isDefault = true;
 
   clear(): void {
     this.count = 0;
@@ -35,7 +36,7 @@ export class Integers {
     if (this.count > this.values.length) this.grow(this.count);
     return this.values;
   }
-  /** Finds out how wide the values are; before `isDefault`, `type` and `write`. */
+  /** Before `isDefault`, `type` and `write`. */
   measure(): void {
     const { count, values } = this;
     let smallest = 0, largest = 0;
@@ -44,16 +45,8 @@ export class Integers {
       if (value > largest) largest = value;
       else if (value < smallest) smallest = value;
     }
-    this.smallest = smallest;
-    this.largest = largest;
-  }
-  get isDefault(): boolean {
-    return this.smallest === 0 && this.largest === 0;
-  }
-  get type(): string {
-    const { smallest, largest } = this;
-    if (smallest < 0) return smallest >= -128 && largest < 128 ? 'Int8' : smallest >= -32768 && largest < 32768 ? 'Int16' : smallest >= -(2 ** 31) && largest < 2 ** 31 ? 'Int32' : 'Int64';
-    return largest < 256 ? 'UInt8' : largest < 65536 ? 'UInt16' : largest < 2 ** 32 ? 'UInt32' : 'Int64';
+    this.isDefault = smallest === 0 && largest === 0;
+    this.type = narrowest(smallest, largest);
   }
   prefix(): void { /* integers have none */ }
   write(out: NativeWriter): void {
@@ -107,10 +100,16 @@ export class Integers {
   }
 }
 
+function narrowest(smallest: number, largest: number): string {
+  if (smallest < 0) return smallest >= -128 && largest < 128 ? 'Int8' : smallest >= -32768 && largest < 32768 ? 'Int16' : smallest >= -(2 ** 31) && largest < 2 ** 31 ? 'Int32' : 'Int64';
+  return largest < 256 ? 'UInt8' : largest < 65536 ? 'UInt16' : largest < 2 ** 32 ? 'UInt32' : 'Int64';
+}
+
 /** Milliseconds; always eight bytes, since ClickHouse would read a narrower integer as seconds. */
 export class Moments extends Integers {
-  override get type(): string {
-    return "DateTime64(3, 'UTC')";
+  override measure(): void {
+    super.measure();
+    this.type = "DateTime64(3, 'UTC')";
   }
   override write(out: NativeWriter): void {
     this.write64(out);
