@@ -66,9 +66,9 @@ function layOut(t: Transaction): number {
     at = putText(at, bytes, skuStart[i]!, skuLength[i]!, 0);
     if (category !== 0) at = putText(at, bytes, categoryStart[i]!, category, 1);
   }
-  const { tenders = [], coupons = [] } = t;
-  if (tenders.length > 0) at = putList(at, tenders.map(({ kind, amount, redemption }) => [kind, amount, redemption ?? null]), 30);
-  return coupons.length > 0 ? putList(at, coupons, 31) : at;
+  const { tenders, coupons } = t;
+  if (tenders !== undefined && tenders.length > 0) at = putList(at, tenders.map(({ kind, amount, redemption }) => [kind, amount, redemption ?? null]), 30);
+  return coupons !== undefined && coupons.length > 0 ? putList(at, coupons, 31) : at;
 }
 
 /** What of an integer of up to 53 bits does not fit into its low 32 bits. */
