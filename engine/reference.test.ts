@@ -91,6 +91,14 @@ t.test('products', async (t) => {
   t.same([first.changed, [...first.products.keys()], again.changed], [true, [0], false]);
 });
 
+t.test('rules of two programs are two, whatever spaces are in their names', async (t) => {
+  const store = filled();
+  for (const id of ['a', 'a b']) store.putProgram(id, program);
+  t.equal(store.putRules({ rules: [fixed('b c', { program: 'a' }), fixed('c', { program: 'a b' })] }).set.live.length, 2);
+  const multiplier = fixed('m', { program: 'a b', award: { kind: 'multiplier', factor: 2, of: ['c'], combine: 'sum' } });
+  t.match(refused(() => store.putRules({ rules: [fixed('b c', { program: 'a' }), multiplier] })), { status: 422, errors: [/^\/rules\/1\/award\/of\/0 invalid: there is no rule "c"/] });
+});
+
 t.test('rule sets', async (t) => {
   const store = filled(), live = ({ rules, live }: ReferenceSet): string[] => live.map((index) => `${rules[index]!.document.id} ${rules[index]!.document.version}`);
   t.equal(store.putRules({ rules: [fixed('a'), fixed('b')] }).set.ruleSet, 1);
