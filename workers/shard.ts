@@ -5,7 +5,7 @@ import { viewOf } from './answer.js';
 import { apply } from './apply.js';
 import { processBatch } from './batch.js';
 import { Context } from './context.js';
-import { linkedPartition, parseAccount } from './decide.js';
+import { linkedPartition, mayEarn, parseAccount } from './decide.js';
 import { EffectsReader } from './effects.js';
 import { explanationOf, type ExplanationView } from './explanation.js';
 import { FactCache } from './fact-cache.js';
@@ -173,7 +173,8 @@ export class Shard {
     if (account) state.ensure(account.ordinal);
     c.state = state;
     c.ordinal = account ? account.ordinal : -1;
-    return explanationOf(fact, this.references.get(fact.reference) ?? this.newest!, account ? c : null);
+    const reference = this.references.get(fact.reference) ?? this.newest!, program = reference.set.programs.findIndex(({ id }) => id === fact.program);
+    return explanationOf(fact, reference, program, account ? { cells: c, mayEarn: mayEarn(c, reference, program, account.ordinal) } : null);
   }
   private cells(number: number, from: number, count: number): AccountCellsView[] {
     const { state } = this.partition(number);
