@@ -61,6 +61,8 @@ t.test('partners and programs', async (t) => {
   t.match(refused(() => store.putPartner('a\nb', partner)), { status: 422 });
   t.match(refused(() => store.putPartner('x', { ...partner, stores: [{ id: 's' }, { id: 's' }] })), { status: 422, errors: [/^\/stores\/1\/id invalid: store "s" is there twice/] });
   t.match(refused(() => store.putProgram('x', { ...program, timeZone: 'Mars/Base', currencies: [] })), { status: 422, errors: [/^\/timeZone invalid/, /^\/currencies invalid/] });
+  t.match(refused(() => store.putProgram('x', { ...program, cardRanges: [{ prefix: '12345', length: 4, checkDigit: 'none', product: 'x' }] })),
+    { status: 422, errors: [/^\/cardRanges\/0\/length invalid/] }, 'a range that no card can be in');
   t.match(refused(() => store.putProgram('default', { ...program, currencies: [{ id: 'points', scale: 2 }] })), { status: 409, errors: [/^\/currencies\/0\/scale conflict/] });
   t.match(refused(() => store.putProgram('default', { ...program, currencies: [{ id: 'miles', scale: 0 }] })), { status: 409, errors: [/"points" is missing/, /first currency/] });
   t.match(store.putProgram('default', { ...program, currencies: [{ id: 'points', scale: 0 }, { id: 'miles', scale: 0 }] }).set.currencies,
@@ -78,8 +80,23 @@ t.test('products', async (t) => {
   t.same(refused(() => store.putProducts('shop', Buffer.from('\n \n\r\n{"sku":1}'))).errors.map((error) => error.split(' ')[0]), ['/3/sku'], 'blank lines count as lines');
   const sparse = store.putProducts('shop', Buffer.from('\n \n{"sku":"b"}\r\n\t\r\n  {"sku":"c"}\n\n'));
   t.same([...sparse.products.values()].map((bytes) => Buffer.from(bytes).toString()), ['{"sku":"b"}\r\n  {"sku":"c"}\n'], 'and are not kept: memory is allotted by the line');
+  const marked = store.putProducts('shop', Buffer.from('\ufeff{"sku":"m"}\r\n{"sku":"é"}'));
+  t.same([...marked.products.values()].map((bytes) => Buffer.from(bytes).toString()), ['{"sku":"m"}\r\n{"sku":"é"}'], 'a byte order mark is not kept: shards and ClickHouse can\'t read it');
+  for (const line of ['\ufeff\ufeff{"sku":"a"}', '{"sku":"a"}\n\ufeff{"sku":"b"}', '\u00a0', '{"sku":"a"} {"sku":"b"}', '{"sku":"a",}']) {
+    t.match(refused(() => store.putProducts('shop', Buffer.from(line))), { status: 422, errors: [/malformed/] }, JSON.stringify(line));
+  }
+  t.match(refused(() => store.putProducts('shop', Buffer.concat([Buffer.from('{"sku":"'), Buffer.of(0xff), Buffer.from('"}')]))), { errors: [/^\/0 malformed: .*UTF-8/] });
+  t.match(refused(() => store.putProducts('shop', Buffer.from('{"sku":"a","name":"5\\" x 7\\""}\n{"sku":"a","sku":"b"}'))), { errors: [/^\/1\/sku invalid: the field is given twice/] }, 'ClickHouse would refuse the table');
   const first = store.putProducts('shop', Buffer.from('{"sku":"a"}')), again = store.putProducts('shop', Buffer.from('{"sku":"a"}'));
   t.same([first.changed, [...first.products.keys()], again.changed], [true, [0], false]);
+});
+
+t.test('rules of two programs are two, whatever spaces are in their names', async (t) => {
+  const store = filled();
+  for (const id of ['a', 'a b']) store.putProgram(id, program);
+  t.equal(store.putRules({ rules: [fixed('b c', { program: 'a' }), fixed('c', { program: 'a b' })] }).set.live.length, 2);
+  const multiplier = fixed('m', { program: 'a b', award: { kind: 'multiplier', factor: 2, of: ['c'], combine: 'sum' } });
+  t.match(refused(() => store.putRules({ rules: [fixed('b c', { program: 'a' }), multiplier] })), { status: 422, errors: [/^\/rules\/1\/award\/of\/0 invalid: there is no rule "c"/] });
 });
 
 t.test('rule sets', async (t) => {

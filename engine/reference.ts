@@ -12,7 +12,7 @@ import { RULES_MAX } from '../schemas/rule.js';
 import { identifier } from '../schemas/fields.js';
 import { PROBLEMS_MAX, problem, shown, validateDocument, type Problem } from '../schemas/validate.js';
 import { Names } from '../workers/reference/names.js';
-import { checkProducts, withoutBlankLines } from './reference/check-products.js';
+import { checkProducts, withoutBlankLines, withoutByteOrderMark } from './reference/check-products.js';
 import { checkRule, checkStructure, programOf, ruleKey, validity } from './reference/check-rules.js';
 import { changedCurrencies, withCurrencies } from './reference/currencies.js';
 import { PublishError, refuseIf, unknownName } from './reference/problems.js';
@@ -47,7 +47,7 @@ export class ReferenceStore {
   putProgram(id: string, document: unknown): Publication {
     refuseIf([...checkId(id), ...validateDocument(programFields, document)]);
     const program = structuredClone(document) as ProgramDocument, { set } = this, known = set.programs.findIndex((other) => other.id === id);
-    refuseIf(duplicates(ids(program.currencies), '/currencies', 'currency'));
+    refuseIf([...duplicates(ids(program.currencies), '/currencies', 'currency'), ...impossibleRanges(program)]);
     if (known >= 0) {
       if (isSame(set.programs[known]!.document, program)) return this.unchanged();
       refuseIf(changedCurrencies(set, known, program), 409);
@@ -82,9 +82,9 @@ export class ReferenceStore {
   putProducts(partner: string, posted: Uint8Array): Publication {
     const { set } = this, ordinal = set.partners.findIndex(({ id }) => id === partner);
     refuseIf(ordinal >= 0 ? [] : [unknownName('', 'partner', partner, ids(set.partners), 'PUT /v1/partners/{partner} first.')], 404);
-    const content = withoutBlankLines(posted), hash = createHash('sha256').update(content).digest('hex');
+    const lines = withoutByteOrderMark(posted), content = withoutBlankLines(lines), hash = createHash('sha256').update(content).digest('hex');
     if (set.products[ordinal] === hash) return this.unchanged();
-    refuseIf(checkProducts(posted));
+    refuseIf(checkProducts(lines));
     return this.publish({ products: { ...set.products, [ordinal]: hash } }, new Map([[ordinal, content]]));
   }
 
@@ -195,6 +195,11 @@ function duplicates(names: readonly string[], pointer: string, what: string): Pr
     return [problem(`${pointer}/${i}/id`, 'invalid', `${what} ${shown(name)} is there twice`)];
   }).slice(0, PROBLEMS_MAX);
 }
+
+/** Ranges that no card can be in. */
+const impossibleRanges = ({ cardRanges = [] }: ProgramDocument): Problem[] => cardRanges.flatMap(({ prefix, length }, i) => (
+  prefix.length <= length ? [] : [problem(`/cardRanges/${i}/length`, 'invalid', `must be at least the length of the prefix, ${prefix.length}, not ${length}`)]
+));
 
 const ids = (list: readonly { id: string }[]): string[] => list.map(({ id }) => id);
 const replaced = <T>(list: readonly T[], at: number, item: T): T[] => at === list.length ? [...list, item] : list.map((old, i) => (i === at ? item : old));

@@ -1,10 +1,8 @@
 import t from 'tap';
 import { boolean, choice, code, identifier, integer, list, number, optional, record, text, thousandths, timeZone } from './fields.js';
 import { NumberText } from './decoded.js';
+import { partnerFields, productFields, programFields } from './documents.js';
 import { jsonSchemas } from './json-schemas.js';
-import { validatePartner } from './partner.js';
-import { validateProduct } from './product.js';
-import { validateProgram } from './program.js';
 import { nearestName, PROBLEMS_MAX, validateDocument } from './validate.js';
 
 const brief = (problems: { pointer: string; reason: string }[]): string[] => problems.map(({ pointer, reason }) => `${pointer} ${reason}`);
@@ -48,30 +46,20 @@ t.test('is bounded, whatever it gets', async t => {
 });
 
 const program = { name: 'P', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }] };
-t.test('programs', async t => {
-  t.strictSame(validateProgram(program), { ok: true, errors: [] });
-  t.ok(validateProgram({ ...program, cardRanges: [{ prefix: '29', length: 13, checkDigit: 'luhn', product: 'gold' }], unregistered: { earn: true, spend: false }, expiryFrom: 'received' }).ok);
-  t.strictSame(brief(validateProgram({ ...program, currencies: [...program.currencies, { id: 'points', scale: 2 }] }).errors), ['/currencies/1/id invalid']);
-  t.strictSame(brief(validateProgram({ ...program, cardRanges: [{ prefix: '2912', length: 3, checkDigit: 'none', product: 'x' }] }).errors), ['/cardRanges/0/length invalid']);
-  t.strictSame(brief(validateProgram({ name: 'P', timezone: 'UTC', currencies: [] }).errors), ['/timezone unknown-field', '/currencies invalid', '/timeZone missing']);
-});
-
-t.test('partners', async t => {
+t.test('programs, partners and products', async t => {
+  const check = (...of: Parameters<typeof validateDocument>): string[] => brief(validateDocument(...of));
+  t.strictSame(check(programFields, program), []);
+  t.strictSame(check(programFields, { ...program, cardRanges: [{ prefix: '29', length: 13, checkDigit: 'luhn', product: 'gold' }], unregistered: { earn: true, spend: false }, expiryFrom: 'received' }), []);
+  t.strictSame(check(programFields, { name: 'P', timezone: 'UTC', currencies: [] }), ['/timezone unknown-field', '/currencies invalid', '/timeZone missing']);
   const partner = { name: 'Grocer', timeZone: 'UTC', currency: 'USD' };
-  t.ok(validatePartner(partner).ok);
-  t.ok(validatePartner({
-    ...partner, program: 'default', latenessDays: 30, keys: [{ key: 'k'.repeat(20), scopes: ['post'] }],
-    stores: [{ id: '1', latitude: 48.1, longitude: 11.5 }], terminals: [{ id: '1', store: '1', status: 'active' }],
-  }).ok);
+  t.strictSame(check(partnerFields, partner), []);
+  const stores = [{ id: '1', latitude: 48.1, longitude: 11.5 }], terminals = [{ id: '1', store: '1', status: 'active' }];
+  t.strictSame(check(partnerFields, { ...partner, program: 'default', latenessDays: 30, keys: [{ key: 'k'.repeat(20), scopes: ['post'] }], stores, terminals }), []);
   const wrong = { ...partner, timeZone: 'Nowhere', latenessDays: -1, stores: [{ id: '1' }, { id: '2', latitude: 91 }] };
-  t.strictSame(brief(validatePartner(wrong).errors), ['/timeZone invalid', '/latenessDays invalid', '/stores/1/latitude invalid']);
-  t.strictSame(brief(validatePartner({ ...partner, stores: [{ id: '1' }, { id: '1' }] }).errors), ['/stores/1/id invalid']);
-  t.notOk(validatePartner(null).ok);
-});
-
-t.test('products', async t => {
-  t.ok(validateProduct({ sku: '1', name: 'Bread', category: 'BREAD', gtin: '04006381333931' }).ok);
-  t.strictSame(brief(validateProduct({ categorie: 'x', gtin: 'abc' }).errors), ['/categorie unknown-field', '/gtin invalid', '/sku missing']);
+  t.strictSame(check(partnerFields, wrong), ['/timeZone invalid', '/latenessDays invalid', '/stores/1/latitude invalid']);
+  t.strictSame(check(partnerFields, null), [' invalid']);
+  t.strictSame(check(productFields, { sku: '1', name: 'Bread', category: 'BREAD', gtin: '04006381333931' }), []);
+  t.strictSame(check(productFields, { categorie: 'x', gtin: 5 }), ['/categorie unknown-field', '/gtin invalid', '/sku missing']);
 });
 
 t.test('JSON Schemas say the same', async t => {

@@ -2,7 +2,7 @@
  * The check of a decoded document against its table of fields: everything that is wrong, each with its place, a stable reason and a hint.
  *
  * It recurses along the table, never along the value, so that deep or cyclic input costs nothing; it reports at most PROBLEMS_MAX problems, and never
- * throws because of a value. It doesn't look at two fields at once: that is said beside each table (checkTransaction, validateProgram …).
+ * throws because of a value. It doesn't look at two fields at once: that is said where documents are taken (checkTransaction, engine/reference.ts …).
  */
 import { distance } from 'fastest-levenshtein';
 import { dateTimeMs, DATE_TIME_MS_MAX, DATE_TIME_MS_MIN } from './date-time.js';
@@ -164,15 +164,4 @@ function wrongDateTime(value: unknown): string | undefined {
   const bytes = Buffer.from(value.slice(0, SHOWN_CHARACTERS_MAX));
   if (!Number.isNaN(dateTimeMs(bytes, 0, bytes.length))) return undefined;
   return `must be a date-time with offset like "2025-03-01T12:00:00+01:00", from 1970-01-02 on, not ${shown(value)}`;
-}
-
-/** A problem for each item whose `name` another item before it has. */
-export function repeats<N extends string>(pointer: string, items: readonly Readonly<Record<N, string>>[], name: N): Problem[] {
-  const seen = new Set<string>(), problems: Problem[] = [];
-  items.forEach((item, i) => {
-    const value = item[name];
-    if (seen.has(value) && problems.length < PROBLEMS_MAX) problems.push(problem(`${pointer}/${i}/${name}`, 'invalid', `${shown(value)} is there twice`));
-    seen.add(value);
-  });
-  return problems;
 }

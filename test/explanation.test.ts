@@ -41,6 +41,19 @@ t.test('awards as recorded, and why the other rules gave nothing', async (t) => 
   await core.stop();
 });
 
+t.test('an account that is not registered, of a program in which those do not earn', async (t) => {
+  const core = await startCore(temporaryDirectory(t)), unregistered = { earn: false, spend: false };
+  await core.publish((store) => store.putPartner('grocer', grocer));
+  await core.publish((store) => store.putRules({ rules }));
+  await core.publish((store) => store.putProgram('default', { ...store.set.programs[0]!.document, unregistered }));
+  await core.post(purchase('t1'));
+  const { awards, notAwarded } = (await core.pipeline.explainPurchase('grocer', 't1'))!;
+  t.same(awards, []);
+  t.match(notAwarded.find(({ rule }) => rule === 'base'), { why: /the account is not registered/ });
+  t.match(notAwarded.find(({ rule }) => rule === 'bread'), { why: 'no line matches' });
+  await core.stop();
+});
+
 t.test('after other rules were published, and after a restart', async (t) => {
   const directory = temporaryDirectory(t);
   let core = await startCore(directory);

@@ -9,6 +9,7 @@ import { contentHash, transactionHash } from './envelope.js';
 import { credit, settle } from './ledger/ledger.js';
 import { CellKind, NEVER } from './ledger/cells.js';
 import { decideReturn } from './returns.js';
+import type { Reference } from './reference.js';
 import { evaluate } from './rules/evaluate.js';
 import { shareOut } from './rules/shares.js';
 import { FactKind, FactStatus } from './facts/fact-block.js';
@@ -90,7 +91,7 @@ export function decide(c: Context): Outcome {
   const identified = cardLength > 0 || ordinal >= 0;
   c.awards.clear();
   c.ordinal = ordinal;
-  if (identified && earns(c, program, ordinal)) {
+  if (identified && mayEarn(c, reference, program, ordinal)) {
     evaluate(reference.rules, t, c, reference, c.awards);
     if (c.awards.overflow || overflows(c, ordinal)) return refuse('overflow');
   }
@@ -166,10 +167,10 @@ export function writeFact(c: Context, kind: number, sign: 1 | -1, ordinal: numbe
 }
 
 /** An account that is not registered may be one that does not earn. */
-function earns(c: Context, program: number, ordinal: number): boolean {
-  const { unregistered } = c.reference.set.programs[program]!.document;
+export function mayEarn({ state }: Pick<Context, 'state'>, { set }: Reference, program: number, ordinal: number): boolean {
+  const { unregistered } = set.programs[program]!.document;
   if (!unregistered || unregistered.earn) return true;
-  return ordinal >= 0 && (c.state.accounts.flags(ordinal) & Flag.registered) !== 0;
+  return ordinal >= 0 && (state.accounts.flags(ordinal) & Flag.registered) !== 0;
 }
 function overflows(c: Context, ordinal: number): boolean {
   const { awards } = c;

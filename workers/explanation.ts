@@ -27,8 +27,11 @@ export interface ExplanationView {
   notAwarded: { rule: string; version: number; why: string; countersNow?: Explanation['counters'] }[];
 }
 
-/** `fact` and `purchase` are the same. `reference`: the set that decided it, else the newest. `cells`: of the purchase's account now; null for a purchase without one. */
-export function explanationOf(fact: FactRecord, purchase: RecordedPurchase, reference: Reference, cells: AccountCells | null): ExplanationView {
+/** The purchase's account: its counters of now, and whether it was one that earns. */
+export interface ExplainedAccount { cells: AccountCells; mayEarn: boolean }
+
+/** `fact` and `purchase` are the same. `reference`: the set that decided it, else the newest. `account`: null for a purchase without one. */
+export function explanationOf(fact: FactRecord, purchase: RecordedPurchase, reference: Reference, account: ExplainedAccount | null): ExplanationView {
   const awarded = new Set(fact.awards.map(({ rule }) => rule));
   const awards = fact.awards.map((award, number): ExplanationView['awards'][number] => {
     const { rule, version, currency, points, input, milestones, period, shares } = award;
@@ -38,18 +41,18 @@ export function explanationOf(fact: FactRecord, purchase: RecordedPurchase, refe
       ...(counts ? { counter: { before: input, milestones } } : {}), lines: fact.lines.length === 0 ? [] : shares,
     };
   });
-  const others = explain(reference.rules, purchase.forRules(reference), cells, reference).filter(({ rule }) => !awarded.has(rule));
+  const others = explain(reference.rules, purchase.forRules(reference), account && account.cells, reference).filter(({ rule }) => !awarded.has(rule));
   return {
     partner: fact.partner, id: fact.id, account: fact.account === '' ? null : fact.account, occurredAt: new Date(fact.occurredAtMs).toISOString(),
     ruleSet: fact.ruleSet, rules: reference.set.version === fact.reference ? 'then' : 'now', awards,
     notAwarded: others.map(({ rule, version, fired, points, why, counters }) => ({
-      rule, version, why: whyNothing(fact, fired, points, why), ...(counters && { countersNow: counters }),
+      rule, version, why: fired ? whyNothing(account, points, why) : why, ...(counters && { countersNow: counters }),
     })),
   };
 }
 
-function whyNothing(fact: FactRecord, fired: boolean, points: number, why: string): string {
-  if (!fired) return why;
-  if (fact.account === '') return 'the purchase names no card and no account';
+function whyNothing(account: ExplainedAccount | null, points: number, why: string): string {
+  if (account === null) return 'the purchase names no card and no account';
+  if (!account.mayEarn) return 'the account is not registered, and those of this program do not earn (unregistered)';
   return points > 0 ? 'it would give points with the rules, counters and settings of now, but gave none then' : why;
 }

@@ -5,7 +5,7 @@ import { viewOf } from './answer.js';
 import { apply } from './apply.js';
 import { processBatch } from './batch.js';
 import { Context } from './context.js';
-import { linkedPartition } from './decide.js';
+import { linkedPartition, mayEarn } from './decide.js';
 import { EffectsReader } from './effects.js';
 import { explanationOf, type ExplanationView } from './explanation.js';
 import { FactCache } from './fact-cache.js';
@@ -171,11 +171,12 @@ export class Shard {
   private explain({ partition, facts, row }: Extract<ShardTask, { type: 'explain' }>): ExplanationView {
     const { state } = this.partition(partition), { rows, place } = new OpenFacts(facts).at(row), fact = rows.fact(place), c = this.context;
     c.state = state;
-    c.reference = this.references.get(fact.reference) ?? this.newest!;
-    c.purchase.read(rows, place, c.reference);
-    c.ordinal = c.purchase.ordinal;
-    if (c.ordinal >= 0) state.ensure(c.ordinal);
-    return explanationOf(fact, c.purchase, c.reference, c.ordinal >= 0 ? c : null);
+    const reference = (c.reference = this.references.get(fact.reference) ?? this.newest!);
+    c.purchase.read(rows, place, reference);
+    const { ordinal, transaction: { programOrdinal } } = c.purchase;
+    if (ordinal >= 0) state.ensure(ordinal);
+    c.ordinal = ordinal;
+    return explanationOf(fact, c.purchase, reference, ordinal < 0 ? null : { cells: c, mayEarn: mayEarn(c, reference, programOrdinal, ordinal) });
   }
   private cells(number: number, from: number, count: number): AccountCellsView[] {
     const { state } = this.partition(number);

@@ -5,6 +5,8 @@
  *   piece 0 ─ parse ─┬─ submit ────────── commit ─┐
  *   piece 1 ─ parse ──┴─(turn)─ submit ── commit ─┼─► one answer
  *
+ * A piece in which much is wrong takes several tasks, one after the commit of the other, so that others have their turn in between.
+ *
  * Promises: the order of items within a request is the order in the log; after the first failure no later piece is handed over, so a repeat of the
  * whole request finds what was taken as duplicates and the rest in order. Bounded: pieces between arrival and commit by piecesPerRequestMax, rejected items by
  * rejectedItemsMax.
@@ -23,6 +25,11 @@ export type Format = 'ndjson' | 'json' | 'msgpack';
 type RejectedRow = ParseResult['rejected'][number];
 
 const ERRORS_SHOWN_MAX = 20;
+/** Some milliseconds of the main thread, which keeps each of them. */
+const REJECTED_OF_TASK_MAX = 1000;
+
+/** A piece, or what is left of one, at a parser. */
+interface Task { parsing: Promise<ParseResult>; request: number }
 
 export class Batch {
   readonly answer: BatchAnswer = { accepted: 0, duplicates: 0, rejected: 0, items: [] };
@@ -41,27 +48,40 @@ export class Batch {
     private readonly partner: PartnerOfRequest,
   ) {}
 
-  /** Takes one piece; `answered` resolves when it has been answered, and rejects with what went wrong first. */
-  add(bytes: Uint8Array, part?: ParseTask['part']): { parsed: Promise<ParseResult>; answered: Promise<void> } {
+  /** Takes one piece. `parsed`: the end of it; `answered` resolves when it has been answered, and rejects with what went wrong first. */
+  add(bytes: Uint8Array, part: ParseTask['part'] = { isLast: true }): { parsed: Promise<ParseResult>; answered: Promise<void> } {
+    const first = this.parse(bytes, part), handedOver = this.turn.then(async () => this.handOverAll(first, part.isLast));
+    const parsed = handedOver.then(({ last }) => last);
+    this.turn = parsed.catch((error: unknown) => this.fail(error));
+    return { parsed, answered: this.answered(handedOver) };
+  }
+
+  private parse(bytes: Uint8Array, part: NonNullable<ParseTask['part']>): Task {
     const { engine, parser } = this.context;
     // With `append` nobody waits for a reply; request 0 says so.
     const request = this.wait === 'append' ? 0 : engine.nextRequest();
     const parsing = parser.parse({
       format: this.format, bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: false, partitions: engine.partitions,
-      rejectedMax: this.context.config.rejectedItemsMax + 1, ...this.partner, ...(part && { part }),
+      rejectedMax: REJECTED_OF_TASK_MAX, part, ...this.partner,
     });
-    // Whoever looks at neither will hear of a failure by `failure`.
+    // It may fail before its turn.
     parsing.catch(() => undefined);
-    return { parsed: parsing, answered: this.answered(parsing, request) };
+    return { parsing, request };
   }
 
-  private async answered(parsing: Promise<ParseResult>, request: number): Promise<void> {
-    const handedOver = this.turn.then(async () => {
-      const parsed = await parsing;
+  private async handOverAll(first: Task, isLast: boolean): Promise<{ last: ParseResult; replied: Promise<unknown> }> {
+    for (let task = first; ;) {
+      const parsed = await task.parsing;
       if (this.failure !== undefined) throw this.failure;
-      return this.handOver(parsed, request);
-    });
-    this.turn = handedOver.catch((error: unknown) => this.fail(error));
+      const { replied } = this.handOver(parsed, task.request);
+      const { unread, itemsLeft } = parsed;
+      if (unread === undefined) return { last: parsed, replied };
+      await replied;
+      task = this.parse(unread, { isLast, ...(itemsLeft !== undefined && { itemsLeft }) });
+    }
+  }
+
+  private async answered(handedOver: Promise<{ replied: Promise<unknown> }>): Promise<void> {
     const { replied } = await handedOver;
     await replied.catch((error: unknown) => {
       this.fail(error);

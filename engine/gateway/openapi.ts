@@ -2,6 +2,7 @@
  * The description of the API, OpenAPI 3.1: an operation for each route (routes name theirs, so that none can be without), the schemas of answers here, those of
  * documents and transactions from their tables in schemas/. It describes; bodies are checked where they are read, never by Fastify.
  */
+import { accountImportSchema } from '../../schemas/account-import.js';
 import { jsonSchemas } from '../../schemas/json-schemas.js';
 import { reasons } from '../../schemas/reasons.js';
 import { ruleSchema } from '../../schemas/rule.js';
@@ -60,16 +61,7 @@ export const answerSchemas: Record<string, Schema> = {
     rejected_at: dateTime, source: { description: 'where it came from, when it came from a topic', ...object({ topic: text, partition: integer, offset: integer, index: integer }) },
     input: { type: 'string', description: 'the input as far as it is known, at most 16 KiB' },
   }, ['id', 'partner', 'transaction_id', 'kind', 'reason', 'hint', 'rejected_at']),
-  AccountImport: {
-    description: 'One account from another system: its cards, and points by currency, as a number or in lots.',
-    ...object({
-      card: text, cards: list(text), program: text, registered: { type: 'boolean' },
-      balances: {
-        type: 'object',
-        additionalProperties: { oneOf: [points, object({ lots: list(object({ points, funder: text, matures: date, expires: date }, ['points'])) })] },
-      },
-    }, []),
-  },
+  AccountImport: accountImportSchema(),
   Problem: {
     description: 'RFC 9457',
     ...object({
@@ -158,7 +150,7 @@ export const operations = {
     response: responses({ 200: json(ref('BatchAnswer')) }, 'body-too-large', 'unsupported-media-type'),
   },
   getRejected: {
-    summary: 'What was refused and is kept, newest first', tags: ['transactions'], security,
+    summary: 'What was refused and is kept, partition by partition, oldest first', tags: ['transactions'], security,
     querystring: query({ partner: text, reason: { type: 'string', enum: Object.keys(reasons) }, ...paging }), response: responses({ 200: json(page(ref('Rejected'))) }),
   },
   putProgram: program.put,

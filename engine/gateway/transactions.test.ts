@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'msgpackr';
 import t from 'tap';
-import { ADMIN_KEY, call, startFakeGateway } from '../../test/gateway/fake-engine.js';
+import { ADMIN_KEY, call, directParser, startFakeGateway } from '../../test/gateway/fake-engine.js';
 import { EngineError } from '../engine.js';
 
 const purchase = (id: string, total = 1000): object =>
@@ -91,6 +91,28 @@ t.test('a body of nothing but rejects is not read to its end', async (t) => {
     t.match(await call(fake, 'POST', '/v1/transactions', { body, type }), { status: 400, body: { detail: /more than 100 items/ } });
   }
   t.equal(fake.engine.rejects.length, 0);
+});
+
+t.test('a piece in which much is wrong goes to the parsers in several tasks, so that others have their turn; the answer is the same', async (t) => {
+  const tasks: number[] = [];
+  const fake = await startFakeGateway({}, { ...directParser, parse: async (task) => {
+    const result = await directParser.parse(task);
+    tasks.push(result.rejected.length);
+    return result;
+  } });
+  t.teardown(() => fake.gateway.close());
+  const isGood = (i: number): boolean => i % 1000 === 999;
+  const items = Array.from({ length: 6000 }, (_, i) => (isGood(i) ? purchase(String(i)) : i)), rejected = items.flatMap((_, i) => (isGood(i) ? [] : [i]));
+  const bodies = { 'application/json': JSON.stringify(items), [NDJSON]: items.map((item) => JSON.stringify(item)).join('\n'), 'application/msgpack': new Uint8Array(pack(items)) };
+  for (const [type, body] of Object.entries(bodies)) {
+    tasks.length = 0;
+    const { status, body: answer } = await call(fake, 'POST', '/v1/transactions', { body, type });
+    t.match({ status, answer }, { status: 200, answer: { rejected: rejected.length } }, type);
+    t.strictSame((answer.items as { index: number; status: string }[]).flatMap(({ index, status }) => (status === 'rejected' ? [index] : [])), rejected, type);
+    t.ok(tasks.length >= 6 && Math.max(...tasks) <= 1000, `${type}: ${tasks.join(' ')}`);
+  }
+  t.strictSame(fake.engine.order.slice(0, 6), ['999', '1999', '2999', '3999', '4999', '5999'], 'the order of the body');
+  t.equal(fake.engine.rejects.length, 3 * rejected.length, 'each is kept once');
 });
 
 t.test('a gateway that closes lets what is under way finish', async (t) => {

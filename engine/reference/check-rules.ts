@@ -57,7 +57,8 @@ export interface RuleWorld {
   /** Ids of partners by program, filled as they are asked for. */
   partners: Map<number, ReadonlySet<string>>;
 }
-export const ruleKey = (program: string, id: string): string => `${program} ${id}`;
+/** No identifier has a line end, but many have spaces. */
+export const ruleKey = (program: string, id: string): string => `${program}\n${id}`;
 
 /** Everything that is wrong with a rule whose structure is right. */
 export function checkRule(rule: RuleDocument, pointer: string, world: RuleWorld): Problem[] {

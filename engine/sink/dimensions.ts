@@ -119,11 +119,11 @@ export class Dimensions {
   private async replace({ table, digest, rows }: Content): Promise<void> {
     const { client, cluster } = this.options, { signal } = this.stopped, next = `${table}_${this.suffix}`, everywhere = onCluster(cluster), key = dimensionKeys[table].join(', ');
     await this.command(`DROP TABLE IF EXISTS ${next} ${everywhere} SYNC`);
-    await this.command(`CREATE TABLE ${next} ${everywhere} AS ${table} ENGINE = ${mergeTree(cluster)} ORDER BY (${key}) COMMENT '${digest}'`);
+    await this.command(`CREATE TABLE ${next} ${everywhere} AS ${table} ENGINE = ${mergeTree(cluster, 'Replacing')} ORDER BY (${key}) COMMENT '${digest}'`);
     const { stream } = await client.exec({ query: `INSERT INTO ${next} FORMAT JSONEachRow`, values: Readable.from(rows()), abort_signal: signal });
     for await (const _ of stream) { /* the answer is empty; its end is what counts */ }
-    // The same product twice in one file is one product.
-    await this.command(`OPTIMIZE TABLE ${next} FINAL DEDUPLICATE BY ${key}`);
+    // The same product twice in one file is one product, and the last one counts, here as in the engine (workers/reference/product-table.ts).
+    await this.command(`OPTIMIZE TABLE ${next} FINAL`);
     await this.command(`EXCHANGE TABLES ${next} AND ${table} ${everywhere}`);
     await this.command(`DROP TABLE ${next} ${everywhere} SYNC`);
   }

@@ -78,9 +78,9 @@ async function checkCluster(client: MigrationClient, cluster: string): Promise<v
   if (shards > 1) throw new Error(`cluster ${cluster} has ${shards} shards; facts need a cluster of one shard, with as many replicas as wanted`);
 }
 
-/** The engine of tables. Each has a path of its own in ClickHouse Keeper, which it keeps when it is renamed or exchanged. */
-export function mergeTree(cluster: string): string {
-  return cluster === '' ? 'MergeTree' : "ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')";
+/** The engine of tables. Each has a path of its own in ClickHouse Keeper, which it keeps when it is renamed or exchanged. `kind`: what merges do with rows of the same key. */
+export function mergeTree(cluster: string, kind: '' | 'Replacing' = ''): string {
+  return cluster === '' ? `${kind}MergeTree` : `Replicated${kind}MergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')`;
 }
 export function onCluster(cluster: string): string {
   return cluster === '' ? '' : `ON CLUSTER '${cluster}'`;

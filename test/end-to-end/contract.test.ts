@@ -30,8 +30,8 @@ t.test('the contract', { skip: chdbMissing }, async (t) => {
   const engine = await TestEngine.start(t, { flags: ['--data', '.'] });
   await engine.put('/v1/programs/default', { name: 'Default', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }, { id: 'coins', scale: 2 }] });
   await engine.put('/v1/partners/grocer', { name: 'Grocer', timeZone: 'UTC', currency: 'EUR', keys: [{ key: 'grocer-key-0000000000', scopes: ['post', 'read'] }] });
-  writeFileSync(join(engine.directory, 'products.ndjson'), ndjson([{ sku: 'bread', category: 'bakery' }, { sku: 'cheese', category: 'dairy', brand: 'alpine', department: 'fresh' }]));
-  t.match(await engine.run('import', 'products', 'products.ndjson', '--partner', 'grocer', ...admin), { code: 0, stdout: /products +2/ });
+  writeFileSync(join(engine.directory, 'products.ndjson'), `\ufeff${ndjson([{ sku: 'bread', category: 'old' }, { sku: 'bread', category: 'bakery' }, { sku: 'cheese', category: 'dairy', brand: 'alpine', department: 'fresh' }])}`);
+  t.match(await engine.run('import', 'products', 'products.ndjson', '--partner', 'grocer', ...admin), { code: 0, stdout: /products +3/ }, 'with a byte order mark');
   writeFileSync(join(engine.directory, 'rules.json'), JSON.stringify([
     { id: 'base', version: 1, award: { kind: 'perAmount', points: 1, amount: 100 }, expiresAfterDays: 4000 },
     { id: 'dairy', version: 1, lines: { categories: ['dairy'] }, award: { kind: 'percent', percent: 10, currency: 'coins' } },
@@ -234,6 +234,8 @@ t.test('the contract', { skip: chdbMissing }, async (t) => {
     await t.rejects(client.command({ query: 'CREATE TABLE pointstream.mine (a Int8) ENGINE = Memory' }), /readonly|denied|not enough privileges/i);
     await client.close();
     t.same(await engine.query("SELECT sum(points) AS points FROM pointstream.entries WHERE transaction_id IN ('one', 'r1', 'r2') AND currency = 'points'"), [{ points: 0 }]);
+    const products = await eventually(() => engine.query('SELECT sku, category FROM pointstream.products ORDER BY sku'), (found) => found.length > 0);
+    t.same(products, [{ sku: 'bread', category: 'bakery' }, { sku: 'cheese', category: 'dairy' }], 'of a product that is there twice the last one counts');
     t.same(await engine.query("SELECT name, dictGet('pointstream.partners_dictionary', 'name', id) AS again FROM pointstream.partners WHERE id = 'flyer'"), [{ name: 'Flyer', again: 'Flyer' }]);
   });
 

@@ -79,6 +79,10 @@ export class Items {
     if (format === 'json') this.at = skipSpace(bytes, 0, bytes.length);
     return undefined;
   }
+  /** Where the next item begins, if there is one; -1 after the last. */
+  get nextAt(): number {
+    return this.format === 'ndjson' ? this.at < this.end ? this.at : -1 : this.itemsLeft > 0 ? this.at : -1;
+  }
   private take(format: ItemFormat, bytes: Uint8Array, start: number, end: number, partner?: string): void {
     this.format = format;
     this.bytes = bytes;

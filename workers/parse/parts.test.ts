@@ -1,4 +1,7 @@
-/** An array that is read in parts, however it is cut, says about each item what it says as a whole: which are taken, in which partition, what is wrong with the others and where. */
+/**
+ * A list that is read in parts, however it is cut and however few rejected items a task may have, says about each item what it says as a whole: which are taken, in which partition,
+ * what is wrong with the others and where.
+ */
 import { deepStrictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
@@ -13,10 +16,10 @@ t.comment(`seed ${seed}`);
 const packr = new Packr({ useRecords: false });
 /** Smaller parts only of smaller bodies: each part with its rest is looked at again. */
 const PARTS_MAX = 60;
-type Format = 'json' | 'msgpack';
+type Format = ParseTask['format'];
 
-function parse(format: Format, bytes: Uint8Array, firstIndex: number, part?: ParseTask['part']): ParseResult {
-  return parseItems({ format, bytes, firstIndex, gateway: 'g', request: 1, detailed: false, partitions: 3, partner: 'p', ...(part && { part }) });
+function parse(format: Format, bytes: Uint8Array, firstIndex: number, options: Pick<ParseTask, 'part' | 'rejectedMax'> = {}): ParseResult {
+  return parseItems({ format, bytes, firstIndex, gateway: 'g', request: 1, detailed: false, partitions: 3, partner: 'p', ...options });
 }
 /** Everything that is said, with the transactions in the order of their indexes. */
 interface Said { count: number; rejected: unknown[]; taken: object[]; unreadable: unknown }
@@ -38,16 +41,23 @@ function whole(format: Format, bytes: Uint8Array): Said {
   add(said, parse(format, bytes.slice(), 0));
   return said;
 }
+/** One part, in as many tasks as it takes; returns what the last one leaves for the next part. */
+function addInTasks(said: Said, format: Format, bytes: Uint8Array, part: NonNullable<ParseTask['part']>, rejectedMax: number): ParseResult {
+  const result = parse(format, bytes, said.count, { part, rejectedMax });
+  add(said, result);
+  if (result.rejected.length > rejectedMax) throw new Error(`${result.rejected.length} rejected items in one task`);
+  if (result.unread === undefined) return result;
+  return addInTasks(said, format, result.unread, { ...part, ...(result.itemsLeft !== undefined && { itemsLeft: result.itemsLeft }) }, rejectedMax);
+}
 /** `cuts`: sizes of the parts. */
-function inParts(format: Format, bytes: Uint8Array, cuts: number[]): { said: Said; parts: number; restMax: number } {
+function inParts(format: Format, bytes: Uint8Array, cuts: number[], rejectedMax = Infinity): { said: Said; parts: number; restMax: number } {
   const said = nothing();
   let rest = new Uint8Array(0), itemsLeft: number | undefined, parts = 0, restMax = 0;
   for (let at = 0, isLast = false; !isLast && itemsLeft !== 0 && said.unreadable === undefined; parts++) {
     const size = Math.max(cuts[parts % cuts.length]!, Math.ceil(bytes.length / PARTS_MAX));
     isLast = at + size >= bytes.length;
     const part = new Uint8Array(Buffer.concat([rest, bytes.subarray(at, at + size)]));
-    const result = parse(format, part, said.count, { isLast, ...(itemsLeft === undefined ? {} : { itemsLeft }) });
-    add(said, result);
+    const result = addInTasks(said, format, part, { isLast, ...(itemsLeft === undefined ? {} : { itemsLeft }) }, rejectedMax);
     rest = new Uint8Array(result.rest ?? []);
     itemsLeft = result.itemsLeft;
     restMax = Math.max(restMax, rest.length);
@@ -97,6 +107,26 @@ t.test('damaged arrays', async t => {
     if (expected.rejected.length > 0) broken++;
   }), { seed, numRuns: 2500, endOnFailure: true });
   t.ok(broken > 500, `${broken} with something wrong`);
+});
+
+t.test('a task ends after some rejected items and gives back the others', async t => {
+  const encode: Record<Format, (list: unknown[]) => Uint8Array> = {
+    json: list => Buffer.from(JSON.stringify(list)), msgpack: list => packr.pack(list), ndjson: list => Buffer.from(list.map(item => JSON.stringify(item)).join('\n')),
+  };
+  let rejected = 0;
+  fc.assert(fc.property(documents, damage, cuts, fc.constantFrom<Format>('json', 'msgpack', 'ndjson'), fc.boolean(), fc.integer({ min: 1, max: 3 }), (list, changes, sizes, format, isDamaged, most) => {
+    const bytes = isDamaged ? damaged(encode[format](list), changes) : new Uint8Array(encode[format](list));
+    if (format !== 'ndjson' && !isArray(format, bytes)) return;
+    const expected = whole(format, bytes);
+    deepStrictEqual(inParts(format, bytes, format === 'ndjson' ? [bytes.length] : sizes, most).said, expected);
+    rejected += expected.rejected.length;
+  }), { seed, numRuns: 2500, endOnFailure: true });
+  t.ok(rejected > 2000, `${rejected} rejected`);
+  for (const [format, body] of [['json', `[${','.repeat(5000)}`], ['ndjson', '1\n'.repeat(5001)]] as const) {
+    const bytes = new Uint8Array(Buffer.from(body)), { said } = inParts(format, bytes, [bytes.length], 700);
+    deepStrictEqual(said, whole(format, bytes));
+    t.equal(said.rejected.length, 5001, format);
+  }
 });
 
 t.test('what is kept between parts is one item', async t => {

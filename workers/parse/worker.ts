@@ -29,7 +29,7 @@ export interface ParseTask {
   keyPartner?: string;
   /** The partner of items that name none (files). */
   partner?: string;
-  /** Parsing ends after so many rejected items: 64 MiB of `1,` would be 33 million of them. The caller refuses the body then. */
+  /** The task ends after so many rejected items and gives back what it has not looked at: a piece of `1,` would be half a million of them, and others wait. */
   rejectedMax?: number;
 }
 
@@ -42,7 +42,9 @@ export interface ParseResult {
   rejected: RejectedItem[];
   /** Of a part that is not the last: the bytes to stand in front of the next one. */
   rest?: Uint8Array;
-  /** For the next part; 0: there can't be more items, whatever comes. */
+  /** The task ended at rejectedMax: the bytes of the items that are left, for a task of their own, which begins with `itemsLeft`. */
+  unread?: Uint8Array;
+  /** For the next part, or for what is unread; 0: there can't be more items, whatever comes. */
   itemsLeft?: number;
   /** Nothing of the body can be read: it is no object and no array, or the one object in it is broken. */
   unreadable?: { detail: string; position: number };
@@ -54,8 +56,10 @@ const sorted = new ByPartition();
 
 export default function parse(task: ParseTask): ParseResult {
   const result = parseItems(task);
+  const { envelopes, rest, unread } = result;
   // `move` makes piscina transfer the buffers; what arrives in the calling thread is the value.
-  return move({ [transferableSymbol]: [...result.envelopes.map(({ bytes }) => bytes.buffer), ...(result.rest ? [result.rest.buffer] : [])], [valueSymbol]: result }) as unknown as ParseResult;
+  const buffers = [...envelopes.map(({ bytes }) => bytes), rest, unread].flatMap((bytes) => (bytes === undefined ? [] : [bytes.buffer]));
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: result }) as unknown as ParseResult;
 }
 
 /** Records of a partner's topic (records.ts). */
@@ -94,6 +98,7 @@ export function parseItems(task: ParseTask): ParseResult {
     sorted.add(t);
   }
   result.envelopes = sorted.finish();
+  if (result.rejected.length >= rejectedMax && items.nextAt >= 0) return { ...result, unread: bytes.subarray(items.nextAt), itemsLeft: items.itemsLeft };
   if (!part || part.isLast) return result;
   result.rest = bytes.slice(items.restAt);
   // Nothing but the beginning is left: it is read again.
