@@ -35,8 +35,8 @@ export class Peers {
 
   static async start(options: PeersOptions): Promise<Peers> {
     const { log, host, port } = options;
-    if (!(await log.getValue(KEY_NAME))) await log.putValue(KEY_NAME, randomBytes(32));
-    // Read again: of two engines that begin at the same time one was later.
+    // Added, not put: of engines that begin at the same time one gives the key for all of them.
+    await log.addValue(KEY_NAME, randomBytes(32));
     const key = Buffer.from((await log.getValue(KEY_NAME))!), server = createServer({ requestTimeout: ASK_MS_MAX });
     const peers = new Peers(options, server, key);
     server.on('request', (request, response) => void peers.serve(request, response));
