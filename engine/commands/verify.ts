@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import type { Config } from '../config.js';
 import { operatorKeyPath } from '../keys.js';
+import { connectionOf } from '../log/kafka/connection.js';
 import { createLogger } from '../logger.js';
 import type { Endpoints } from '../serving.js';
 import type { RunningEngine } from '../start.js';
@@ -25,7 +26,7 @@ export const verify: CommandDefinition = {
   async run(options): Promise<ExitCode> {
     const config = await loadConfig({ logLevel: 'warn', ...options });
     const url = await runningEngine(config.data);
-    if (url === undefined && config.kafka === '') await expectLog(config.data);
+    if (url === undefined) await (config.kafka === '' ? expectLog(config.data) : expectTopics(config));
     const { verifyDirectory, verifyText } = await import('../../loadtest/verifier.js');
     const report = url === undefined ? await verifyDirectory({ config, logger: createLogger(config.logLevel), progress: say }) : await ask(url, config);
     if (options.json === true) printJson(report);
@@ -60,6 +61,12 @@ async function expectLog(directory: string): Promise<void> {
     if (!isAbsent(error)) throw error;
     throw new CommandError(exitCodes.usage, `${directory} has no log, so there is nothing to verify: say the directory that serve ran on, --data DIR (or --kafka when the log is there)`);
   }
+}
+
+async function expectTopics(config: Config): Promise<void> {
+  const { hasTopics } = await import('../log/kafka/topics.js');
+  if (await hasTopics({ ...connectionOf(config), clientId: 'pointstream' }, config.kafkaPrefix)) return;
+  throw new CommandError(exitCodes.usage, `${config.kafka} has no topics that begin with ${config.kafkaPrefix}, so there is nothing to verify: say what serve was given, --kafka-prefix PREFIX`);
 }
 
 function isAbsent(error: unknown): boolean {

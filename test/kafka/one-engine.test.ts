@@ -5,12 +5,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { hasTopics } from '../../engine/log/kafka/topics.js';
 import { Generator } from '../../loadtest/generator.js';
 import { Random } from '../../loadtest/random.js';
 import { loadRules } from '../../loadtest/rule-sets.js';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
-import { ADMIN_KEY, chdbMissing, eventually, NDJSON, TestEngine } from '../end-to-end/engine.js';
+import { ADMIN_KEY, chdbMissing, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
 
 const TRANSACTIONS = 6000, BATCH_BYTES = '32768', DAY_MS = 86_400_000;
@@ -63,6 +64,9 @@ t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing
   const verified = await engine.run('verify', '--data', engine.directory, '--json');
   if (!t.equal(verified.code, 0, 'the verifier finds nothing')) t.comment(verified.stdout, verified.stderr);
   t.match(JSON.parse(verified.stdout) as VerifyReport, { ok: true, differences: [] });
+  const mistaken = await engine.run('verify', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'won.', '--clickhouse', 'off');
+  t.match(mistaken, { code: 2, stdout: '', stderr: /no topics that begin with won\., so there is nothing to verify/ });
+  t.equal(await hasTopics({ brokers: [broker.address], clientId: 'foreign' }, 'won.'), false, 'and makes none');
   t.match(await engine.stop(), { code: 0 });
 });
 

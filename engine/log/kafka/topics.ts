@@ -72,21 +72,30 @@ export class Topics {
 }
 
 /** How many brokers there are; throws when none answers. */
-export async function countBrokers(connection: KafkaConnection): Promise<number> {
-  const cluster = new Cluster(connection);
-  try {
-    return (await cluster.describe([])).brokers.length;
-  } finally {
-    await cluster.close();
-  }
+export function countBrokers(connection: KafkaConnection): Promise<number> {
+  return atCluster(connection, async (cluster) => (await cluster.describe([])).brokers.length);
+}
+
+/** Whether there is an installation. Throws LogError, `unavailable` when no broker answers. */
+export function hasTopics(connection: KafkaConnection, prefix: string): Promise<boolean> {
+  return atCluster(connection, async (cluster) => (await find(cluster, namesOf(prefix))).size > 0);
 }
 
 /** Deletes all topics of an installation, for those that were made for a while. */
-export async function removeTopics(connection: KafkaConnection, prefix: string): Promise<void> {
+export function removeTopics(connection: KafkaConnection, prefix: string): Promise<void> {
+  return atCluster(connection, async (cluster) => {
+    const there = await find(cluster, namesOf(prefix));
+    if (there.size > 0) await cluster.fromAny(deleteTopicsV6.api, [...there.keys()].map((name) => ({ name })), CREATE_MS_MAX);
+  });
+}
+
+const namesOf = (prefix: string): string[] => stored.map((topic) => `${prefix}${storedNames[topic]}`);
+async function atCluster<T>(connection: KafkaConnection, action: (cluster: Cluster) => Promise<T>): Promise<T> {
   const cluster = new Cluster(connection);
   try {
-    const there = await find(cluster, stored.map((topic) => `${prefix}${storedNames[topic]}`));
-    if (there.size > 0) await cluster.fromAny(deleteTopicsV6.api, [...there.keys()].map((name) => ({ name })), CREATE_MS_MAX);
+    return await action(cluster);
+  } catch (error) {
+    throw error instanceof LogError ? error : new LogError('failed', reasonOf(error), { cause: error });
   } finally {
     await cluster.close();
   }
