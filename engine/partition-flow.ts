@@ -12,6 +12,7 @@ import type { Restored } from './restore.js';
 import type { Results } from './results.js';
 import { ShardError, type Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
+import { untilReached } from './until-reached.js';
 
 /** Batches that are evaluated and wait for their commit, at most. */
 const UNCOMMITTED_MAX = 3;
@@ -187,7 +188,7 @@ export class PartitionFlow {
     } catch (error) {
       if (this.stopping) return;
       this.paused = true;
-      if (error instanceof ShardError && error.atWorker) await this.blame(chunks.reduce((sum, { records }) => sum + records, 0));
+      if (error instanceof ShardError && error.atWorker) await untilReached(() => this.blame(chunks.reduce((sum, { records }) => sum + records, 0)));
       for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error as Error);
       events.shardFailed(partition, error as Error);
       return;
@@ -219,7 +220,7 @@ export class PartitionFlow {
     const facts: BatchTask['facts'] = [], blocks = new Map<number, Uint8Array | undefined>();
     for (const { batch, row } of this.needed) {
       if (batch > this.committed) continue;
-      if (!blocks.has(batch)) blocks.set(batch, (await results.find(partition, batch))?.facts);
+      if (!blocks.has(batch)) blocks.set(batch, (await untilReached(() => results.find(partition, batch)))?.facts);
       const block = blocks.get(batch);
       facts.push({ batch, row, fact: block && readFact(block, row) });
     }

@@ -18,6 +18,7 @@ import type { Logger } from '../engine/logger.js';
 import { createMetrics } from '../engine/metrics.js';
 import { startEngine } from '../engine/start.js';
 import { temporaryInstallation } from '../engine/temporary.js';
+import { untilReached } from '../engine/until-reached.js';
 import { readResults } from '../schemas/results.js';
 import { Ends, type EndName } from './chaos-ends.js';
 import { EngineProcess } from './engine-process.js';
@@ -77,7 +78,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
       const action = actions[random.below(actions.length)]!, engine = engines[random.below(ENGINES)]!;
       happened[action]++;
       progress(`${action} after ${feed.answered} transactions`);
-      if (action === 'poison') await outsider.append([{ topic: 'commands', partition: random.below(outsider.partitions), value: Buffer.from('nobody can read this') }]);
+      if (action === 'poison') await poison(outsider, random.below(outsider.partitions));
       else if (action === 'broker' || action === 'clickhouse') ends.takeAway(action, random.below(AWAY_MS_MAX));
       else if (action === 'freeze') {
         engine.freeze();
@@ -114,6 +115,11 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
     await ends.settled().finally(() => temporary.remove()).finally(() => ends.close());
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Again, while the broker is away: one that is there twice is refused twice. */
+function poison(outsider: Log, partition: number): Promise<unknown> {
+  return untilReached(() => outsider.append([{ topic: 'commands', partition, value: Buffer.from('nobody can read this') }]));
 }
 
 /** Purchases and returns that became facts. */
