@@ -61,12 +61,13 @@ export class Partitions {
 
   /** Resolves when what is ours now is restored and runs. */
   async start(): Promise<void> {
-    const { log } = this.options;
+    const { log, events } = this.options;
     this.endListening.push(
       log.onOwnership({
         gained: (partitions) => void this.inTurn(() => this.take(partitions)),
         released: (partitions) => this.inTurn(() => this.letGo(partitions, false)),
         lost: (partitions) => this.lose(partitions),
+        failed: (error) => events.failed(error),
       }),
       log.onAppend((topic, partition) => this.flows.get(partition)?.appended(topic)),
     );

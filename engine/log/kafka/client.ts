@@ -58,7 +58,7 @@ const QUEUE_BYTES_MAX = 256 * 2 ** 20;
 
 /** Codes of librdkafka that decide what is done. */
 export const codes = {
-  assign: -175, revoke: -174, queueFull: -184, timedOut: -185, fencedInstance: -144, fenced: 90, invalidProducerEpoch: 47, unknownMember: 25, illegalGeneration: 22, fencedStaticMember: 82,
+  assign: -175, revoke: -174, queueFull: -184, timedOut: -185, fatal: -150, fencedInstance: -144, fenced: 90, invalidProducerEpoch: 47, unknownMember: 25, illegalGeneration: 22, fencedStaticMember: 82,
   messageTooLarge: 10,
 } as const;
 

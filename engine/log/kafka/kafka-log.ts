@@ -135,9 +135,8 @@ class KafkaLog implements Log {
           this.forget(partitions);
         },
         lost: (assigned) => {
-          const partitions = numbers(assigned);
-          this.forget(partitions);
-          for (const listener of this.ownership) listener.lost(partitions);
+          this.forget(numbers(assigned));
+          for (const listener of this.ownership) listener.lost(numbers(assigned));
         },
         failed: (error) => this.fail(error),
       },
@@ -285,6 +284,7 @@ class KafkaLog implements Log {
   private fail(error: Error): void {
     this.failure ??= error instanceof LogError ? error : new LogError('failed', error.message, { cause: error });
     this.assigned?.();
+    for (const listener of this.ownership) listener.failed?.(this.failure);
   }
   private refuseUnknown(topic: Topic, partition: number): void {
     this.refuseWhenClosed();
