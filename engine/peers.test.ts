@@ -19,14 +19,15 @@ t.test('engines that begin at the same time know one another', async (t) => {
   const slow: Log = Object.assign(Object.create(log) as Log, {
     putValue: (...given: Parameters<Log['putValue']>) => held.then(() => log.putValue(...given)), addValue: (...given: Parameters<Log['addValue']>) => held.then(() => log.addValue(...given)),
   });
-  const start = (of: Log, value?: string): Promise<Peers> => {
+  const start = (of: Log, host: string, value?: string): Promise<Peers> => {
     const answer: PeersOptions['answer'] = () => Promise.resolve(value === undefined ? undefined : { value });
-    return Peers.start({ log: of, host: '127.0.0.1', port: 0, answer });
+    return Peers.start({ log: of, host, port: 0, answer });
   };
-  const later = start(slow, 'what the later one has'), first = await start(log);
+  const later = start(slow, '0.0.0.0', 'what the later one has'), first = await start(log, '127.0.0.1');
   goOn();
   const owner = await later;
   t.teardown(() => Promise.all([first.stop(), owner.stop()]));
+  t.notMatch(owner.address, '0.0.0.0', 'which is no address to ask');
   await owner.announce(0);
   t.equal(await first.ask(0, { type: 'close', partition: 0 }), 'what the later one has');
 });

@@ -10,6 +10,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pack, unpack } from 'msgpackr';
 import type { ShardTask } from '../workers/messages.js';
@@ -20,6 +21,8 @@ const KEY_NAME = 'peer-key', OWNER = 'owner/';
 const BODY_BYTES_MAX = 4 * 2 ** 20, ASK_MS_MAX = 5000, LOOK_MS = 50;
 /** So long a partition may be on its way from one engine to another. */
 const MOVE_MS_MAX = 15_000;
+
+const EVERYWHERE = new Set(['0.0.0.0', '::']);
 
 export interface PeersOptions {
   log: Log;
@@ -44,7 +47,7 @@ export class Peers {
     return peers;
   }
   get address(): string {
-    const { host } = this.options;
+    const host = reachable(this.options.host);
     return `http://${host.includes(':') ? `[${host}]` : host}:${(this.server.address() as AddressInfo).port}`;
   }
   /** The partition is here from now on. */
@@ -101,4 +104,11 @@ export class Peers {
     const given = Buffer.from(authorization), wanted = Buffer.from(`Bearer ${this.key.toString('base64url')}`);
     return given.length === wanted.length && timingSafeEqual(given, wanted);
   }
+}
+
+/** Listening on all addresses is no address to ask: the first one of this machine that others may reach is. */
+function reachable(host: string): string {
+  if (!EVERYWHERE.has(host)) return host;
+  const own = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
+  return own.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? '127.0.0.1';
 }
