@@ -5,10 +5,11 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTopicsV7, deleteTopicsV6, describeConfigsV4 } from '@platformatic/kafka';
-import { LogError, topics as logTopics, type Topic } from '../log.js';
+import { LogError } from '../log.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
 import { LATEST, listOffset } from './offsets.js';
+import { stored, storedNames, type StoredTopic } from './stored-topics.js';
 
 export const PARTITIONS_DEFAULT = 16;
 /** What records may have at most where we create the topics; larger results are split. Kafka's default, 1 MiB, would do for all but the largest batches. */
@@ -20,12 +21,6 @@ const REPLICAS_WANTED = 3;
 /** Compacted topics keep marks of what was removed so long: beyond the longest time that an engine may be away and come back. */
 const TOMBSTONES_MS = 30 * 86_400_000;
 
-/** In the order of log.ts, then the log's own. */
-export type StoredTopic = Topic | 'control';
-const storedNames: Record<StoredTopic, string> = {
-  commands: 'commands', internal: 'commands-internal', interactive: 'interactive', results: 'results', 'dead-letters': 'dead-letters', replies: 'replies', snapshots: 'snapshots', control: 'control',
-};
-const stored: StoredTopic[] = [...logTopics, 'control'];
 const compacted = new Set<StoredTopic>(['control', 'snapshots']);
 /** What is not compacted yet is read at each take-over: the segment that is being written never is, and Kafka's default for its size is a gigabyte. */
 const SNAPSHOT_SEGMENT_BYTES = 32 * 2 ** 20;
