@@ -10,7 +10,8 @@ import { startGateway } from './gateway/gateway.js';
 import { startParsers } from './gateway/parser-pool.js';
 import { adminKey, Keys, makeOperatorKey, operatorKeyPath } from './keys.js';
 import type { Logger } from './logger.js';
-import { createMetrics, startMetricsServer } from './metrics.js';
+import { createMetrics } from './metrics.js';
+import { startMetricsServer } from './metrics-server.js';
 import { queryRejectedOf } from './rejected.js';
 import { startEngine, type RunningEngine } from './start.js';
 
@@ -52,7 +53,7 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     let fail!: (error: Error) => void;
     const failed = new Promise<Error>((resolve) => { fail = resolve; });
     void running.failed.then(fail);
-    const metricsServer = await startMetricsServer(metrics, config.host, config.metricsPort);
+    const metricsServer = await startMetricsServer(metrics, () => engine.checks(), config.host, config.metricsPort);
     stops.push(() => metricsServer.close());
     stops.push(() => rm(operatorKeyPath(config.data), { force: true }));
     const roles = rolesOf(config), parser = startParsers(config.parsers, metrics);

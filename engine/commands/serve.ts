@@ -39,7 +39,8 @@ export const serve: CommandDefinition = {
     });
     if (serving === undefined) return exitCodes.fine;
     const { http, clickhouse, metrics } = serving.endpoints;
-    say(`ready: ${http} (docs at ${http}/docs), ClickHouse ${clickhouse ?? 'off'}, metrics ${metrics}/metrics`);
+    const door = http === '' ? `as ${config.roles}` : `${http} (docs at ${http}/docs)`;
+    say(`ready: ${door}, ClickHouse ${clickhouse ?? 'off'}, metrics ${metrics}/metrics`);
     // A log of its own has nobody else who could go on: there it stays, and says why.
     const { running: { log }, failed } = serving, reason = await Promise.race([signal, ...(log.shared ? [failed] : [])]), hasFailed = reason instanceof Error;
     if (hasFailed && !asked) {

@@ -69,8 +69,8 @@ export class Membership {
       const error = await new Promise<NativeError | null>((resolve) => this.consumer.consume(1, resolve));
       // Said once, and without a reason; the only one that is known is that another member has joined under our name.
       if (error && (error.isFatal || error.code === codes.fatal || error.code === codes.fencedInstance || error.code === codes.fencedStaticMember)) {
-        const { group, instance } = this.options;
-        return this.options.events.failed(new LogError('fenced', `the group ${group} has another member with our name ${instance}: was the data directory copied? (${error.message})`, { cause: error }));
+        const { group, instance, events } = this.options;
+        return events.failed(new LogError('fenced', `the group ${group} has another member with our name ${instance}: was the data directory copied? (${error.message})`, { cause: error }));
       }
       await pause(POLL_MS);
     }
