@@ -13,6 +13,7 @@ import type { VerifyReport } from '../../loadtest/verifier.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
 import { ADMIN_KEY, chdbMissing, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
+import { addPartitions } from './foreign.js';
 
 const TRANSACTIONS = 6000, BATCH_BYTES = '32768', DAY_MS = 86_400_000;
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
@@ -67,7 +68,8 @@ t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing
   const mistaken = await engine.run('verify', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'won.', '--clickhouse', 'off');
   t.match(mistaken, { code: 2, stdout: '', stderr: /no topics that begin with won\., so there is nothing to verify/ });
   t.equal(await hasTopics({ brokers: [broker.address], clientId: 'foreign' }, 'won.'), false, 'and makes none');
-  t.match(await engine.stop(), { code: 0 });
+  await addPartitions(broker, 'one.commands', 5);
+  t.match(await engine.ended, { code: 1, stderr: /there is no results\/4: the log has 4 partitions, fixed when it was created/ }, 'whose records nobody would read');
 });
 
 /** The row up to which `feed` knows the file to be in. */
