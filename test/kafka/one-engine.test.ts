@@ -68,6 +68,8 @@ t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing
   const mistaken = await engine.run('verify', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'won.', '--clickhouse', 'off');
   t.match(mistaken, { code: 2, stdout: '', stderr: /no topics that begin with won\., so there is nothing to verify/ });
   t.equal(await hasTopics({ brokers: [broker.address], clientId: 'foreign' }, 'won.'), false, 'and makes none');
+  const elsewhere = await engine.run('verify', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.');
+  t.match(elsewhere, { code: 2, stdout: '', stderr: /clickhouse is not there, so the facts are elsewhere: say where serve brings them, --clickhouse URL/ }, 'and takes no facts away');
   const joining = await engine.run('demo', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.', '--transactions', '100', '--exit');
   t.match(joining, { code: 2, stdout: '', stderr: /has topics that begin with one\., and they are not of / }, 'a demo does not put its rules among those of others');
   await addPartitions(broker, 'one.commands', 5);
