@@ -23,7 +23,7 @@ const documents = Array.from({ length: TRANSACTIONS }, (_, n) => generator.docum
 
 t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing }, async (t) => {
   t.comment(`seed ${seed}; another one by POINTSTREAM_TEST_SEED`);
-  const random = new Random(seed).at(0), broker = await Broker.start(t);
+  const random = new Random(seed).at(0), broker = await Broker.start(t, { 'group.max.session.timeout.ms': 60_000 });
   const engine = await TestEngine.start(t, { flags: ['--kafka', broker.address, '--kafka-prefix', 'one.', '--partitions', '4', '--log-level', 'warn'] });
   await engine.put('/v1/programs/default', { name: 'Default', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }], expiryFrom: 'received' });
   await engine.put(`/v1/partners/${partner}`, world.partnerDocument(0));
@@ -68,6 +68,8 @@ t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing
   const mistaken = await engine.run('verify', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'won.', '--clickhouse', 'off');
   t.match(mistaken, { code: 2, stdout: '', stderr: /no topics that begin with won\., so there is nothing to verify/ });
   t.equal(await hasTopics({ brokers: [broker.address], clientId: 'foreign' }, 'won.'), false, 'and makes none');
+  const refused = await engine.run('serve', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.', '--clickhouse', 'off', '--kafka-session-ms', '61000');
+  t.match(refused, { code: 3, stderr: /error: brokers don't take kafkaSessionMs=61000/ });
   const elsewhere = await engine.run('verify', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.');
   t.match(elsewhere, { code: 2, stdout: '', stderr: /clickhouse is not there, so the facts are elsewhere: say where serve brings them, --clickhouse URL/ }, 'and takes no facts away');
   const joining = await engine.run('demo', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.', '--transactions', '100', '--exit');

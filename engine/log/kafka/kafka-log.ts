@@ -150,6 +150,7 @@ class KafkaLog implements Log {
     });
     await this.transactions.open();
     await assigned;
+    if (this.failure) throw this.failure;
   }
 
   async append(records: Append[]): Promise<number[]> {
@@ -275,7 +276,6 @@ class KafkaLog implements Log {
     const late = setTimeout(() => this.fail(new LogError('unavailable', `the group of engines ${this.group} does not settle`)), JOIN_MS_MAX);
     await new Promise<void>((resolve) => { this.assigned = resolve; });
     clearTimeout(late);
-    if (this.failure) throw this.failure;
   }
   private forget(partitions: number[]): void {
     for (const partition of partitions) this.standing.delete(partition);
