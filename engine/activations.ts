@@ -55,7 +55,7 @@ export class Activations {
   /** A publication that was saved, and whose activation did not get into the log before its engine died, is activated now: repeating its PUT would change nothing. */
   async catchUp(versions: ReadonlyMap<number, number>): Promise<void> {
     const behind = [...versions].flatMap(([partition, version]) => (version < this.newest.version ? [partition] : []));
-    if (behind.length > 0) await this.options.append(activationRecords(behind, this.newest.version));
+    if (behind.length > 0) await this.options.log.append(activationRecords(behind, this.newest.version));
   }
   /** The newest set that any engine has published. */
   async readNewest(): Promise<ReferenceSet> {

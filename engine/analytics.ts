@@ -52,6 +52,7 @@ export interface Analytics extends Endpoint {
 /** Resolves when the embedded ClickHouse has its tables, which are made here; a server's are made by `pointstream migrate`, and not waited for. */
 export async function startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers }: AnalyticsOptions): Promise<Analytics> {
   const child = isServer(config.clickhouse) ? undefined : await startChild(config, logger);
+  if (child && log.shared) logger.warn('facts of the partitions that are processed here go to the embedded ClickHouse of this process, and stay there: several engines need a server');
   const endpoint = child ? embeddedEndpoint(child.embedded) : serverEndpoint(config), client = connect(endpoint);
   const stopped = new AbortController();
   const reconciler = new Reconciler({ client, log, append: (records) => pipeline.append(records), intervalMs: RECONCILE_MS, logger });

@@ -33,6 +33,7 @@ t.test('types and bounds', async (t) => {
   refused({ clickhouse: 'http://host', clickhouseDatabase: 'a.b' }, /"a\.b" is not such a name/);
   refused({ clickhouseCluster: 'main' }, /clickhouseCluster is for a ClickHouse server, and clickhouse is embedded/);
   const kafka = { kafka: 'k:9092' };
+  for (const wrong of ['k', 'k:', 'k:x', 'k:9092,k:65536', 'k:9092/']) refused({ kafka: wrong }, /^kafka: ".*" is not HOST:PORT$/);
   refused({ routerTopics: 'grocer=sales' }, /^routerTopics are on Kafka, and kafka is empty$/);
   refused({ ...kafka, routerTopics: 'grocer' }, /^routerTopics: "grocer" is not PARTNER=TOPIC$/);
   refused({ roles: 'gateway,engine' }, /^roles: a log in the data directory has one process for everything/);

@@ -50,7 +50,7 @@ export const settings = {
   roles: text('gateway,router,engine,sink',
     "What this process does, of a log on Kafka: gateway (HTTP), router (partners' topics), engine (partitions), sink (facts of its partitions to ClickHouse)."),
   routerTopics: text('', "PARTNER=TOPIC, separated by commas: partners' own topics on Kafka. Routers share them; a topic has one partner, a partner any number of topics."),
-  peerHost: text('', 'Address under which other engines reach this one. Empty: host.'),
+  peerHost: text('', 'Address under which other engines reach this one. Empty: host, or where that is all addresses (0.0.0.0) the first one of this machine.'),
   peerPort: integer(0, 0, 65_535, 'Where other engines ask for accounts of the partitions that are here. 0 picks a free one.'),
 
   partitions: integer(0, 0, 256, 'Units of order; fixed when the log is created. 0: as stored, 8 for a new log, 16 on Kafka.'),

@@ -29,6 +29,12 @@ export class EngineError extends Error {
 
 export interface ReadyCheck { name: string; ok: boolean; detail?: string }
 
+/** As /readyz says it. */
+export function readinessOf(checks: ReadyCheck[]): { ready: boolean; status: 'ready' | 'not ready'; checks: ReadyCheck[] } {
+  const ready = checks.every(({ ok }) => ok);
+  return { ready, status: ready ? 'ready' : 'not ready', checks };
+}
+
 /** Where it was decided, and how. */
 export interface FoundTransaction { partition: number; fact: FactRecord }
 

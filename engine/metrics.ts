@@ -4,8 +4,6 @@
  *
  * Promises: scraping never waits for a worker; shares of time are counters of seconds (rate() gives the share), so that no window is lost between scrapes.
  */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const latencySeconds = [0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -105,30 +103,6 @@ function create(definition: Definition, registry: Registry): Counter | Gauge | H
   if (definition.type === 'counter') return new Counter(options);
   if (definition.type === 'gauge') return new Gauge(options);
   return new Histogram({ ...options, buckets: [...definition.buckets] });
-}
-
-/** Serves GET /metrics on a port of its own, so that the API's port can be public without them. */
-export async function startMetricsServer(metrics: Metrics, host: string, port: number): Promise<{ url: string; close(): Promise<void> }> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, (request, response) => {
-    if (request.url?.split('?')[0] !== '/metrics') {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('metrics are at /metrics\n');
-      return;
-    }
-    metrics.text().then(
-      (body) => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body),
-      (error: unknown) => response.writeHead(500, { 'content-type': 'text/plain' }).end(`${String(error)}\n`),
-    );
-  });
-  server.maxConnections = 64;
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
-  const { port: bound } = server.address() as AddressInfo;
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
-  };
 }
 
 /** The table of docs/metrics.md. */

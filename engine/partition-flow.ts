@@ -11,6 +11,7 @@ import type { Restored } from './restore.js';
 import type { Results } from './results.js';
 import { ShardError, type Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
+import { untilReached } from './until-reached.js';
 
 /** Batches that are evaluated and wait for their commit, at most. */
 const UNCOMMITTED_MAX = 3;
@@ -188,7 +189,7 @@ export class PartitionFlow {
     } catch (error) {
       if (this.stopping) return;
       this.paused = true;
-      if (error instanceof ShardError && error.atWorker) await this.blame(chunks.reduce((sum, { records }) => sum + records, 0));
+      if (error instanceof ShardError && error.atWorker) await untilReached(() => this.blame(chunks.reduce((sum, { records }) => sum + records, 0)));
       for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error as Error);
       events.shardFailed(partition, error as Error);
       return;
@@ -218,9 +219,8 @@ export class PartitionFlow {
   private async fetchFacts(): Promise<BatchTask['facts']> {
     const { results, partition } = this.options, fetched: BatchTask['facts'] = [];
     let bytes = 0;
-    for (const batch of new Set(this.needed.map((place) => place.batch))) {
-      if (batch > this.committed) continue;
-      const found = await results.find(partition, batch);
+    for (const batch of new Set(this.needed.map((place) => place.batch).filter((number) => number <= this.committed))) {
+      const found = await untilReached(() => results.find(partition, batch));
       fetched.push({ batch, facts: found && Uint8Array.from(found.facts) }); // a copy: of what it is a part of all would go along
       if ((bytes += found?.facts.length ?? 0) > FACTS_BYTES_MAX) break;
     }

@@ -17,6 +17,7 @@ import { restorePartition, type OpenOptions, type Restored } from './restore.js'
 import type { Results } from './results.js';
 import type { Shards } from './shards.js';
 import type { SpareBuffers } from './spare-buffers.js';
+import { untilReached } from './until-reached.js';
 
 /** How LMDB and the system say that nothing more can be written. */
 const DISK_TROUBLE = /no space left|ENOSPC|input\/output error|\bEIO\b|MDB_MAP_FULL|read-only file system/i;
@@ -60,12 +61,13 @@ export class Partitions {
 
   /** Resolves when what is ours now is restored and runs. */
   async start(): Promise<void> {
-    const { log } = this.options;
+    const { log, events } = this.options;
     this.endListening.push(
       log.onOwnership({
         gained: (partitions) => void this.inTurn(() => this.take(partitions)),
         released: (partitions) => this.inTurn(() => this.letGo(partitions, false)),
         lost: (partitions) => this.lose(partitions),
+        failed: (error) => events.failed(error),
       }),
       log.onAppend((topic, partition) => this.flows.get(partition)?.appended(topic)),
     );
@@ -111,7 +113,7 @@ export class Partitions {
     const taken: Restored[] = [];
     try {
       const held = await Promise.all(partitions.map((partition) => this.restoreHeld(partition)));
-      await activations.load(held.flatMap((restored) => (restored ? [restored.status.reference] : [])));
+      await untilReached(() => activations.load(held.flatMap((restored) => (restored ? [restored.status.reference] : []))));
       const versions = new Map<number, number>();
       for (const [i, partition] of partitions.entries()) {
         const restored = held[i];
@@ -123,7 +125,7 @@ export class Partitions {
           events.took(partition, restored);
         }
       }
-      await activations.catchUp(versions);
+      await untilReached(() => activations.catchUp(versions));
       if (!this.stopping) for (const partition of versions.keys()) this.flows.get(partition)!.start();
     } finally {
       for (const partition of partitions) this.restoring.delete(partition);
@@ -171,12 +173,12 @@ export class Partitions {
       snapshot: (snapshot) => committer.snapshot(partition, snapshot),
       shardFailed: (failed, error) => void this.shardFailed(shards.shardOf(failed), error),
       failed: (error) => events.failed(error),
-      unknownReference: () => activations.load([]),
+      unknownReference: () => untilReached(() => activations.load([])),
     };
     return new PartitionFlow({ log, results, shards, partition, batchBytesMax, spareBuffers, events: flowEvents }, restored);
   }
   private async restore(partition: number): Promise<Restored> {
-    const { log, results, shards, open } = this.options, restored = await restorePartition(log, results, shards, partition, open(partition));
+    const { log, results, shards, open } = this.options, restored = await untilReached(() => restorePartition(log, results, shards, partition, open(partition)));
     this.replayedBatches += restored.replayedBatches;
     return restored;
   }

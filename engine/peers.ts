@@ -10,6 +10,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pack, unpack } from 'msgpackr';
 import type { ShardTask } from '../workers/messages.js';
@@ -22,6 +23,8 @@ const BODY_BYTES_MAX = 128 * 2 ** 20;
 const ASK_MS_MAX = 5000, LOOK_MS = 50;
 /** So long a partition may be on its way from one engine to another. */
 const MOVE_MS_MAX = 15_000;
+
+const EVERYWHERE = new Set(['0.0.0.0', '::']);
 
 export interface PeersOptions {
   log: Log;
@@ -37,8 +40,8 @@ export class Peers {
 
   static async start(options: PeersOptions): Promise<Peers> {
     const { log, host, port } = options;
-    if (!(await log.getValue(KEY_NAME))) await log.putValue(KEY_NAME, randomBytes(32));
-    // Read again: of two engines that begin at the same time one was later.
+    // Added, not put: of engines that begin at the same time one gives the key for all of them.
+    await log.addValue(KEY_NAME, randomBytes(32));
     const key = Buffer.from((await log.getValue(KEY_NAME))!), server = createServer({ requestTimeout: ASK_MS_MAX });
     const peers = new Peers(options, server, key);
     server.on('request', (request, response) => void peers.serve(request, response));
@@ -46,7 +49,7 @@ export class Peers {
     return peers;
   }
   get address(): string {
-    const { host } = this.options;
+    const host = reachable(this.options.host);
     return `http://${host.includes(':') ? `[${host}]` : host}:${(this.server.address() as AddressInfo).port}`;
   }
   /** The partition is here from now on. */
@@ -103,4 +106,11 @@ export class Peers {
     const given = Buffer.from(authorization), wanted = Buffer.from(`Bearer ${this.key.toString('base64url')}`);
     return given.length === wanted.length && timingSafeEqual(given, wanted);
   }
+}
+
+/** Listening on all addresses is no address to ask: the first one of this machine that others may reach is. */
+function reachable(host: string): string {
+  if (!EVERYWHERE.has(host)) return host;
+  const own = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
+  return own.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? '127.0.0.1';
 }

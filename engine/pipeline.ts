@@ -55,6 +55,7 @@ export interface PipelineOptions {
   askPeer?(partition: number, task: ShardTask): Promise<unknown>;
   /** A partition runs here from now on. */
   took?(partition: number): void;
+  /** Final. */ failed?(error: Error): void;
 }
 
 export class Pipeline implements Engine {
@@ -71,8 +72,7 @@ export class Pipeline implements Engine {
   private broken: Error | undefined;
   private stopping = false;
   private readonly clock: Clock;
-  private endTicking: (() => void) | undefined;
-  private endFollowing: (() => void) | undefined;
+  private readonly ends: (() => void)[] = [];
   /** By partition: bytes submitted here that are not committed yet. Of those of other engines nothing is known here. */
   private readonly waitingBytes = new Map<number, number>();
 
@@ -109,12 +109,12 @@ export class Pipeline implements Engine {
   async start(): Promise<void> {
     await this.owned.start();
     if (this.failure !== undefined) throw this.broken;
-    if (this.options.log.shared) this.endFollowing = await followReplies(this.options.log, this.gateway, (reply) => this.requests.deliver(reply));
-    this.endTicking = this.clock.every(TICK_MS, () => this.tick());
+    if (this.options.log.shared) this.ends.push(await followReplies(this.options.log, this.gateway, (reply) => this.requests.deliver(reply)));
+    this.ends.push(this.clock.every(TICK_MS, () => this.tick()));
   }
   async stop(): Promise<void> {
     this.stopping = true;
-    for (const end of [this.endTicking, this.endFollowing]) end?.();
+    for (const end of this.ends) end();
     await this.owned.stop();
     await this.committer.idle();
     this.requests.failAll('the engine stops');
@@ -295,5 +295,6 @@ export class Pipeline implements Engine {
     for (const flow of this.flows.values()) flow.fail(error);
     this.requests.failAll(this.failure);
     this.activations.failAll(new EngineError('unavailable', this.failure, 30));
+    this.options.failed?.(error);
   }
 }

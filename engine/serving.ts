@@ -10,7 +10,8 @@ import { startGateway } from './gateway/gateway.js';
 import { startParsers } from './gateway/parser-pool.js';
 import { adminKey, Keys, makeOperatorKey, operatorKeyPath } from './keys.js';
 import type { Logger } from './logger.js';
-import { createMetrics, startMetricsServer } from './metrics.js';
+import { createMetrics } from './metrics.js';
+import { startMetricsServer } from './metrics-server.js';
 import { queryRejectedOf } from './rejected.js';
 import { startEngine, type RunningEngine } from './start.js';
 
@@ -23,7 +24,7 @@ const LOOK_MS = 1000;
 export type VerifyEngine = (running: RunningEngine, progress: (line: string) => void) => Promise<object>;
 /** DIR/endpoints.json: base addresses of a running engine. */
 export interface Endpoints { pid: number; /** Empty without the role gateway. */ http: string; clickhouse: string | null; metrics: string }
-export interface Serving { endpoints: Endpoints; running: RunningEngine; adminKey: string; stop(): Promise<void> }
+export interface Serving { endpoints: Endpoints; running: RunningEngine; adminKey: string; /** Resolves when a part has failed for good, with why. */ failed: Promise<Error>; stop(): Promise<void> }
 
 /** Resolves when everything answers and DIR/endpoints.json is written. When a part cannot start, those that did are stopped again. */
 export async function startServing(config: Config, logger: Logger, verify?: VerifyEngine): Promise<Serving> {
@@ -49,7 +50,10 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     // Of a run that was killed: now that the directory is ours, not before, nobody else answers there.
     await rm(endpointsPath, { force: true });
     const { engine, references, log, analytics } = running;
-    const metricsServer = await startMetricsServer(metrics, config.host, config.metricsPort);
+    let fail!: (error: Error) => void;
+    const failed = new Promise<Error>((resolve) => { fail = resolve; });
+    void running.failed.then(fail);
+    const metricsServer = await startMetricsServer(metrics, () => engine.checks(), config.host, config.metricsPort);
     stops.push(() => metricsServer.close());
     stops.push(() => rm(operatorKeyPath(config.data), { force: true }));
     const roles = rolesOf(config), parser = startParsers(config.parsers, metrics);
@@ -76,14 +80,14 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     if (roles.has('router') && config.routerTopics !== '') {
       // Loaded when it is asked for, as the log on Kafka is.
       const { startRouter } = await import('./router/router.js');
-      const router = await startRouter({ config, engine, parser, metrics, logger });
+      const router = await startRouter({ config, engine, parser, metrics, logger, failed: fail });
       stops.push(() => router.stop());
     }
     const endpoints: Endpoints = { pid: process.pid, http: gateway?.url ?? '', clickhouse: analytics?.url ?? null, metrics: metricsServer.url };
     stops.push(() => rm(endpointsPath, { force: true }));
     await writeFile(`${endpointsPath}.new`, `${JSON.stringify(endpoints)}\n`);
     await rename(`${endpointsPath}.new`, endpointsPath);
-    return { endpoints, running, adminKey: key, stop };
+    return { endpoints, running, adminKey: key, failed, stop };
   } catch (error) {
     await stop();
     throw error;

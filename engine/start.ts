@@ -35,6 +35,8 @@ export interface RunningEngine {
   shards: Shards;
   /** Undefined with clickhouse=off. */
   analytics: Analytics | undefined;
+  /** Resolves when nothing is processed here any more, with why. What an engine had on a log that others share, they take when its process has ended. */
+  failed: Promise<Error>;
   stop(): Promise<void>;
   /** A stop has taken long: the log is closed under whatever waits for it, and inserts are cut off. All of that is as after a crash, so nothing is lost. */
   giveUp(): void;
@@ -50,6 +52,8 @@ export async function startEngine(
   let analytics: Analytics | undefined, peers: Peers | undefined;
   const spareBuffers = new SpareBuffers(SPARE_BYTES_MAX);
   const observe = observeEngine(metrics);
+  let fail!: (error: Error) => void;
+  const failed = new Promise<Error>((resolve) => { fail = resolve; });
   const pipeline = new Pipeline({
     log, shards, logger, gateway: randomUUID(), batchBytesMax: config.batchBytesMax, lagBytesMax: config.lagBytesMax, replayBytesPerSecond: REPLAY_BYTES_PER_SECOND, spareBuffers,
     open: {
@@ -67,6 +71,7 @@ export async function startEngine(
       if (analytics) analytics.committed(results);
       else for (const { results: record } of results) spareBuffers.give(record!);
     },
+    failed: fail,
     askPeer: (partition, task) => peers!.ask(partition, task),
     took: (partition) => void peers?.announce(partition).catch((error: unknown) => logger.warn({ error: String(error), partition }, 'this engine could not say that it has the partition')),
   });
@@ -82,7 +87,7 @@ export async function startEngine(
     const history = new History({ log, results: pipeline.results, flows: pipeline.flows, historyDays: config.historyDays, sinkPosition, logger });
     history.start();
     return {
-      engine: pipeline, references, log, shards, analytics,
+      engine: pipeline, references, log, shards, analytics, failed,
       giveUp() {
         logger.warn('the log or ClickHouse keeps the engine from stopping; what waits for them is given up, and goes on at the next start');
         pipeline.giveUp();

@@ -18,6 +18,7 @@ import type { Logger } from '../engine/logger.js';
 import { createMetrics } from '../engine/metrics.js';
 import { startEngine } from '../engine/start.js';
 import { temporaryInstallation } from '../engine/temporary.js';
+import { untilReached } from '../engine/until-reached.js';
 import { readResults } from '../schemas/results.js';
 import { Ends, type EndName } from './chaos-ends.js';
 import { EngineProcess } from './engine-process.js';
@@ -28,7 +29,7 @@ import { verifyRunning, type VerifyReport } from './verifier.js';
 import { GeneratedWorld } from './world.js';
 
 const ENGINES = 3, BODY_TRANSACTIONS = 100, LANES = 2, ACCOUNTS = 5000, RULES = 14, DAYS = 28, TRANSACTIONS_MAX = 50_000_000, READ_BYTES = 8 * 2 ** 20;
-const QUIET_MS = 500, RETRY_MS = 100, POST_MS_MAX = 20_000, SINK_MS_MAX = 60_000;
+const START_TRIES = 3, QUIET_MS = 500, RETRY_MS = 100, POST_MS_MAX = 20_000, SINK_MS_MAX = 60_000;
 const engineActions = ['kill', 'kill', 'freeze', 'stop', 'poison'] as const;
 type Action = (typeof engineActions)[number] | EndName;
 /** How long ClickHouse is kept away, beyond what its start takes: several of the sink's attempts. The broker: longer than a session, and not. */
@@ -77,7 +78,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
       const action = actions[random.below(actions.length)]!, engine = engines[random.below(ENGINES)]!;
       happened[action]++;
       progress(`${action} after ${feed.answered} transactions`);
-      if (action === 'poison') await outsider.append([{ topic: 'commands', partition: random.below(outsider.partitions), value: Buffer.from('nobody can read this') }]);
+      if (action === 'poison') await poison(outsider, random.below(outsider.partitions));
       else if (action === 'broker' || action === 'clickhouse') ends.takeAway(action, random.below(AWAY_MS_MAX));
       else if (action === 'freeze') {
         engine.freeze();
@@ -89,7 +90,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
         await pause(random.below(base.kafkaSessionMs));
       }
       // One that found itself fenced ends by itself.
-      for (const each of engines) if (!each.running) await each.start();
+      for (const each of engines) if (!each.running) await startAgain(each, progress);
     }
     await ends.settled();
     await feeding;
@@ -113,6 +114,24 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
     await outsider?.close();
     await ends.settled().finally(() => temporary.remove()).finally(() => ends.close());
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Again, while the broker is away: one that is there twice is refused twice. */
+function poison(outsider: Log, partition: number): Promise<unknown> {
+  return untilReached(() => outsider.append([{ topic: 'commands', partition, value: Buffer.from('nobody can read this') }]));
+}
+
+/** As whoever watches over engines does it: one that ends because what it needs is away begins once more. */
+async function startAgain(engine: EngineProcess, progress: (line: string) => void): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await engine.start();
+      return;
+    } catch (error) {
+      if (tries === START_TRIES) throw error;
+      progress(`${(error as Error).message}; started again`);
+    }
   }
 }
 

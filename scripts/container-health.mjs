@@ -1,6 +1,6 @@
 /**
- * Whether the engine of this container is well, by its exit code, for HEALTHCHECK (Dockerfile): /readyz of its gateway; without the role gateway, that its metrics are there. The addresses
- * are those of DIR/endpoints.json, where DIR is POINTSTREAM_DATA.
+ * Whether the engine of this container is well, by its exit code, for HEALTHCHECK (Dockerfile): /readyz of its gateway; without the role gateway, on the port of its metrics. The
+ * addresses are those of DIR/endpoints.json, where DIR is POINTSTREAM_DATA.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const TIMEOUT_MS = 3000;
 try {
   const { http, metrics } = JSON.parse(readFileSync(join(process.env.POINTSTREAM_DATA || 'data', 'endpoints.json'), 'utf8'));
   // Listening on all addresses is no address to ask.
-  const address = (http ? `${http}/readyz` : `${metrics}/metrics`).replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+  const address = `${http || metrics}/readyz`.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
   const { status } = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   console.log(`${address}: ${status}`);
   process.exitCode = status === 200 ? 0 : 1;

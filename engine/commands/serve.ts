@@ -18,15 +18,18 @@ export const serve: CommandDefinition = {
     const logger = createLogger(config.logLevel);
     const signal = stopSignal();
     let asked = false;
+    const endInTime = (): void => {
+      setTimeout(() => {
+        logger.error({ stopTimeoutMs: config.stopTimeoutMs }, 'could not stop in time; what was acknowledged is in the log');
+        endProcessNow(exitCodes.failed);
+      }, config.stopTimeoutMs);
+    };
     // Loaded when it is needed, so that the other commands start at once.
     const { startServing } = await import('../serving.js');
     // From the signal on, also when it is not ready yet.
     void signal.then(() => {
       asked = true;
-      setTimeout(() => {
-        logger.error({ stopTimeoutMs: config.stopTimeoutMs }, 'could not stop in time; what was acknowledged is in the log');
-        endProcessNow(exitCodes.failed);
-      }, config.stopTimeoutMs);
+      endInTime();
     });
     const serving = await startServing(config, logger, verifyEngine).catch((error: unknown) => {
       // A signal to the whole process group also ends an embedded ClickHouse that is just starting: no failure of its own.
@@ -36,9 +39,15 @@ export const serve: CommandDefinition = {
     });
     if (serving === undefined) return exitCodes.fine;
     const { http, clickhouse, metrics } = serving.endpoints;
-    say(`ready: ${http} (docs at ${http}/docs), ClickHouse ${clickhouse ?? 'off'}, metrics ${metrics}/metrics`);
-    logger.info({ signal: await signal }, 'stopping');
+    const door = http === '' ? `as ${config.roles}` : `${http} (docs at ${http}/docs)`;
+    say(`ready: ${door}, ClickHouse ${clickhouse ?? 'off'}, metrics ${metrics}/metrics`);
+    // A log of its own has nobody else who could go on: there it stays, and says why.
+    const { running: { log }, failed } = serving, reason = await Promise.race([signal, ...(log.shared ? [failed] : [])]), hasFailed = reason instanceof Error;
+    if (hasFailed && !asked) {
+      logger.error('ending, so that other engines take the partitions and whoever watches over this one starts it again');
+      endInTime();
+    } else logger.info({ signal: reason }, 'stopping');
     await serving.stop();
-    return exitCodes.fine;
+    return hasFailed ? exitCodes.failed : exitCodes.fine;
   },
 };

@@ -48,6 +48,8 @@ export interface OwnershipListener {
   gained(partitions: number[]): void;
   released(partitions: number[]): Promise<void>;
   lost(partitions: number[]): void;
+  /** Final: the log goes on no more. */
+  failed?(error: LogError): void;
 }
 
 /** `fenced`, `full`, `failed`, `closed` are final. `moved`: a partition of the step is another engine's now. `unavailable`: the log can't be reached; try again. */

@@ -34,7 +34,15 @@ const BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000;
 /** How often it is looked whether topics are there, and how far behind we are. */
 const LOOK_MS = 5000;
 
-export interface RouterOptions { config: Config; engine: Engine; parser: Parser; metrics: Metrics; logger: Logger }
+export interface RouterOptions {
+  config: Config;
+  engine: Engine;
+  parser: Parser;
+  metrics: Metrics;
+  logger: Logger;
+  /** It gets no partitions any more: final. */
+  failed(error: Error): void;
+}
 
 export async function startRouter(options: RouterOptions): Promise<Router> {
   const router = new Router(options);
@@ -78,7 +86,10 @@ export class Router {
         gained: (partitions) => partitions.forEach((each) => this.take(each)),
         released: (partitions) => this.release(partitions),
         lost: (partitions) => void this.forget(partitions),
-        failed: (error) => logger.error({ error: String(error) }, 'the router gets no partitions any more: %s', error.message),
+        failed: (error) => {
+          logger.fatal({ error: String(error) }, 'the router gets no partitions any more: %s', error.message);
+          options.failed(error);
+        },
       },
     });
     for (const topic of this.routes.keys()) metrics.routerPartitions.set({ topic }, 0);

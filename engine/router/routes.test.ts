@@ -15,5 +15,5 @@ t.test('what is refused', async (t) => {
   refused('grocer=sa les', /"sa les" is no name of a topic/);
   refused('grocer=sales,fuel=sales', /sales is there twice; a topic has one partner/);
   refused('grocer=p-commands', /p-commands is the engine's own/);
-  refused('grocer=commands', /commands is the engine's own/, '');
+  for (const own of ['commands', 'commands-internal', 'control', 'dead-letters']) refused(`grocer=${own}`, new RegExp(`${own} is the engine's own`), '');
 });

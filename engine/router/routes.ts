@@ -1,7 +1,7 @@
 /** Which topic is whose, as the setting routerTopics says it: "grocer=grocer.sales, fuel=fuel-purchases". */
 import { identifier } from '../../schemas/fields.js';
 import { validateDocument } from '../../schemas/validate.js';
-import { topics } from '../log/log.js';
+import { storedNames } from '../log/kafka/stored-topics.js';
 
 /** Partners by topic. `prefix`: begins the names of the engine's own topics. Throws an Error that says what is wrong. */
 export function readRoutes(text: string, prefix: string): Map<string, string> {
@@ -18,4 +18,4 @@ export function readRoutes(text: string, prefix: string): Map<string, string> {
 }
 
 /** What begins with the prefix is ours; without one, only what is called like a topic of the log. */
-const isOwn = (topic: string, prefix: string): boolean => (prefix === '' ? (topics as readonly string[]).includes(topic) : topic.startsWith(prefix));
+const isOwn = (topic: string, prefix: string): boolean => (prefix === '' ? Object.values(storedNames).includes(topic) : topic.startsWith(prefix));

@@ -1,5 +1,5 @@
 /** Other programs at a broker, for tests: topics that are not the engine's, and producers that know nothing of it. */
-import { createTopicsV7, deleteTopicsV6 } from '@platformatic/kafka';
+import { createPartitionsV3, createTopicsV7, deleteTopicsV6 } from '@platformatic/kafka';
 import { called, connectNative, disconnectNative, loadNative } from '../../engine/log/kafka/client.js';
 import { Cluster } from '../../engine/log/kafka/cluster.js';
 import type { Broker } from './broker.js';
@@ -14,6 +14,10 @@ export async function createTopic(broker: Broker, name: string, numPartitions: n
 }
 export async function deleteTopic(broker: Broker, name: string): Promise<void> {
   await withCluster(broker, (cluster) => cluster.fromAny(deleteTopicsV6.api, [{ name }], FLUSH_MS_MAX));
+}
+/** `count`: how many there are then. */
+export async function addPartitions(broker: Broker, name: string, count: number): Promise<void> {
+  await withCluster(broker, (cluster) => cluster.fromAny(createPartitionsV3.api, [{ name, count }], FLUSH_MS_MAX, false));
 }
 export async function withCluster<T>(broker: Broker, action: (cluster: Cluster) => Promise<T>): Promise<T> {
   const cluster = new Cluster({ brokers: [broker.address], clientId: 'foreign' });

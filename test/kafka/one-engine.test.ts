@@ -5,13 +5,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { hasTopics } from '../../engine/log/kafka/topics.js';
 import { Generator } from '../../loadtest/generator.js';
 import { Random } from '../../loadtest/random.js';
 import { loadRules } from '../../loadtest/rule-sets.js';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
-import { ADMIN_KEY, chdbMissing, eventually, NDJSON, TestEngine } from '../end-to-end/engine.js';
+import { ADMIN_KEY, chdbMissing, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
+import { addPartitions } from './foreign.js';
 
 const TRANSACTIONS = 6000, BATCH_BYTES = '32768', DAY_MS = 86_400_000;
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
@@ -21,7 +23,7 @@ const documents = Array.from({ length: TRANSACTIONS }, (_, n) => generator.docum
 
 t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing }, async (t) => {
   t.comment(`seed ${seed}; another one by POINTSTREAM_TEST_SEED`);
-  const random = new Random(seed).at(0), broker = await Broker.start(t);
+  const random = new Random(seed).at(0), broker = await Broker.start(t, { 'group.max.session.timeout.ms': 60_000 });
   const engine = await TestEngine.start(t, { flags: ['--kafka', broker.address, '--kafka-prefix', 'one.', '--partitions', '4', '--log-level', 'warn'] });
   await engine.put('/v1/programs/default', { name: 'Default', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }], expiryFrom: 'received' });
   await engine.put(`/v1/partners/${partner}`, world.partnerDocument(0));
@@ -63,7 +65,17 @@ t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing
   const verified = await engine.run('verify', '--data', engine.directory, '--json');
   if (!t.equal(verified.code, 0, 'the verifier finds nothing')) t.comment(verified.stdout, verified.stderr);
   t.match(JSON.parse(verified.stdout) as VerifyReport, { ok: true, differences: [] });
-  t.match(await engine.stop(), { code: 0 });
+  const mistaken = await engine.run('verify', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'won.', '--clickhouse', 'off');
+  t.match(mistaken, { code: 2, stdout: '', stderr: /no topics that begin with won\., so there is nothing to verify/ });
+  t.equal(await hasTopics({ brokers: [broker.address], clientId: 'foreign' }, 'won.'), false, 'and makes none');
+  const refused = await engine.run('serve', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.', '--clickhouse', 'off', '--kafka-session-ms', '61000');
+  t.match(refused, { code: 3, stderr: /error: brokers don't take kafkaSessionMs=61000/ });
+  const elsewhere = await engine.run('verify', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.');
+  t.match(elsewhere, { code: 2, stdout: '', stderr: /clickhouse is not there, so the facts are elsewhere: say where serve brings them, --clickhouse URL/ }, 'and takes no facts away');
+  const joining = await engine.run('demo', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.', '--transactions', '100', '--exit');
+  t.match(joining, { code: 2, stdout: '', stderr: /has topics that begin with one\., and they are not of / }, 'a demo does not put its rules among those of others');
+  await addPartitions(broker, 'one.commands', 5);
+  t.match(await engine.ended, { code: 1, stderr: /there is no results\/4: the log has 4 partitions, fixed when it was created/ }, 'whose records nobody would read');
 });
 
 /** The row up to which `feed` knows the file to be in. */

@@ -2,7 +2,7 @@
  * Two engines on one log, on a real broker: partitions move when one joins, is killed or frozen, while a file is fed and a till posts one by one. Nobody answers twice, no answer is lost, and
  * the verifier agrees with the topics and with the accounts wherever they are.
  */
-import { writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
@@ -10,7 +10,7 @@ import { Generator } from '../../loadtest/generator.js';
 import { loadRules } from '../../loadtest/rule-sets.js';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
-import { ADMIN_KEY, eventually, NDJSON, TestEngine } from '../end-to-end/engine.js';
+import { ADMIN_KEY, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
 
 const TRANSACTIONS = 4000, SESSION_MS = 2000;
@@ -88,6 +88,15 @@ t.test('two engines', { skip: kafkaMissing }, async (t) => {
     await verify(one);
     await verify(other);
   });
+
+  await t.test('one that finds its name taken ends, so that nothing waits for it', async (t) => {
+    const directory = ownDirectory(t);
+    cpSync(join(other.directory, 'kafka', 'instance'), join(directory, 'kafka', 'instance'));
+    const copy = await TestEngine.start(t, { flags, directory });
+    t.match(await other.ended, { code: 1, stderr: /ending, so that other engines take the partitions/ });
+    for (let n = 300; n < 324; n++) t.equal(await post(n % 2 === 0 ? one : copy, n), 'processed');
+    await verify(one);
+    t.match(await copy.stop(), { code: 0 });
+  });
   t.match(await one.stop(), { code: 0 });
-  t.match(await other.stop(), { code: 0 });
 });

@@ -58,8 +58,8 @@ const QUEUE_BYTES_MAX = 256 * 2 ** 20;
 
 /** Codes of librdkafka that decide what is done. */
 export const codes = {
-  assign: -175, revoke: -174, queueFull: -184, timedOut: -185, fencedInstance: -144, fenced: 90, invalidProducerEpoch: 47, unknownMember: 25, illegalGeneration: 22, fencedStaticMember: 82,
-  messageTooLarge: 10,
+  assign: -175, revoke: -174, queueFull: -184, timedOut: -185, fatal: -150, fencedInstance: -144, fenced: 90, invalidProducerEpoch: 47, unknownMember: 25, illegalGeneration: 22,
+  fencedStaticMember: 82, messageTooLarge: 10, inconsistentProtocol: 23, invalidSessionTime: 26, groupNotAllowed: 30,
 } as const;
 
 export const HOW_TO_GET_IT = 'npm ci downloads it where it may; else install pkg-config, a C++ compiler and the headers of zlib, OpenSSL, zstd, curl, SASL and lz4 '

@@ -59,10 +59,12 @@ function secureContextOf({ caFile: ca, certificateFile: certificate, keyFile: ke
   }
 }
 
+const PORT_MAX = 65_535;
+
 /** "host:port, host:port"; throws an Error that says what is wrong. */
 export function readBrokers(text: string): string[] {
   const brokers = text.split(',').map((broker) => broker.trim()).filter((broker) => broker !== '');
-  const wrong = brokers.find((broker) => !/^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/.test(broker));
+  const wrong = brokers.find((broker) => !(Number(/^(?:\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})$/.exec(broker)?.[1]) <= PORT_MAX));
   if (wrong !== undefined || brokers.length === 0) throw new Error(`${JSON.stringify(wrong ?? text)} is not HOST:PORT`);
   return brokers;
 }

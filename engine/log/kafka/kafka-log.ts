@@ -135,9 +135,8 @@ class KafkaLog implements Log {
           this.forget(partitions);
         },
         lost: (assigned) => {
-          const partitions = numbers(assigned);
-          this.forget(partitions);
-          for (const listener of this.ownership) listener.lost(partitions);
+          this.forget(numbers(assigned));
+          for (const listener of this.ownership) listener.lost(numbers(assigned));
         },
         failed: (error) => this.fail(error),
       },
@@ -151,6 +150,7 @@ class KafkaLog implements Log {
     });
     await this.transactions.open();
     await assigned;
+    if (this.failure) throw this.failure;
   }
 
   async append(records: Append[]): Promise<number[]> {
@@ -193,6 +193,7 @@ class KafkaLog implements Log {
   }
   async settled(partition: number): Promise<void> {
     const { cluster, topics } = this;
+    this.refuseUnknown('results', partition); // somebody has added partitions to the topic of the group
     // First what an earlier owner has the group's word for: its records may get there later than its offsets. Those wait for its transaction, and it gets no word any more.
     await committedOffsets(cluster, this.group, [topics.name('commands')], [partition]);
     await Promise.all([...(['results', 'snapshots'] as const).map((topic) => untilStable(cluster, topics.name(topic), partition)), untilStable(cluster, topics.name('control'), 0)]);
@@ -268,15 +269,13 @@ class KafkaLog implements Log {
     for (const { topic, partition, offset } of offsets) if (topic === commands && this.owned.has(partition)) this.standing.set(partition, offset);
   }
   private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
-    const names = [...new Set(offsets.map(({ topic }) => topic))], partitions = [...new Set(offsets.map(({ partition }) => partition))];
-    return committedOffsets(this.cluster, this.group, names, partitions);
+    return committedOffsets(this.cluster, this.group, [...new Set(offsets.map(({ topic }) => topic))], [...new Set(offsets.map(({ partition }) => partition))]);
   }
   /** Resolves when the group has told us what is ours, be it nothing. */
   private async firstAssignment(): Promise<void> {
     const late = setTimeout(() => this.fail(new LogError('unavailable', `the group of engines ${this.group} does not settle`)), JOIN_MS_MAX);
     await new Promise<void>((resolve) => { this.assigned = resolve; });
     clearTimeout(late);
-    if (this.failure) throw this.failure;
   }
   private forget(partitions: number[]): void {
     for (const partition of partitions) this.standing.delete(partition);
@@ -285,11 +284,12 @@ class KafkaLog implements Log {
   private fail(error: Error): void {
     this.failure ??= error instanceof LogError ? error : new LogError('failed', error.message, { cause: error });
     this.assigned?.();
+    for (const listener of this.ownership) listener.failed?.(this.failure);
   }
   private refuseUnknown(topic: Topic, partition: number): void {
     this.refuseWhenClosed();
     if (!(logTopics as readonly string[]).includes(topic) || !Number.isInteger(partition) || partition < 0 || partition >= this.partitions) {
-      throw new LogError('failed', `there is no ${topic}/${partition}: the log has ${this.partitions} partitions`);
+      throw new LogError('failed', `there is no ${topic}/${partition}: the log has ${this.partitions} partitions, fixed when it was created`);
     }
   }
   private refuseWhenClosed(): void {

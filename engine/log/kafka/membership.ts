@@ -20,6 +20,13 @@ const METADATA_MS = 10_000;
 /** Not a place from which anything is read. */
 const OFFSET_END = -1;
 
+/** Why the group does not take us, and won't. Topics that may not be read are another matter. */
+const refusals = new Map<number, (options: MembershipOptions) => string>([
+  [codes.invalidSessionTime, ({ sessionMs }) => `brokers don't take kafkaSessionMs=${sessionMs}: their group.min.session.timeout.ms and group.max.session.timeout.ms say what they do`],
+  [codes.inconsistentProtocol, ({ group }) => `the group ${group} has members that are not ours: is its name (kafkaPrefix) in use?`],
+  [codes.groupNotAllowed, ({ group }) => `the user may not read the group ${group}`],
+]);
+
 export interface MembershipEvents {
   /** They are ours now. */
   gained(partitions: TopicPartition[]): void;
@@ -67,9 +74,13 @@ export class Membership {
   private async poll(): Promise<void> {
     while (!this.closing) {
       const error = await new Promise<NativeError | null>((resolve) => this.consumer.consume(1, resolve));
-      if (error && (error.isFatal || error.code === codes.fencedInstance || error.code === codes.fencedStaticMember)) {
-        return this.options.events.failed(new LogError('fenced', `another engine runs under this name: ${error.message}`, { cause: error }));
+      // Said once, and without a reason; the only one that is known is that another member has joined under our name.
+      if (error && (error.isFatal || error.code === codes.fatal || error.code === codes.fencedInstance || error.code === codes.fencedStaticMember)) {
+        const { group, instance, events } = this.options;
+        return events.failed(new LogError('fenced', `the group ${group} has another member with our name ${instance}: was the data directory copied? (${error.message})`, { cause: error }));
       }
+      const refusal = error && refusals.get(error.code);
+      if (refusal) return this.options.events.failed(new LogError('failed', refusal(this.options), { cause: error }));
       await pause(POLL_MS);
     }
   }

@@ -5,10 +5,11 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTopicsV7, deleteTopicsV6, describeConfigsV4 } from '@platformatic/kafka';
-import { LogError, topics as logTopics, type Topic } from '../log.js';
+import { LogError } from '../log.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
 import { LATEST, listOffset } from './offsets.js';
+import { stored, storedNames, type StoredTopic } from './stored-topics.js';
 
 export const PARTITIONS_DEFAULT = 16;
 /** What records may have at most where we create the topics; larger results are split. Kafka's default, 1 MiB, would do for all but the largest batches. */
@@ -20,12 +21,6 @@ const REPLICAS_WANTED = 3;
 /** Compacted topics keep marks of what was removed so long: beyond the longest time that an engine may be away and come back. */
 const TOMBSTONES_MS = 30 * 86_400_000;
 
-/** In the order of log.ts, then the log's own. */
-export type StoredTopic = Topic | 'control';
-const storedNames: Record<StoredTopic, string> = {
-  commands: 'commands', internal: 'commands-internal', interactive: 'interactive', results: 'results', 'dead-letters': 'dead-letters', replies: 'replies', snapshots: 'snapshots', control: 'control',
-};
-const stored: StoredTopic[] = [...logTopics, 'control'];
 const compacted = new Set<StoredTopic>(['control', 'snapshots']);
 /** What is not compacted yet is read at each take-over: the segment that is being written never is, and Kafka's default for its size is a gigabyte. */
 const SNAPSHOT_SEGMENT_BYTES = 32 * 2 ** 20;
@@ -72,21 +67,30 @@ export class Topics {
 }
 
 /** How many brokers there are; throws when none answers. */
-export async function countBrokers(connection: KafkaConnection): Promise<number> {
-  const cluster = new Cluster(connection);
-  try {
-    return (await cluster.describe([])).brokers.length;
-  } finally {
-    await cluster.close();
-  }
+export function countBrokers(connection: KafkaConnection): Promise<number> {
+  return atCluster(connection, async (cluster) => (await cluster.describe([])).brokers.length);
+}
+
+/** Whether there is an installation. Throws LogError, `unavailable` when no broker answers. */
+export function hasTopics(connection: KafkaConnection, prefix: string): Promise<boolean> {
+  return atCluster(connection, async (cluster) => (await find(cluster, namesOf(prefix))).size > 0);
 }
 
 /** Deletes all topics of an installation, for those that were made for a while. */
-export async function removeTopics(connection: KafkaConnection, prefix: string): Promise<void> {
+export function removeTopics(connection: KafkaConnection, prefix: string): Promise<void> {
+  return atCluster(connection, async (cluster) => {
+    const there = await find(cluster, namesOf(prefix));
+    if (there.size > 0) await cluster.fromAny(deleteTopicsV6.api, [...there.keys()].map((name) => ({ name })), CREATE_MS_MAX);
+  });
+}
+
+const namesOf = (prefix: string): string[] => stored.map((topic) => `${prefix}${storedNames[topic]}`);
+async function atCluster<T>(connection: KafkaConnection, action: (cluster: Cluster) => Promise<T>): Promise<T> {
   const cluster = new Cluster(connection);
   try {
-    const there = await find(cluster, stored.map((topic) => `${prefix}${storedNames[topic]}`));
-    if (there.size > 0) await cluster.fromAny(deleteTopicsV6.api, [...there.keys()].map((name) => ({ name })), CREATE_MS_MAX);
+    return await action(cluster);
+  } catch (error) {
+    throw error instanceof LogError ? error : new LogError('failed', reasonOf(error), { cause: error });
   } finally {
     await cluster.close();
   }
