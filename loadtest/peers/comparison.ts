@@ -10,7 +10,7 @@ import { Paced } from './paced.js';
 import { PlainJob } from './plain-job.js';
 import { Installation, variants, type Variant } from './pointstream.js';
 import { difference, ratiosOf, type Report, type Run } from './report.js';
-import { purchase, record } from './transactions.js';
+import { purchase, record, type KeyedRecord } from './transactions.js';
 
 export interface ComparisonOptions {
   records: number;
@@ -38,6 +38,7 @@ export class Comparison {
   private readonly written = { records: 0, bytes: 0 };
   /** Names of topics and installations that were made. */
   private readonly made: { topics: string[]; installations: Installation[] } = { topics: [], installations: [] };
+  private all: KeyedRecord[] | undefined;
 
   constructor(private readonly kafka: Kafka, private readonly directory: string, private readonly options: ComparisonOptions) {}
 
@@ -79,7 +80,7 @@ export class Comparison {
     try {
       if (paced) await running.event('running');
       figures = paced
-        ? await new Paced(this.kafka, { ...paced, records, partitions, input, output, isOurs: false, pid: running.pid }).run((n) => this.record(n))
+        ? await new Paced(this.kafka, { ...paced, records: this.records(), partitions, input, output, isOurs: false, pid: running.pid }).run()
         : { ...(await drainPeer(running, records)), p50Ms: null, p99Ms: null };
     } finally {
       await running.end();
@@ -100,7 +101,7 @@ export class Comparison {
       try {
         await serving.ready();
         const { commands: input, results: output } = installation;
-        figures = await new Paced(this.kafka, { ...paced, records, partitions, input, output, isOurs: true, pid: serving.pid }).run((n) => this.record(n));
+        figures = await new Paced(this.kafka, { ...paced, records: this.records(), partitions, input, output, isOurs: true, pid: serving.pid }).run();
       } finally {
         await serving.stop();
       }
@@ -125,7 +126,11 @@ export class Comparison {
     for (let number = 0; number < records; number++) await producer.write(topic, this.record(number));
     await producer.close();
   }
-  private record(number: number): ReturnType<typeof record> {
+  /** All of them, made once. */
+  private records(): KeyedRecord[] {
+    return (this.all ??= Array.from({ length: this.options.records }, (_, number) => this.record(number)));
+  }
+  private record(number: number): KeyedRecord {
     const made = record(purchase(number, this.options.cards), this.options.partitions);
     this.written.records++;
     this.written.bytes += made.value.length;

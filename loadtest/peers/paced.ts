@@ -22,7 +22,8 @@ const COMMANDS = inputTopics.indexOf('commands');
 export interface PacedOptions {
   ratePerSecond: number;
   warmUpSeconds: number;
-  records: number;
+  /** Made before, so that while it is measured the sender costs no more than sending does. */
+  records: readonly KeyedRecord[];
   partitions: number;
   input: string;
   output: string;
@@ -47,31 +48,31 @@ export class Paced {
 
   constructor(private readonly kafka: Kafka, private readonly options: PacedOptions) {
     this.offsets = new Array<number>(options.partitions).fill(0);
-    this.arrivalMs = new Float64Array(options.records);
-    this.delayMs = new Float64Array(options.records);
+    this.arrivalMs = new Float64Array(options.records.length);
+    this.delayMs = new Float64Array(options.records.length);
   }
 
-  async run(record: (number: number) => KeyedRecord): Promise<PacedRun> {
-    const { kafka, options: { ratePerSecond, records, partitions, input, output, pid, isOurs, warmUpSeconds } } = this;
+  async run(): Promise<PacedRun> {
+    const { kafka, options: { ratePerSecond, records, partitions, input, output, pid, isOurs, warmUpSeconds } } = this, count = records.length;
     this.begins.push(...(await kafka.ends(input, partitions)));
     this.offsets.splice(0, partitions, ...(await kafka.ends(output, partitions)));
     const stream: InputStream = new InputStream(kafka.cluster, 'results', false, (_topic, partition) => this.arrived(stream, partition), (error) => { this.failure = error; });
     for (let partition = 0; partition < partitions; partition++) stream.take(output, partition, this.offsets[partition]!, 0);
     const producer = await kafka.producer(LINGER_MS), memory = new MemorySampler(pid), cpuBegan = cpuSecondsOfFamily(pid), beganMs = performance.now();
     try {
-      for (let sent = 0; sent < records; await pause(TURN_MS)) {
-        const due = Math.min(records, Math.floor(((performance.now() - beganMs) * ratePerSecond) / 1000));
-        for (; sent < due; sent++) await producer.write(input, record(sent));
+      for (let sent = 0; sent < count; await pause(TURN_MS)) {
+        const due = Math.min(count, Math.floor(((performance.now() - beganMs) * ratePerSecond) / 1000));
+        for (; sent < due; sent++) await producer.write(input, records[sent]!);
       }
       const sentMs = performance.now() - beganMs;
       await producer.close();
-      for (const untilMs = Date.now() + SETTLE_MS_MAX; this.results < records; await pause(LOOK_MS)) {
+      for (const untilMs = Date.now() + SETTLE_MS_MAX; this.results < count; await pause(LOOK_MS)) {
         if (this.failure) throw this.failure;
-        if (Date.now() > untilMs) throw new Error(`only ${this.results} of ${records} results came`);
+        if (Date.now() > untilMs) throw new Error(`only ${this.results} of ${count} results came`);
       }
       const cpuSeconds = cpuSecondsOfFamily(pid) - cpuBegan;
       if (isOurs) await this.joinArrivals();
-      const perSecond = Math.round((records * 1000) / sentMs), delays = this.after(warmUpSeconds);
+      const perSecond = Math.round((count * 1000) / sentMs), delays = this.after(warmUpSeconds);
       return {
         transactionsPerSecond: perSecond, steadyTransactionsPerSecond: perSecond, committedTransactionsPerSecond: perSecond, cpuSeconds: Math.round(cpuSeconds * 100) / 100,
         peakMemoryBytes: memory.stop().ownBytes, p50Ms: quantile(delays, 0.5), p99Ms: quantile(delays, 0.99),
