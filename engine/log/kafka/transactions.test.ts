@@ -44,3 +44,54 @@ t.test('a commit that ended in time', async (t) => {
   t.same(await committed, []);
   t.same(advanced, offsets);
 });
+
+/** Producers whose calls end as `ending` says, all others well; each record is delivered at once. */
+function failing(ending: (call: string) => Partial<NativeError> | undefined): { native: Native; calls: string[] } {
+  const calls: string[] = [];
+  const native = {
+    Producer: function open() {
+      let report: (error: null, delivered: { opaque: number; offset: number }) => void = () => undefined;
+      const call = (name: string) => (...given: unknown[]): void => {
+        calls.push(name);
+        const wrong = ending(name);
+        (given.at(-1) as Done)(wrong ? Object.assign(new Error(`${name} failed`), wrong) as NativeError : null);
+      };
+      const names = ['connect', 'disconnect', 'initTransactions', 'beginTransaction', 'sendOffsetsToTransaction', 'commitTransaction', 'abortTransaction'];
+      return {
+        ...Object.fromEntries(names.map((name) => [name, call(name)])), setPollInBackground: () => undefined, on: (event: string, listener: typeof report) => { if (event === 'delivery-report') report = listener; },
+        produce: (...given: unknown[]) => { calls.push('produce'); report(null, { opaque: given[5] as number, offset: 40 + (given[5] as number) }); },
+      };
+    },
+  } as unknown as Native;
+  return { native, calls };
+}
+const step = { records: [{ topic: 'results', partition: 0, key: null, value: new Uint8Array(1) }], offsets: [{ topic: 'commands', partition: 0, offset: 7 }], fences: [] };
+const settings = {
+  connection: { brokers: ['k:9092'], clientId: 'c' }, transactionalId: 'one', codec: 'none', messageBytesMax: 1e6, consumer: {} as NativeConsumer, tenure: () => 1, check: () => undefined,
+  standing: () => Promise.reject(new Error('not asked')), advanced: () => undefined, trouble: () => undefined,
+};
+const failsOnce = (failed: string) => {
+  let left = 1;
+  return (call: string): Partial<NativeError> | undefined => (call === failed && left-- > 0 ? { code: 47, isTxnRequiresAbort: true } : undefined);
+};
+
+t.test('a commit that has to be aborted, it says, after Kafka was asked to decide it: the offsets tell, not the abort', async (t) => {
+  for (const tookEffect of [true, false]) {
+    const { native, calls } = failing(failsOnce('commitTransaction')), committed = async (): Promise<typeof step.offsets> => (tookEffect ? step.offsets : [{ ...step.offsets[0]!, offset: 6 }]);
+    const transactions = new Transactions({ ...settings, native, committed });
+    await transactions.open();
+    const [offset] = await transactions.commit(step);
+    t.equal(calls.filter((call) => call === 'produce').length, tookEffect ? 1 : 2);
+    t.equal(offset, tookEffect ? 41 : 42);
+    t.notOk(calls.includes('abortTransaction'));
+    await transactions.close();
+  }
+});
+
+t.test('what has to be aborted before that is aborted, and tried again with the same bytes', async (t) => {
+  const { native, calls } = failing(failsOnce('sendOffsetsToTransaction')), transactions = new Transactions({ ...settings, native, committed: () => Promise.reject(new Error('not asked')) });
+  await transactions.open();
+  t.same(await transactions.commit(step), [42]);
+  t.equal(calls.filter((call) => call === 'abortTransaction').length, 1);
+  await transactions.close();
+});

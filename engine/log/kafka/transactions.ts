@@ -3,7 +3,7 @@
  *
  *   begin ─▶ produce outputs ─▶ offsets, with the group's metadata ─▶ commit ─▶ delivered: the offsets of the outputs
  *     │            │                        │                           │
- *     └────────────┴──────── aborted ───────┘                           └─ no answer: asked again; then a new producer under the same name, which ends the old
+ *     └────────────┴──────── aborted ───────┘                           └─ no answer, or an error: a new producer under the same name, which ends the old
  *                  └▶ abort, and the same once more                        transaction one way or the other; the committed offsets say which
  *
  * Promises: a step takes effect once or not at all, in the order of the calls, whatever breaks meanwhile: it goes on until it knows. What was aborted is tried again with the same bytes,
@@ -61,6 +61,8 @@ export class Transactions {
   private current: Waiting[] = [];
   private refusal: LogError | undefined;
   private closing = false;
+  /** Kafka has been asked to commit the transaction under way. */
+  private deciding = false;
 
   constructor(private readonly options: TransactionsOptions) {}
 
@@ -149,7 +151,8 @@ export class Transactions {
         const native = error as NativeError;
         if (this.closing && attempt > 0) throw new LogError('closed', `the log was closed before a commit was known: ${native.message}`);
         this.options.trouble(native.message);
-        if (native.isTxnRequiresAbort && await this.abort()) continue;
+        // Once Kafka was asked to commit, an abort that succeeds may only mean that there is nothing left to abort.
+        if (!this.deciding && native.isTxnRequiresAbort && await this.abort()) continue;
         await this.renewed();
         if (!await this.tookEffect(step, moved())) continue;
         if (this.allDelivered(first, step)) return this.offsetsFrom(first, step);
@@ -159,6 +162,7 @@ export class Transactions {
   }
   private async attempt(records: OutgoingRecord[], offsets: TopicOffset[], hasMoved: () => boolean): Promise<void> {
     const producer = this.producer!;
+    this.deciding = false;
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
     this.unreported = { from: this.numbers + 1, left: records.length };
@@ -170,6 +174,7 @@ export class Transactions {
     if ([...this.delivered.values()].some((offset) => offset < 0)) throw Object.assign(new Error('Kafka does not say where a record is'), { isTxnRequiresAbort: true });
     // The offsets may have been taken from us as a member of another generation, in which others have the partitions: we were told of it before we became that.
     if (hasMoved()) throw Object.assign(new Error('partitions have moved'), { isTxnRequiresAbort: true });
+    this.deciding = true;
     await this.retried(() => called((done) => producer.commitTransaction(CALL_MS_MAX, done)));
   }
   /** A call that may simply be made again: it has neither failed nor to be aborted. */
