@@ -161,6 +161,7 @@ export class NaivePartition {
     }
     const { returnWindowDays } = partner.document;
     if (returnWindowDays !== undefined && transaction.occurredAtMs - purchase.transaction.occurredAtMs > returnWindowDays * DAY_MS) return refuse('return-window');
+    if (transaction.currency !== '' && transaction.currency !== purchase.transaction.currency) return refuse('wrong-currency');
     const lines = returnedLines(purchase, transaction);
     if (typeof lines === 'string') return refuse(lines);
 
