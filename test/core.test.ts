@@ -104,6 +104,15 @@ t.test("a payment card's number and the partition's own account are refused, and
   const { replies } = await core.post(purchase('pan', '4111111111111111', 100));
   t.match(replies, [{ rejected: 1, items: [{ id: 'pan', reason: 'payment-card' }] }]);
   t.notMatch(JSON.stringify(replies), /4111/, 'its number is not repeated');
+  for (const card of ['4111 1111 1111 1111', '4111-1111-1111-1111']) {
+    const written = await core.post([purchase(`pan ${card.length}`, card, 100)]);
+    t.match(written.replies, [{ rejected: 1, items: [{ reason: 'payment-card' }] }], card);
+    t.notMatch(JSON.stringify(written.replies), /1111/);
+    t.equal(await points(core, card), undefined, 'no account was opened');
+  }
+  for (let partition = 0; partition < 4; partition++) {
+    for (const { value } of (await core.log.read('dead-letters', partition, 0, 1 << 20)).records) t.notMatch(Buffer.from(value).toString('latin1'), /1111/, 'nor kept');
+  }
   for (let partition = 0; partition < 4; partition++) {
     const own = await core.post({ ...purchase(`own-${partition}`, undefined, 100), account: `${partition}.0` });
     t.match(own.replies, [{ rejected: 1, items: [{ reason: 'unknown-account' }] }], `account ${partition}.0`);
