@@ -4,18 +4,18 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ReferenceSet } from '../../schemas/reference.js';
-import { isSpace } from '../../workers/parse/json-tree.js';
 import type { KeyDocument } from '../keys.js';
 import { mayUsePartner } from './authenticate.js';
 import { readWhole } from './body.js';
 import type { GatewayContext } from './context.js';
 import { operations } from './openapi.js';
 import { Problem, summary } from './problems.js';
+import { readCatalog } from './catalog.js';
 import { createPublisher } from './references.js';
 import { readQuery } from './query.js';
 
 const DOCUMENT_DEPTH_MAX = 32;
-const NEWLINE = 0x0a, QUOTE = 0x22, BACKSLASH = 0x5c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b, OBJECT_END = 0x7d;
+const QUOTE = 0x22, BACKSLASH = 0x5c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b, OBJECT_END = 0x7d;
 
 export function documentRoutes(app: FastifyInstance, context: GatewayContext): void {
   const { references, keys, engine } = context;
@@ -69,9 +69,9 @@ export function documentRoutes(app: FastifyInstance, context: GatewayContext): v
     const { partner } = request.params;
     mayUsePartner(request.caller, partner);
     expectType(request, ['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
-    const bytes = await readBounded(request, context);
-    await publish((store) => store.putProducts(partner, bytes));
-    return { partner, products: countLines(bytes) };
+    const { products, ...checked } = await readCatalog(request, context);
+    await publish((store) => store.putCheckedProducts(partner, checked));
+    return { partner, products };
   });
 
   app.put('/v1/rules', { config: { scope: 'admin' }, schema: operations.putRules }, async (request) => {
@@ -128,17 +128,4 @@ function isTooDeep(bytes: Uint8Array): boolean {
     else if (byte === OBJECT_END || byte === ARRAY_END) depth--;
   }
   return depth > DOCUMENT_DEPTH_MAX;
-}
-
-/** Lines that are not blank. */
-function countLines(bytes: Uint8Array): number {
-  let lines = 0, isBlank = true;
-  for (const byte of bytes) {
-    if (byte === NEWLINE) isBlank = true;
-    else if (isBlank && !isSpace(byte)) {
-      lines++;
-      isBlank = false;
-    }
-  }
-  return lines;
 }

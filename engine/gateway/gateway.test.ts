@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { ADMIN_KEY, call, startFakeGateway } from '../../test/gateway/fake-engine.js';
+import { ADMIN_KEY, call, directParser, startFakeGateway } from '../../test/gateway/fake-engine.js';
 import { Keys } from '../keys.js';
 import { startGateway } from './gateway.js';
 import { operations } from './openapi.js';
@@ -49,6 +50,27 @@ t.test('documents are published, read back, and refused with their errors', asyn
   t.match(await call(fake, 'GET', '/v1/partners/p'), { status: 404 });
   t.match(await call(fake, 'PUT', '/v1/partners/nobody/products', { body: '{"sku":"1"}\n', type: 'application/x-ndjson' }), { status: 404 });
   t.equal(fake.engine.activated.length, 3, 'what was refused was not activated');
+});
+
+t.test('a large catalog goes to the parsers in pieces, so that a single post waits for a piece and not for all of it', async (t) => {
+  const sizes: number[] = [];
+  const fake = await startFakeGateway({}, { ...directParser, readProducts: (task) => {
+    sizes.push(task.bytes.length);
+    return directParser.readProducts(task);
+  } });
+  t.teardown(() => fake.gateway.close());
+  await call(fake, 'PUT', '/v1/partners/grocer', { body: { name: 'Grocer', timeZone: 'UTC', currency: 'EUR' } });
+  const body = Array.from({ length: 60_000 }, (_, i) => `{"sku":"sku ${i}","category":"some category ${i % 50}"}\n${i % 3 === 0 ? '\n' : ''}`).join('');
+  const type = 'application/x-ndjson', put = await call(fake, 'PUT', '/v1/partners/grocer/products', { body, type });
+  t.match(put, { status: 200, body: { partner: 'grocer', products: 60_000 } });
+  t.ok(sizes.length > 10 && Math.max(...sizes) < 400_000, `pieces of ${sizes.join(', ')} bytes`);
+  t.equal(sizes.reduce((sum, size) => sum + size), body.length);
+  t.equal(Buffer.from(fake.references.products.at(-1)!.content).toString(), body.replaceAll('\n\n', '\n'));
+  t.match(fake.references.products.at(-1)!.hash, createHash('sha256').update(body.replaceAll('\n\n', '\n')).digest('hex'));
+  await call(fake, 'PUT', '/v1/partners/grocer/products', { body: `${body}{"sku":1}\n`, type });
+  t.match(fake.references.products.at(-1)!.problems, [{ pointer: '/80000/sku' }], 'a line is counted in the whole body');
+  await call(fake, 'PUT', '/v1/partners/grocer/products', { body: '{}\n'.repeat(200_000), type });
+  t.equal(fake.references.products.at(-1)!.problems.length, 50, 'and what is wrong is told so many times only');
 });
 
 t.test('keys of a partner: scopes, own data only, replaced as a whole, never returned', async (t) => {
