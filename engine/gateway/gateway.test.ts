@@ -45,6 +45,16 @@ t.test('documents are published, read back, and refused with their errors', asyn
   t.match(await call(fake, 'PUT', '/v1/rules', { body: `${'{"a":'.repeat(100)}1${'}'.repeat(100)}` }), { status: 422, body: { detail: /nested/ } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '['.repeat(100) }), { status: 422, body: { detail: /nested/ } }, 'before it is decoded');
   t.match(await call(fake, 'PUT', '/v1/rules', { body: { rules: [], note: '[\\"['.repeat(100) } }), { status: 200 }, 'brackets in texts are text');
+  const twice = '{"rules":[{"id":"a","award":{"kind":"fixed","points":1},"note":"a \\"x\\": b","award":{"kind":"fixed","points":2}}],"x/y":1,"x/y":1,"__proto__":{}}';
+  for (const [path, body, pointers] of [
+    ['/v1/rules', twice, ['/rules/0/award', '/x~1y']], ['/v1/rules', `\ufeff${twice}`, ['/rules/0/award', '/x~1y']], ['/v1/programs/x', '{"name":"a","timeZone":"UTC","name":"b"}', ['/name']],
+    ['/v1/partners/x', '{"stores":[{"id":"1"},{"id":"1","\\u0069d":"2"}]}', ['/stores/1/id']],
+  ] as const) {
+    const put = await call(fake, 'PUT', path, { body });
+    t.match(put, { status: 422, body: { type: '/problems/invalid', errors: pointers.map((pointer) => ({ pointer, reason: 'invalid', detail: 'the field is given twice', hint: /./ })) } }, body);
+    t.equal((put.body.errors as unknown[]).length, pointers.length);
+  }
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: '{"a":'.repeat(20) + '1,"a":1' + '}'.repeat(20) }), { status: 422, body: { detail: /nested/ } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '{}', type: 'text/plain' }), { status: 415 });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: new Uint8Array([0x7b, 0xff, 0x7d]) }), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/partners/p'), { status: 404 });
