@@ -50,3 +50,24 @@ t.test('products are built in steps before the set that names them', async (t) =
     t.ok(steps.every(({ content }) => content.buffer instanceof SharedArrayBuffer), 'and nothing is copied on the way');
   }
 });
+
+t.test('a shard that failed in the middle of a lesson: those behind it are taught when the PUT is repeated, or when a record activates the set', async (t) => {
+  for (const repeat of ['activate', 'load'] as const) {
+    let failing = true;
+    const { activations, lessons, appended } = world((shard, lesson) => {
+      if (shard === 0 && failing && lesson.type === 'reference' && lesson.set.version === 2) throw new Error('shard 0 is being restored');
+    });
+    const [first, second] = publications(partner, catalog(10)) as [Published, Published];
+    await activations.activate(first, false);
+    await t.rejects(activations.activate(second, false), /being restored/);
+    failing = false;
+    t.equal(appended.length, 2, 'nothing is activated that somebody does not know');
+    await activations.teach(0); // as whoever restores it does
+    if (repeat === 'activate') t.ok(await activations.activate(second, true));
+    else await activations.load([]);
+    for (const own of lessons) t.ok(own.some((lesson) => lesson.type === 'reference' && lesson.set.version === 2), repeat);
+    const count = lessons.flat().length;
+    await activations.load([]);
+    t.equal(lessons.flat().length, count, 'and only once');
+  }
+});

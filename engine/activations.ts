@@ -28,8 +28,10 @@ export interface ActivationsOptions {
 }
 
 export class Activations {
-  /** Oldest first. */
+  /** Oldest first; all that a shard that starts anew has to know. */
   private published: Published[] = [];
+  /** Versions that all shards know. A lesson may fail with one of them, and those behind it have not heard of it then. */
+  private readonly taught = new Set<number>();
   private readonly waiting: Waiting[] = [];
   private loading: Promise<void> = Promise.resolve();
   private read = initialSet();
@@ -44,9 +46,9 @@ export class Activations {
   load(versions: number[]): Promise<void> {
     this.loading = this.loading.catch(() => undefined).then(async () => {
       const found = await loadReferences(this.options.log, Math.min(...versions, this.published[0]?.set.version ?? Infinity));
-      const known = new Set(this.published.map(({ set }) => set.version));
-      this.published = await Promise.all(found.map(shared));
-      for (const publication of this.published) if (!known.has(publication.set.version)) await this.teachAll(publication);
+      const known = new Map(this.published.map((publication) => [publication.set.version, publication]));
+      this.published = await Promise.all(found.map(async (publication) => known.get(publication.set.version) ?? await shared(publication)));
+      for (const publication of this.published) if (!this.taught.has(publication.set.version)) await this.teachAll(publication);
     });
     return this.loading;
   }
@@ -91,6 +93,7 @@ export class Activations {
 
   private async teachAll(publication: Published): Promise<void> {
     for (let shard = 0; shard < this.options.shards; shard++) await this.teachOne(shard, publication);
+    this.taught.add(publication.set.version);
   }
   /** Products first, in steps between which the shard goes on with its batches. */
   private async teachOne(shard: number, { set, products }: Published): Promise<void> {

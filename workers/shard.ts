@@ -124,9 +124,10 @@ export class Shard {
   }
   private learn(set: Extract<ShardTask, { type: 'reference' }>['set'], products: [number, Uint8Array][]): void {
     for (const [partner, content] of products) this.products.set(partner, content);
-    if (this.references.has(set.version)) return;
-    const reference = new Reference(set, this.products, this.newest, this.built, this.names);
+    const { built } = this;
     this.built = [];
+    if (this.references.has(set.version)) return;
+    const reference = new Reference(set, this.products, this.newest, built, this.names);
     this.references.set(set.version, reference);
     if (!this.newest || set.version > this.newest.set.version) this.newest = reference;
     const live = new Set([...this.partitions.values()].map(({ state }) => state.reference));
