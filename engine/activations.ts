@@ -2,7 +2,7 @@
  * How a new reference set becomes live: saved in the log, then taught to every shard, then activated by a record in each partition, so that replay changes over at the same
  * place. Keeps the sets that a partition may stand at or come to, for shards that start anew; sets that another engine published are learned when a record activates them.
  */
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as others, setTimeout as pause } from 'node:timers/promises';
 import { writeCommand } from '../schemas/commands.js';
 import type { ReferenceSet } from '../schemas/reference.js';
 import type { ShardTask } from '../workers/messages.js';
@@ -12,22 +12,26 @@ import { loadReferences, newerReference, saveReference, type Published } from '.
 
 /** How often other engines' partitions are looked at while an activation waits for them. */
 const LOOK_MS = 20;
+/** Contents are copied in pieces of this size, with time for others in between. */
+const COPIED_BYTES = 1 << 22;
 
 /** `offsets`: of the activation's records, by partition, once they are written. */
 interface Waiting { version: number; partitions: Set<number>; offsets: Map<number, number>; resolve(): void; reject(error: Error): void }
-type Lesson = Extract<ShardTask, { type: 'reference' }>;
+type Lesson = Extract<ShardTask, { type: 'reference' | 'products' }>;
 
 export interface ActivationsOptions {
   log: Log;
   append(records: Append[]): Promise<number[]>;
   /** Gives a lesson to one shard. */
-  teach(shard: number, lesson: Lesson): Promise<void>;
+  teach(shard: number, lesson: Lesson): Promise<unknown>;
   shards: number;
 }
 
 export class Activations {
-  /** Oldest first. */
+  /** Oldest first; all that a shard that starts anew has to know. */
   private published: Published[] = [];
+  /** Versions that all shards know. A lesson may fail with one of them, and those behind it have not heard of it then. */
+  private readonly taught = new Set<number>();
   private readonly waiting: Waiting[] = [];
   private loading: Promise<void> = Promise.resolve();
   private read = initialSet();
@@ -42,15 +46,15 @@ export class Activations {
   load(versions: number[]): Promise<void> {
     this.loading = this.loading.catch(() => undefined).then(async () => {
       const found = await loadReferences(this.options.log, Math.min(...versions, this.published[0]?.set.version ?? Infinity));
-      const known = new Set(this.published.map(({ set }) => set.version));
-      this.published = found;
-      for (const publication of found) if (!known.has(publication.set.version)) await this.teachAll(publication);
+      const known = new Map(this.published.map((publication) => [publication.set.version, publication]));
+      this.published = await Promise.all(found.map(async (publication) => known.get(publication.set.version) ?? await shared(publication)));
+      for (const publication of this.published) if (!this.taught.has(publication.set.version)) await this.teachAll(publication);
     });
     return this.loading;
   }
   /** Everything to one shard that starts anew. */
   async teach(shard: number): Promise<void> {
-    for (const publication of this.published) await this.options.teach(shard, lessonOf(publication));
+    for (const publication of this.published) await this.teachOne(shard, publication);
   }
   /** A publication that was saved, and whose activation did not get into the log before its engine died, is activated now: repeating its PUT would change nothing. */
   async catchUp(versions: ReadonlyMap<number, number>): Promise<void> {
@@ -67,8 +71,8 @@ export class Activations {
     const { log, append } = this.options, { version } = publication.set;
     if (!saved && !await saveReference(log, publication)) return false;
     if (!saved && version === this.newest.version + 1) {
-      this.published.push(publication);
-      await this.teachAll(publication);
+      this.published.push(await shared(publication));
+      await this.teachAll(this.published.at(-1)!);
     } else await this.load([]);
     const partitions = Array.from({ length: log.partitions }, (_, partition) => partition);
     const passed = new Promise<void>((resolve, reject) => this.waiting.push({ version, partitions: new Set(partitions), offsets: new Map(), resolve, reject }));
@@ -88,7 +92,14 @@ export class Activations {
   }
 
   private async teachAll(publication: Published): Promise<void> {
-    for (let shard = 0; shard < this.options.shards; shard++) await this.options.teach(shard, lessonOf(publication));
+    for (let shard = 0; shard < this.options.shards; shard++) await this.teachOne(shard, publication);
+    this.taught.add(publication.set.version);
+  }
+  /** Products first, in steps between which the shard goes on with its batches. */
+  private async teachOne(shard: number, { set, products }: Published): Promise<void> {
+    const { teach } = this.options;
+    for (const [partner, content] of products) while (await teach(shard, { type: 'products', hash: set.products[partner]!, content }) === false);
+    await teach(shard, { type: 'reference', set, products: [...products] });
   }
   /** Other engines have passed it when their commits have. */
   private async watch(activation: Waiting): Promise<void> {
@@ -108,7 +119,19 @@ export class Activations {
   }
 }
 
-const lessonOf = ({ set, products }: Published): Lesson => ({ type: 'reference', set, products: [...products] });
+/** With its contents in memory that all shards read: they would be copied for each of them. */
+async function shared({ set, products }: Published): Promise<Published> {
+  const copies = new Map<number, Uint8Array>();
+  for (const [partner, content] of products) {
+    const copy = new Uint8Array(new SharedArrayBuffer(content.length));
+    for (let at = 0; at < content.length; at += COPIED_BYTES) {
+      copy.set(content.subarray(at, at + COPIED_BYTES), at);
+      await others();
+    }
+    copies.set(partner, copy);
+  }
+  return { set, products: copies };
+}
 
 function activationRecords(partitions: number[], version: number): Append[] {
   return partitions.map((partition) => ({ topic: 'internal', partition, value: writeCommand({ type: 'activate', version }) }));

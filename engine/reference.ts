@@ -11,8 +11,8 @@ import type { PartnerDocument, ProgramDocument, ReferenceSet, RuleDocument } fro
 import { RULES_MAX } from '../schemas/rule.js';
 import { identifier } from '../schemas/fields.js';
 import { PROBLEMS_MAX, problem, shown, validateDocument, type Problem } from '../schemas/validate.js';
+import { readProducts } from '../workers/parse/products.js';
 import { Names } from '../workers/reference/names.js';
-import { checkProducts, withoutBlankLines, withoutByteOrderMark } from './reference/check-products.js';
 import { checkRule, checkStructure, programOf, ruleKey, validity } from './reference/check-rules.js';
 import { changedCurrencies, withCurrencies } from './reference/currencies.js';
 import { PublishError, refuseIf, unknownName } from './reference/problems.js';
@@ -22,6 +22,9 @@ export { PublishError } from './reference/problems.js';
 
 /** What a PUT made: the set to activate, and contents that are new, by partner ordinal. `changed` false: it was there already, nothing to do. */
 export interface Publication { set: ReferenceSet; products: Map<number, Uint8Array>; changed: boolean }
+
+/** All products of a partner without blank lines, what is wrong with them, and by which hash they are known. */
+export interface CheckedProducts { content: Uint8Array; hash: string; problems: Problem[] }
 
 /** Ordinals share 20 bits in the cells of accounts (workers/ledger/cells.ts). */
 const ORDINALS_MAX = 1 << 20;
@@ -78,13 +81,17 @@ export class ReferenceStore {
     return this.publish({ partners: replaced(set.partners, ordinal, { id, document: partner, program }), funders: withNames(set.funders, [id]), zones });
   }
 
-  /** `content`: NDJSON, all products of the partner. */
+  /** `posted`: NDJSON, all products of the partner. */
   putProducts(partner: string, posted: Uint8Array): Publication {
+    const { content, problems } = readProducts({ bytes: posted, firstLine: 0, problemsMax: PROBLEMS_MAX });
+    return this.putCheckedProducts(partner, { content, problems, hash: createHash('sha256').update(content).digest('hex') });
+  }
+  /** The same of what was checked elsewhere: a large catalog takes seconds. */
+  putCheckedProducts(partner: string, { content, hash, problems }: CheckedProducts): Publication {
     const { set } = this, ordinal = set.partners.findIndex(({ id }) => id === partner);
     refuseIf(ordinal >= 0 ? [] : [unknownName('', 'partner', partner, ids(set.partners), 'PUT /v1/partners/{partner} first.')], 404);
-    const lines = withoutByteOrderMark(posted), content = withoutBlankLines(lines), hash = createHash('sha256').update(content).digest('hex');
     if (set.products[ordinal] === hash) return this.unchanged();
-    refuseIf(checkProducts(lines));
+    refuseIf(problems);
     return this.publish({ products: { ...set.products, [ordinal]: hash } }, new Map([[ordinal, content]]));
   }
 

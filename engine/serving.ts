@@ -2,9 +2,10 @@
  * A whole engine with its doors in one process. Stops in the order in which requests flow: the doors close and let what is under way finish, then the engine commits
  * what it has, then the log closes. What is not done in half the time that a stop may take is given up, so that it ends by itself also while the log or ClickHouse is away.
  */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rolesOf, type Config } from './config.js';
+import { makeDataDirectory } from './data-directory.js';
 import { queryEntriesOf } from './entries.js';
 import { startGateway } from './gateway/gateway.js';
 import { startParsers } from './gateway/parser-pool.js';
@@ -28,7 +29,7 @@ export interface Serving { endpoints: Endpoints; running: RunningEngine; adminKe
 
 /** Resolves when everything answers and DIR/endpoints.json is written. When a part cannot start, those that did are stopped again. */
 export async function startServing(config: Config, logger: Logger, verify?: VerifyEngine): Promise<Serving> {
-  await mkdir(config.data, { recursive: true });
+  makeDataDirectory(config.data);
   const endpointsPath = join(config.data, 'endpoints.json');
   const key = await adminKey(config.adminKey, config.data);
   const metrics = createMetrics({ processMetrics: true });

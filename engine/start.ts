@@ -3,11 +3,11 @@
  * metrics port are opened by who calls this (commands/serve.ts).
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { startAnalytics, type Analytics } from './analytics.js';
 import { rolesOf, type Config } from './config.js';
+import { makeDataDirectory } from './data-directory.js';
 import { observeEngine } from './engine-metrics.js';
 import { History } from './history.js';
 import type { Log } from './log/log.js';
@@ -46,7 +46,7 @@ export interface RunningEngine {
 export async function startEngine(
   config: Config, logger: Logger, metrics: Metrics, committed?: (results: BatchResult[], milliseconds: number) => void,
 ): Promise<RunningEngine> {
-  mkdirSync(config.data, { recursive: true });
+  makeDataDirectory(config.data);
   const log = await openLog(config);
   const shards = new Shards({ count: Math.min(log.partitions, config.shards || availableParallelism()), entry: new URL('../workers/worker.js', import.meta.url) });
   let analytics: Analytics | undefined, peers: Peers | undefined;

@@ -51,6 +51,10 @@ export const reasons = {
     status: 422, review: true, pointer: '/occurredAt', text: "The return comes after the partner's returnWindowDays.",
     hint: 'Raise returnWindowDays of the partner, or adjust by hand.',
   },
+  'wrong-currency': {
+    status: 422, review: true, pointer: '/currency', text: 'The return names another currency than its purchase.',
+    hint: "Send amounts in the purchase's currency, or leave currency out.",
+  },
   'unknown-line': { status: 422, review: true, pointer: '/lines', text: 'The purchase has no such line.', hint: "Use the purchase's line numbers." },
   'return-exceeds': {
     status: 422, review: true, pointer: '/lines', text: 'More is returned than was bought and not returned yet.',

@@ -41,7 +41,7 @@ export const transaction = record({
   channel: optional(identifier()),
   card: optional(identifier('The card presented. Card or account or neither, not both.')),
   account: optional(identifier('Account id like 12.480093.')),
-  currency: optional(code(3, 'A', 'Z', 'ISO 4217. Required for a purchase.')),
+  currency: optional(code(3, 'A', 'Z', 'ISO 4217. Required for a purchase; of a return that of its purchase.')),
   mcc: optional(code(4, '0', '9', 'Merchant category code (ISO 18245).')),
   merchant: optional(text(256)),
   original: optional(record({ id: identifier() }, 'Of a return: the purchase.')),

@@ -57,7 +57,7 @@ t.test('the core agrees with the naive implementation', (t) => {
   t.ok([...outcomes.values()].reduce((sum, count) => sum + count, 0) >= 3000, 'enough cases');
   const seen = [
     'purchase processed', 'return processed', 'return waiting', 'return return-exceeds', 'purchase conflict', 'purchase duplicate', 'purchase late', 'purchase future',
-    'return return-window', 'posting maturity pending', 'posting expiry available', 'posting reversal debt', 'posting debt debt',
+    'return return-window', 'return wrong-currency', 'posting maturity pending', 'posting expiry available', 'posting reversal debt', 'posting debt debt',
     'import of 2 cards processed', 'import of 2 cards elsewhere', 'import of 3 cards rejected', 'purchase elsewhere', 'return elsewhere',
   ];
   for (const outcome of seen) t.ok(outcomes.get(outcome), outcome);

@@ -47,7 +47,11 @@ t.test('returns go to the account of the purchase: same card, no card, another c
   t.match((await core.post(refund('r5', 'p3', { card: 'card-r', lines: [{ line: 1, quantity: 0.5, amount: 1 }] }))).replies[0], { items: [{ reason: 'return-exceeds' }] });
   t.match((await core.post(refund('r6', 'p4', { card: 'card-r', lines: [{ line: 7, quantity: 1, amount: 1 }] }))).replies[0], { items: [{ reason: 'unknown-line' }] });
   t.match((await core.post(refund('r7', 'r0', { card: 'card-r' }))).replies[0], { items: [{ reason: 'not-a-purchase' }] });
+  t.match((await core.post(refund('r9', 'p4', { currency: 'EUR' }))).replies[0], { items: [{ reason: 'wrong-currency', pointer: '/currency', detail: 'the purchase is in USD, the return in EUR' }] });
   t.same(await points(core, 'card-r'), { available: 20, debt: 0 });
+  t.match((await core.post(refund('r9', 'p4', { currency: undefined, lines: [{ line: 1, quantity: 0.5, amount: 500 }] }))).answer, { points: -5 }, "without a currency it is the purchase's");
+  t.match((await core.post(refund('r10', 'p4'))).answer, { points: -5 });
+  t.same(await points(core, 'card-r'), { available: 10, debt: 0 });
   const early = refund('r8', 'later', { card: 'card-r' });
   t.match((await core.post(early)).replies[0], { items: [{ status: 'waiting' }] });
   await core.post(purchase('later', 'card-late', 700));
@@ -100,6 +104,15 @@ t.test("a payment card's number and the partition's own account are refused, and
   const { replies } = await core.post(purchase('pan', '4111111111111111', 100));
   t.match(replies, [{ rejected: 1, items: [{ id: 'pan', reason: 'payment-card' }] }]);
   t.notMatch(JSON.stringify(replies), /4111/, 'its number is not repeated');
+  for (const card of ['4111 1111 1111 1111', '4111-1111-1111-1111']) {
+    const written = await core.post([purchase(`pan ${card.length}`, card, 100)]);
+    t.match(written.replies, [{ rejected: 1, items: [{ reason: 'payment-card' }] }], card);
+    t.notMatch(JSON.stringify(written.replies), /1111/);
+    t.equal(await points(core, card), undefined, 'no account was opened');
+  }
+  for (let partition = 0; partition < 4; partition++) {
+    for (const { value } of (await core.log.read('dead-letters', partition, 0, 1 << 20)).records) t.notMatch(Buffer.from(value).toString('latin1'), /1111/, 'nor kept');
+  }
   for (let partition = 0; partition < 4; partition++) {
     const own = await core.post({ ...purchase(`own-${partition}`, undefined, 100), account: `${partition}.0` });
     t.match(own.replies, [{ rejected: 1, items: [{ reason: 'unknown-account' }] }], `account ${partition}.0`);

@@ -108,7 +108,7 @@ const reconciled = new Uint32Array(4), noContent = new Uint32Array(2), returned 
  */
 function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcile' }>): Outcome {
   const { state, reference } = c;
-  const partner = reference.set.partners.find(({ id }) => id === command.partner);
+  const partnerOrdinal = reference.set.partners.findIndex(({ id }) => id === command.partner), partner = reference.set.partners[partnerOrdinal];
   if (!partner) return processed;
   transactionHashOf(command.partner, command.id, reconciliationOf[command.kind], reconciled);
   if (state.transactions.find(reconciled)) return processed;
@@ -126,7 +126,7 @@ function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcil
   c.transaction.programOrdinal = partner.program;
   if (command.kind === 'purchase') reverseWhole(c, ordinal, purchaseKey(c.idHash), purchase, returned);
   const factRow = c.facts.rows;
-  ledgerFact(c, FactKind.reconciliation, ordinal);
+  ledgerFact(c, FactKind.reconciliation, ordinal, partnerOrdinal, utf8(command.id));
   c.effects.seen(reconciled, noContent, factRow);
   c.applyEffects();
   const account = `${accountPartition}.${ordinal}`;

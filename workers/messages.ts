@@ -17,6 +17,8 @@ export interface LoadTask { type: 'load'; partition: number; records: Uint8Array
 /** Results records of consecutive batches, to be applied. */
 export interface ReplayTask { type: 'replay'; partition: number; records: Uint8Array[] }
 export interface ReferenceTask { type: 'reference'; set: ReferenceSet; products: [partner: number, content: Uint8Array][] }
+/** Goes on with building the table of products that a set to come names; answers whether it is complete. `content` is shared memory. */
+export interface ProductsTask { type: 'products'; hash: string; content: Uint8Array }
 /** Replies of records of which a part has been processed, by `topic:offset`. */
 export type Partials = [record: string, reply: Reply][];
 export interface BatchTask {
@@ -52,7 +54,7 @@ export interface CellsTask { type: 'cells'; partition: number; from: number; cou
 /** All returns that wait: for whoever takes the partition over; from then on batches say what changes. */
 export interface WaitingTask { type: 'waiting'; partition: number }
 export interface CloseTask { type: 'close'; partition: number }
-export type ShardTask = OpenTask | LoadTask | ReplayTask | ReferenceTask | BatchTask | SweepTask | FindTask | AccountTask | ExplainTask | CellsTask | WaitingTask | CloseTask;
+export type ShardTask = OpenTask | LoadTask | ReplayTask | ReferenceTask | ProductsTask | BatchTask | SweepTask | FindTask | AccountTask | ExplainTask | CellsTask | WaitingTask | CloseTask;
 
 export interface PartitionStatus {
   partition: number;

@@ -71,10 +71,15 @@ t.test('cards', async (t) => {
   t.same(['900', '', 'abc', '4111111111111111', '4111111111111112', '6304000000000000', '5500005555555559', '378282246310005', '2900000000018'].map((card) => takes(any, card)),
     [true, false, true, false, true, false, false, false, true], 'all but what looks like a payment card');
   t.equal(any.whyNotTaken(...bytes('4111111111111111')), 'payment-card');
+  const written = ['4111 1111 1111 1111', '4111-1111-1111-1111', '3782 822463 10005', '4111  1111 - 11111111', ' 4111111111111111-', '4111 1111 1111 1112', '4111/1111/1111/1111', '41-11', '-- -'];
+  t.same(written.map((card) => takes(any, card)), [false, false, false, false, false, true, true, true, true], 'also with blanks and hyphens between the digits');
   const ranges = [{ prefix: '77', length: 8, checkDigit: 'luhn', product: 'gold' }, { prefix: '4111', length: 16, checkDigit: 'none', product: 'bank' }] as const;
   const some = new Shop([], { program: { cardRanges: [...ranges] } }).reference;
   t.same(['77000001', '77000008', '7700000', '4111111111111111', '4111111111111112', '900', '77aa0008'].map((card) => takes(some, card)),
     [false, true, false, true, true, false, false]);
+  t.same(['4111 1111 1111 1111', '7700-0008'].map((card) => [takes(some, card), some.whyNotTaken(...bytes(card))]), [[false, 'payment-card'], [false, 'unknown-card']]);
+  const spaced = new Shop([], { program: { cardRanges: [{ prefix: '4111', length: 19, checkDigit: 'none', product: 'bank' }] } }).reference;
+  t.ok(takes(spaced, '4111 1111 1111 1111'), "unless the program's range says so");
 });
 
 t.test('money', async (t) => {

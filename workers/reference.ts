@@ -11,7 +11,7 @@ import { ZoneClock } from './calendar.js';
 import { ByteTable, hashBytes } from './reference/byte-table.js';
 import { compileRanges, looksLikePaymentCard, takesCard, type CompiledRange } from './reference/cards.js';
 import { Names } from './reference/names.js';
-import { ProductTable } from './reference/product-table.js';
+import { ProductTableBuilding, type ProductTable } from './reference/product-table.js';
 import { CompiledRules } from './rules/compile.js';
 import { LINES_MAX, Text, type Transaction } from './transaction.js';
 
@@ -41,9 +41,9 @@ export class Reference {
   private readonly partners: Partner[];
   private readonly programs: Program[];
 
-  /** `products`: contents by partner ordinal; those that `previous` has already (by hash) may be left out. */
-  constructor(readonly set: ReferenceSet, products: ReadonlyMap<number, Uint8Array>, previous?: Reference) {
-    this.nameTable = previous?.nameTable ?? new Names();
+  /** `products`: contents by partner ordinal; those that `previous` has already (by hash), or that were `built` with its names, may be left out. */
+  constructor(readonly set: ReferenceSet, products: ReadonlyMap<number, Uint8Array>, previous?: Reference, built: readonly ProductTable[] = [], names = previous?.nameTable ?? new Names()) {
+    this.nameTable = names;
     this.names = this.nameTable.texts;
     for (const [id, table] of Object.entries(set.zones)) {
       this.zoneIds.set(id, this.zones.length);
@@ -51,7 +51,8 @@ export class Reference {
     }
     for (const { id } of set.partners) this.partnerTable.addText(id);
     for (const { id } of set.programs) this.programTable.addText(id);
-    const known = new Map(previous?.partners.flatMap(({ products: table }) => (table ? [[table.hash, table] as const] : [])));
+    const before = previous?.partners.flatMap(({ products: table }) => table ?? []) ?? [];
+    const known = new Map([...before, ...built].map((table) => [table.hash, table]));
     this.partners = set.partners.map(({ id, document }, ordinal) => ({
       zone: this.zoneId(document.timeZone), exponent: moneyExponents.get(document.currency) ?? 2, ...this.storesOf(document.stores ?? []),
       products: this.productsOf(id, set.products[ordinal], products.get(ordinal), known),
@@ -168,7 +169,7 @@ export class Reference {
     const table = known.get(hash);
     if (table !== undefined) return table;
     if (content === undefined) throw new Error(`reference set ${this.set.version} lacks the products of partner ${partner}`);
-    return new ProductTable(hash, content, this.nameTable);
+    return new ProductTableBuilding(hash, content, this.nameTable).step(Infinity);
   }
 }
 

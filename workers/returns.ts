@@ -38,6 +38,7 @@ export function decideReturn(c: Context): Outcome {
   if (!purchase) return refuse('unknown-original');
   const partner = c.reference.set.partners[t.partnerOrdinal]!.document;
   if (partner.returnWindowDays !== undefined && t.occurredAtMs - purchase.transaction.occurredAtMs > partner.returnWindowDays * DAY_MS) return refuse('return-window');
+  if (!sameCurrency(t, purchase.transaction)) return wrongCurrency(t, purchase.transaction);
   const { ordinal } = purchase;
   // What was returned of an anonymous receipt is kept on the partition's own account.
   c.ordinal = ordinal >= 0 ? ordinal : OWN_ACCOUNT;
@@ -72,6 +73,19 @@ function originalHash(t: Transaction, kind: number): void {
   t.kind = ownKind;
   text[2 * Text.id] = id[0];
   text[2 * Text.id + 1] = id[1];
+}
+
+/** Amounts of a return are in its purchase's currency, which it need not name. */
+function sameCurrency(t: Transaction, purchase: Transaction): boolean {
+  const start = t.text[2 * Text.currency]!, length = t.text[2 * Text.currency + 1]!, bought = purchase.text[2 * Text.currency]!;
+  if (length === 0) return true;
+  if (length !== purchase.text[2 * Text.currency + 1]!) return false;
+  for (let i = 0; i < length; i++) if (t.bytes[start + i] !== purchase.bytes[bought + i]) return false;
+  return true;
+}
+function wrongCurrency(t: Transaction, purchase: Transaction): Outcome {
+  const detail = `the purchase is in ${purchase.string(Text.currency)}, the return in ${t.string(Text.currency)}`;
+  return { status: 'rejected', reason: 'wrong-currency', pointer: '/currency', detail };
 }
 
 /** The fact of a return shows the purchase's lines that it took, with their skus; its amounts become negative by the fact's sign. */

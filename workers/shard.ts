@@ -13,6 +13,8 @@ import { OpenFacts } from './facts/read-fact.js';
 import { transactionHashOf } from './commands.js';
 import type { AccountCellsView, BatchResult, BatchTask, FindAnswer, LoadTask, PartitionStatus, ShardTask, SweepAnswer } from './messages.js';
 import { Reference } from './reference.js';
+import { Names } from './reference/names.js';
+import { ProductTableBuilding, type ProductTable } from './reference/product-table.js';
 import { utf8 } from './utf8.js';
 import { snapshotOf } from './state/checkpoint.js';
 import { PartitionState } from './state/partition-state.js';
@@ -22,6 +24,9 @@ import { readResults } from '../schemas/results.js';
 
 /** Dirty buckets that a sweep writes between two batches: about 2 ms of work. */
 const BUCKETS_PER_SLICE = 96;
+
+/** Products that are read between two batches: about 5 ms of work. */
+const PRODUCTS_STEP_BYTES = 1 << 17;
 
 export interface Partition {
   state: PartitionState;
@@ -36,6 +41,10 @@ export class Shard {
   private readonly loaders = new Map<number, SnapshotLoader>();
   private readonly references = new Map<number, Reference>();
   private readonly products = new Map<number, Uint8Array>();
+  private readonly names = new Names();
+  /** Tables of sets to come. */
+  private building: ProductTableBuilding | undefined;
+  private built: ProductTable[] = [];
   private readonly context = new Context();
   private newest: Reference | undefined;
 
@@ -47,6 +56,8 @@ export class Shard {
         return this.load(task);
       case 'replay':
         return this.replay(task.partition, task.records);
+      case 'products':
+        return this.buildProducts(task);
       case 'reference':
         return this.learn(task.set, task.products);
       case 'batch':
@@ -102,10 +113,21 @@ export class Shard {
     }
     return this.status(number);
   }
+  private buildProducts({ hash, content }: Extract<ShardTask, { type: 'products' }>): boolean {
+    if (this.built.some((table) => table.hash === hash)) return true;
+    if (this.building?.hash !== hash) this.building = new ProductTableBuilding(hash, content, this.names);
+    const table = this.building.step(PRODUCTS_STEP_BYTES);
+    if (!table) return false;
+    this.built.push(table);
+    this.building = undefined;
+    return true;
+  }
   private learn(set: Extract<ShardTask, { type: 'reference' }>['set'], products: [number, Uint8Array][]): void {
     for (const [partner, content] of products) this.products.set(partner, content);
+    const { built } = this;
+    this.built = [];
     if (this.references.has(set.version)) return;
-    const reference = new Reference(set, this.products, this.newest);
+    const reference = new Reference(set, this.products, this.newest, built, this.names);
     this.references.set(set.version, reference);
     if (!this.newest || set.version > this.newest.set.version) this.newest = reference;
     const live = new Set([...this.partitions.values()].map(({ state }) => state.reference));

@@ -19,7 +19,7 @@ export interface DemoReport extends Sent, Partial<Answers> {
   verified: boolean | undefined;
 }
 
-/** The reconciler's facts name neither rule nor partner (docs/calculation.md). */
+/** The reconciler's facts name no rule, and those of an earlier release no partner. */
 const TAKEN_BACK = '(taken back: duplicate-elsewhere)';
 const nameOf = (name: unknown, fact: unknown): string => (name !== '' ? String(name) : fact === 'reconciliation' ? TAKEN_BACK : `(${String(fact)})`);
 

@@ -4,18 +4,20 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ReferenceSet } from '../../schemas/reference.js';
-import { isSpace } from '../../workers/parse/json-tree.js';
+import { PROBLEMS_MAX, problem } from '../../schemas/validate.js';
+import { readTree } from '../../workers/parse/json-tree.js';
 import type { KeyDocument } from '../keys.js';
 import { mayUsePartner } from './authenticate.js';
 import { readWhole } from './body.js';
 import type { GatewayContext } from './context.js';
 import { operations } from './openapi.js';
 import { Problem, summary } from './problems.js';
+import { readCatalog } from './catalog.js';
 import { createPublisher } from './references.js';
 import { readQuery } from './query.js';
 
 const DOCUMENT_DEPTH_MAX = 32;
-const NEWLINE = 0x0a, QUOTE = 0x22, BACKSLASH = 0x5c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b, OBJECT_END = 0x7d;
+const QUOTE = 0x22, COLON = 0x3a, BACKSLASH = 0x5c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b, OBJECT_END = 0x7d;
 
 export function documentRoutes(app: FastifyInstance, context: GatewayContext): void {
   const { references, keys, engine } = context;
@@ -69,9 +71,9 @@ export function documentRoutes(app: FastifyInstance, context: GatewayContext): v
     const { partner } = request.params;
     mayUsePartner(request.caller, partner);
     expectType(request, ['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
-    const bytes = await readBounded(request, context);
-    await publish((store) => store.putProducts(partner, bytes));
-    return { partner, products: countLines(bytes) };
+    const { products, ...checked } = await readCatalog(request, context);
+    await publish((store) => store.putCheckedProducts(partner, checked));
+    return { partner, products };
   });
 
   app.put('/v1/rules', { config: { scope: 'admin' }, schema: operations.putRules }, async (request) => {
@@ -100,7 +102,32 @@ async function readDocument(request: FastifyRequest, context: GatewayContext): P
     throw new Problem('malformed', (error as Error).message);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Problem('invalid', 'the body must be one JSON object');
+  if (countFields(value) < countColons(bytes)) refuseRepeated(text);
   return value as Record<string, unknown>;
+}
+
+/** A field that is there twice, of which JSON.parse takes the last one and says nothing: it shows by the number of fields, and the slow reader knows where it is. */
+function refuseRepeated(text: string): never {
+  const bytes = new TextEncoder().encode(text), read = readTree(bytes, 0, bytes.length);
+  if (!read.ok) throw new Problem(read.reason, read.detail);
+  const errors = read.duplicates.slice(0, PROBLEMS_MAX).map((pointer) => problem(pointer, 'invalid', 'the field is given twice', 'Leave one of them out.'));
+  throw new Problem('invalid', summary(errors), { errors });
+}
+function countFields(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const values = Object.values(value);
+  return values.reduce<number>((sum, each) => sum + countFields(each), Array.isArray(value) ? 0 : values.length);
+}
+/** Outside of texts: one for each field. */
+function countColons(bytes: Uint8Array): number {
+  let colons = 0, isText = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE) isText = !isText;
+    else if (isText) at += byte === BACKSLASH ? 1 : 0;
+    else if (byte === COLON) colons++;
+  }
+  return colons;
 }
 
 async function readBounded(request: FastifyRequest, { bodyMemory, config }: GatewayContext): Promise<Uint8Array> {
@@ -128,17 +155,4 @@ function isTooDeep(bytes: Uint8Array): boolean {
     else if (byte === OBJECT_END || byte === ARRAY_END) depth--;
   }
   return depth > DOCUMENT_DEPTH_MAX;
-}
-
-/** Lines that are not blank. */
-function countLines(bytes: Uint8Array): number {
-  let lines = 0, isBlank = true;
-  for (const byte of bytes) {
-    if (byte === NEWLINE) isBlank = true;
-    else if (isBlank && !isSpace(byte)) {
-      lines++;
-      isBlank = false;
-    }
-  }
-  return lines;
 }

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { ADMIN_KEY, call, startFakeGateway } from '../../test/gateway/fake-engine.js';
+import { ADMIN_KEY, call, directParser, startFakeGateway } from '../../test/gateway/fake-engine.js';
 import { Keys } from '../keys.js';
 import { startGateway } from './gateway.js';
 import { operations } from './openapi.js';
@@ -44,11 +45,42 @@ t.test('documents are published, read back, and refused with their errors', asyn
   t.match(await call(fake, 'PUT', '/v1/rules', { body: `${'{"a":'.repeat(100)}1${'}'.repeat(100)}` }), { status: 422, body: { detail: /nested/ } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '['.repeat(100) }), { status: 422, body: { detail: /nested/ } }, 'before it is decoded');
   t.match(await call(fake, 'PUT', '/v1/rules', { body: { rules: [], note: '[\\"['.repeat(100) } }), { status: 200 }, 'brackets in texts are text');
+  const twice = '{"rules":[{"id":"a","award":{"kind":"fixed","points":1},"note":"a \\"x\\": b","award":{"kind":"fixed","points":2}}],"x/y":1,"x/y":1,"__proto__":{}}';
+  for (const [path, body, pointers] of [
+    ['/v1/rules', twice, ['/rules/0/award', '/x~1y']], ['/v1/rules', `\ufeff${twice}`, ['/rules/0/award', '/x~1y']], ['/v1/programs/x', '{"name":"a","timeZone":"UTC","name":"b"}', ['/name']],
+    ['/v1/partners/x', '{"stores":[{"id":"1"},{"id":"1","\\u0069d":"2"}]}', ['/stores/1/id']],
+  ] as const) {
+    const put = await call(fake, 'PUT', path, { body });
+    t.match(put, { status: 422, body: { type: '/problems/invalid', errors: pointers.map((pointer) => ({ pointer, reason: 'invalid', detail: 'the field is given twice', hint: /./ })) } }, body);
+    t.equal((put.body.errors as unknown[]).length, pointers.length);
+  }
+  t.match(await call(fake, 'PUT', '/v1/rules', { body: '{"a":'.repeat(20) + '1,"a":1' + '}'.repeat(20) }), { status: 422, body: { detail: /nested/ } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '{}', type: 'text/plain' }), { status: 415 });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: new Uint8Array([0x7b, 0xff, 0x7d]) }), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/partners/p'), { status: 404 });
   t.match(await call(fake, 'PUT', '/v1/partners/nobody/products', { body: '{"sku":"1"}\n', type: 'application/x-ndjson' }), { status: 404 });
   t.equal(fake.engine.activated.length, 3, 'what was refused was not activated');
+});
+
+t.test('a large catalog goes to the parsers in pieces, so that a single post waits for a piece and not for all of it', async (t) => {
+  const sizes: number[] = [];
+  const fake = await startFakeGateway({}, { ...directParser, readProducts: (task) => {
+    sizes.push(task.bytes.length);
+    return directParser.readProducts(task);
+  } });
+  t.teardown(() => fake.gateway.close());
+  await call(fake, 'PUT', '/v1/partners/grocer', { body: { name: 'Grocer', timeZone: 'UTC', currency: 'EUR' } });
+  const body = Array.from({ length: 60_000 }, (_, i) => `{"sku":"sku ${i}","category":"some category ${i % 50}"}\n${i % 3 === 0 ? '\n' : ''}`).join('');
+  const type = 'application/x-ndjson', put = await call(fake, 'PUT', '/v1/partners/grocer/products', { body, type });
+  t.match(put, { status: 200, body: { partner: 'grocer', products: 60_000 } });
+  t.ok(sizes.length > 10 && Math.max(...sizes) < 400_000, `pieces of ${sizes.join(', ')} bytes`);
+  t.equal(sizes.reduce((sum, size) => sum + size), body.length);
+  t.equal(Buffer.from(fake.references.products.at(-1)!.content).toString(), body.replaceAll('\n\n', '\n'));
+  t.match(fake.references.products.at(-1)!.hash, createHash('sha256').update(body.replaceAll('\n\n', '\n')).digest('hex'));
+  await call(fake, 'PUT', '/v1/partners/grocer/products', { body: `${body}{"sku":1}\n`, type });
+  t.match(fake.references.products.at(-1)!.problems, [{ pointer: '/80000/sku' }], 'a line is counted in the whole body');
+  await call(fake, 'PUT', '/v1/partners/grocer/products', { body: '{}\n'.repeat(200_000), type });
+  t.equal(fake.references.products.at(-1)!.problems.length, 50, 'and what is wrong is told so many times only');
 });
 
 t.test('keys of a partner: scopes, own data only, replaced as a whole, never returned', async (t) => {

@@ -6,26 +6,32 @@
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import type { ProductsResult, ProductsTask } from '../../workers/parse/products.js';
 import type { RecordsResult, RecordsTask } from '../../workers/parse/records.js';
 import type { ParseResult, ParseTask } from '../../workers/parse/worker.js';
 import { EngineError } from '../engine.js';
 import type { Metrics } from '../metrics.js';
 
-export type { ParseResult, ParseTask, RecordsResult, RecordsTask };
+export type { ParseResult, ParseTask, ProductsResult, ProductsTask, RecordsResult, RecordsTask };
 
 export interface Parser {
   parse(task: ParseTask): Promise<ParseResult>;
   /** Records of a partner's topic; `batch` is transferred. */
   parseRecords(task: RecordsTask): Promise<RecordsResult>;
+  /** A piece of a partner's products; `bytes` is transferred. */
+  readProducts(task: ProductsTask): Promise<ProductsResult>;
   close(): Promise<void>;
 }
+
+type Task = ParseTask | RecordsTask | ProductsTask;
+type Result = ParseResult | RecordsResult | ProductsResult;
 
 const TASKS_WAITING_MAX = 4096;
 
 /** `threads`: 0 for half the cores. */
 export function startParsers(threads: number, metrics: Pick<Metrics, 'busySeconds' | 'onScrape'>): Parser {
   const count = threads || Math.max(1, Math.floor(availableParallelism() / 2));
-  const pool = new Piscina<ParseTask | RecordsTask, ParseResult | RecordsResult>({
+  const pool = new Piscina<Task, Result>({
     filename: new URL('../../workers/parse/worker.js', import.meta.url).href,
     minThreads: count,
     maxThreads: count,
@@ -37,7 +43,7 @@ export function startParsers(threads: number, metrics: Pick<Metrics, 'busySecond
     recordTiming: true,
     closeTimeout: 5000,
   });
-  const run = async (task: ParseTask | RecordsTask, bytes: Uint8Array, name?: string): Promise<ParseResult | RecordsResult> => {
+  const run = async (task: Task, bytes: Uint8Array, name?: string): Promise<Result> => {
     try {
       return await pool.run(task, { transferList: [bytes.buffer as ArrayBuffer], ...(name !== undefined && { name }) });
     } catch (error) {
@@ -54,6 +60,7 @@ export function startParsers(threads: number, metrics: Pick<Metrics, 'busySecond
   return {
     parse: (task) => run(task, task.bytes) as Promise<ParseResult>,
     parseRecords: (task) => run(task, task.batch, 'records') as Promise<RecordsResult>,
+    readProducts: (task) => run(task, task.bytes, 'products') as Promise<ProductsResult>,
     close: () => pool.close({ force: true }),
   };
 }

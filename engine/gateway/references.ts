@@ -6,7 +6,7 @@ import type { ReferenceSet } from '../../schemas/reference.js';
 import type { Engine } from '../engine.js';
 import type { Publication, ReferenceStore } from '../reference.js';
 
-export type References = Pick<ReferenceStore, 'set' | 'learn' | 'putProgram' | 'putPartner' | 'putProducts' | 'putRules'>;
+export type References = Pick<ReferenceStore, 'set' | 'learn' | 'putProgram' | 'putPartner' | 'putCheckedProducts' | 'putRules'>;
 export type Publish = (put: (references: References) => Publication) => Promise<ReferenceSet>;
 
 export function createPublisher(references: References, engine: Engine): Publish {

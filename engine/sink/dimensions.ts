@@ -15,6 +15,7 @@ import { mergeTree, onCluster } from '../../schemas/clickhouse/migrations.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import type { Log } from '../log/log.js';
 import type { Logger } from '../logger.js';
+import { loadContent } from '../reference-storage.js';
 
 const RETRY_MS = 2000;
 /** What an engine that was killed has begun is removed when it is so old. */
@@ -96,7 +97,7 @@ export class Dimensions {
   }
   private async *products(contents: [partner: string, hash: string][]): AsyncIterable<Uint8Array> {
     for (const [partner, hash] of contents) {
-      const content = await this.options.log.getValue(`products/${hash}`);
+      const content = await loadContent(this.options.log, hash);
       if (!content) throw new Error(`products ${hash} of partner ${partner} are missing in the log`);
       yield* withPartner(partner, content);
     }

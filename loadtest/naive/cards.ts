@@ -18,8 +18,11 @@ const issuers = [
   [2200, 2204], [5000, 5099], [5600, 5899], [6300, 6309], [6390, 6399], [6760, 6769],
 ] as const;
 
-const isPaymentCard = (card: string): boolean =>
-  /^\d{13,19}$/.test(card) && isLuhn(card) && issuers.some(([from, to]) => from <= Number(card.slice(0, 4)) && Number(card.slice(0, 4)) <= to);
+/** Also as people write them: blanks and hyphens don't count. */
+function isPaymentCard(card: string): boolean {
+  const digits = card.replaceAll(/[ -]/g, ''), first = Number(digits.slice(0, 4));
+  return /^\d{13,19}$/.test(digits) && isLuhn(digits) && issuers.some(([from, to]) => from <= first && first <= to);
+}
 
 function isLuhn(digits: string): boolean {
   if (!/^\d+$/.test(digits)) return false;

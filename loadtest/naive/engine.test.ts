@@ -115,6 +115,9 @@ void t.test('returns, proportional', (t) => {
   t.equal(shop.bring('r3', '1').status, 'duplicate');
   t.equal(shop.bring('r5', 'r3').reason, 'not-a-purchase');
   t.equal(shop.bring('r6', '9').status, 'waiting');
+  shop.buy('2', { lines: three });
+  t.equal(shop.bring('r7', '2', { currency: 'USD', lines: [{ line: 4, quantity: 1, amount: 1 }] }).reason, 'wrong-currency', 'before its lines are looked at');
+  t.same(shop.bring('r7', '2', { currency: undefined }).awards?.map((award) => award.points), [-10], "without a currency it is the purchase's");
   t.end();
 });
 
@@ -212,6 +215,20 @@ void t.test('a negative line: the spend falls by what the award counted', (t) =>
   shop.bring('r2', '1');
   t.equal(shop.account.counter('ruleSpend', 0, 0), 0);
   t.same(shop.balance(), [0, 0, 0]);
+  t.end();
+});
+
+void t.test('a line of quantity 0: it gave nothing, so that its return takes nothing', (t) => {
+  const shop = new Shop([
+    { id: 'p', award: { kind: 'perAmount', points: 1, amount: 100 } }, { id: 'q', award: { kind: 'perAmount', points: 1, amount: 100 }, onReturn: 'requalify' },
+    { id: 's', award: { kind: 'spendThreshold', amount: 500, points: 7 } },
+  ]);
+  shop.buy('1', { lines: [{ sku: 'a', quantity: 1, amount: 1000 }, { sku: 'gone', quantity: 0, amount: 600 }] });
+  t.same(shop.balance(), [27, 0, 0]);
+  t.same(shop.bring('r1', '1', { lines: [{ line: 2, quantity: 0, amount: 600 }] }).awards, []);
+  t.equal(shop.account.counter('ruleSpend', 2, 0), 1000);
+  t.same(shop.bring('r2', '1').awards?.map((award) => award.points), [-10, -10, -7]);
+  t.equal(shop.account.counter('ruleSpend', 2, 0), 0);
   t.end();
 });
 

@@ -25,6 +25,8 @@ export interface NaiveFact {
   account: string;
   processedAtMs: number;
   transaction: NaiveTransaction | null;
+  /** Of a reconciliation: the posting that it is about. */
+  of?: { partner: string; id: string };
   /** Lines as recorded, of returns those that came back (positive). */
   receipt: Receipt | null;
   awards: NaiveAward[];
@@ -161,6 +163,7 @@ export class NaivePartition {
     }
     const { returnWindowDays } = partner.document;
     if (returnWindowDays !== undefined && transaction.occurredAtMs - purchase.transaction.occurredAtMs > returnWindowDays * DAY_MS) return refuse('return-window');
+    if (transaction.currency !== '' && transaction.currency !== purchase.transaction.currency) return refuse('wrong-currency');
     const lines = returnedLines(purchase, transaction);
     if (typeof lines === 'string') return refuse(lines);
 
@@ -215,7 +218,7 @@ export class NaivePartition {
     }
     this.history.mark(reconciled);
     const postings = ledger.postings.map((posting) => ({ ...posting, award: -1 }));
-    this.facts.push({ kind: 'reconciliation', account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings });
+    this.facts.push({ kind: 'reconciliation', of: { partner, id }, account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings });
   }
 
   /** One step of an import with cards of several homes: 0 checks where the account will live, the last opens it there; in between each home checks its cards, then links them. */

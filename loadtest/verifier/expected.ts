@@ -23,7 +23,7 @@ export function expectedFact(reference: NaiveReference, fact: NaiveFact, source:
   // Of a return of a purchase without lines no shares are recorded.
   const sharesKept = fact.kind === 'purchase' || (receipt?.lines.length ?? 0) > 0;
   return {
-    kind: fact.kind, status: fact.ignored ? 'ignored' : 'processed', partner: transaction?.partner ?? '', id: transaction?.id ?? '',
+    kind: fact.kind, status: fact.ignored ? 'ignored' : 'processed', partner: (transaction ?? fact.of)?.partner ?? '', id: (transaction ?? fact.of)?.id ?? '',
     program: program < 0 ? '' : set.programs[program]!.id, account: fact.account,
     card: transaction?.card ?? '', store: transaction?.store ?? '', terminal: transaction?.terminal ?? '', cashier: transaction?.cashier ?? '',
     channel: transaction?.channel ?? '',
@@ -51,6 +51,10 @@ export function expectedFact(reference: NaiveReference, fact: NaiveFact, source:
     })),
   };
 }
+
+/** As an earlier release recorded it: its reconciliations did not name the posting that they took back. */
+export const asOfOld = (expected: FactRecord, found: FactRecord | undefined): FactRecord =>
+  (expected.kind === 'reconciliation' && found?.partner === '' && found.id === '' ? { ...expected, partner: '', id: '' } : expected);
 
 const positiveZero = (value: number): number => value + 0;
 const hash = new Uint32Array(4);

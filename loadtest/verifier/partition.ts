@@ -18,7 +18,7 @@ import { keyOf } from '../naive/transaction.js';
 import { compareAccount, compareMaps } from './accounts.js';
 import { CellSums } from './cell-sums.js';
 import { readEffects } from './effects.js';
-import { cellOf, cellText, expectedFact, firstDifference, isSameFact, key1Of, key2Of, type Source } from './expected.js';
+import { asOfOld, cellOf, cellText, expectedFact, firstDifference, isSameFact, key1Of, key2Of, type Source } from './expected.js';
 import { LogHistory } from './history.js';
 import { homesOf } from './homes.js';
 import { InputReader, type ReadRecord } from './input.js';
@@ -233,7 +233,7 @@ export class PartitionVerifier {
     const { findings } = this.options, { naive, found } = this;
     if (naive.facts.length !== found.length) findings.differ('results', `${this.where}: number of facts`, naive.facts.length, found.length);
     naive.facts.forEach((fact, row) => {
-      const { source, reference } = sources[row]!, expected = expectedFact(reference, fact, source), actual = found[row];
+      const { source, reference } = sources[row]!, actual = found[row], expected = asOfOld(expectedFact(reference, fact, source), actual);
       findings.compared('results');
       findings.compared('entries', expected.postings.length);
       if (!actual) return findings.differ('results', `${this.where}, row ${row}: ${named(expected)}`, 'a fact', 'nothing');

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { initialSet, setFromBytes } from '../../engine/reference.js';
+import { loadContent } from '../../engine/reference-storage.js';
 import { intentName, readIntent } from '../../engine/sink/delivery.js';
 import type { AccountCellsView } from '../../workers/messages.js';
 import { readFacts } from '../../workers/facts/read-fact.js';
@@ -83,7 +84,7 @@ export function referencesOf(log: ReadableLog): References {
   const productsOf = async (hash: string): Promise<Map<string, ProductDocument>> => {
     const kept = products.get(hash);
     if (kept) return kept;
-    const text = Buffer.from((await log.getValue(`products/${hash}`)) ?? []).toString('utf8');
+    const text = Buffer.from((await loadContent(log, hash)) ?? []).toString('utf8');
     const read = new Map(text.split('\n').filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as ProductDocument).map((product) => [product.sku, product]));
     products.set(hash, read);
     return read;

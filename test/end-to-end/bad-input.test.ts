@@ -65,6 +65,7 @@ const cases: Case[] = [
   { name: 'a date that isn\'t one', body: total({ occurredAt: '2026-02-30T10:00:00Z' }), status: 422, problem: 'invalid', errors: [{ pointer: '/occurredAt' }] },
   { name: 'a date without an offset', body: total({ occurredAt: '2026-01-05T10:00:00' }), status: 422, problem: 'invalid', errors: [{ pointer: '/occurredAt' }] },
   { name: 'a payment card', body: total({ card: '4111111111111111' }), status: 422, problem: 'payment-card', errors: [{ pointer: '/card', hint: /program/ }], kept: true },
+  { name: 'a payment card in groups', body: total({ card: '4111 1111-1111 1111' }), status: 422, problem: 'payment-card', errors: [{ pointer: '/card' }], kept: true },
   { name: 'unknown partner', body: total({ partner: 'nobody' }), status: 422, problem: 'unknown-partner', errors: [{ pointer: '/partner', hint: /partners/ }], kept: true },
   { name: 'another program', body: total({ program: 'elsewhere' }), status: 422, problem: 'wrong-program', kept: true },
   { name: 'unknown account', body: total({ card: undefined, account: '1.999999' }), status: 422, problem: 'unknown-account', errors: [{ pointer: '/account' }], kept: true },
@@ -120,6 +121,7 @@ t.test('bad input', { skip: chdbMissing }, async (t) => {
     const { body } = await engine.call('GET', '/v1/rejected?limit=1000');
     const listed = (body.data as { reason: string }[]).map(({ reason }) => reason).sort();
     t.same(listed, kept.map(({ problem }) => problem).sort());
+    t.notMatch(JSON.stringify(body), /1111/, 'the number of a payment card is written nowhere');
     const [late] = (await engine.call('GET', '/v1/rejected?reason=late')).body.data as Record<string, unknown>[];
     t.match(late, { partner: 'strict', transaction_id: 'x', pointer: '/occurredAt', kind: 'purchase', reason: 'late', detail: /./ });
     const first = await engine.call('GET', '/v1/rejected?limit=2');

@@ -12,7 +12,7 @@ import type { References } from '../../engine/gateway/references.js';
 import { Keys, type KeyStorage } from '../../engine/keys.js';
 import { createLogger } from '../../engine/logger.js';
 import { createMetrics } from '../../engine/metrics.js';
-import { initialSet, type Publication } from '../../engine/reference.js';
+import { initialSet, type CheckedProducts, type Publication } from '../../engine/reference.js';
 import { readCommand } from '../../schemas/commands.js';
 import type { Reply, ReplyItem } from '../../schemas/envelope.js';
 import type { FactRecord } from '../../schemas/fact.js';
@@ -20,6 +20,7 @@ import type { Reason, Rejected } from '../../schemas/reasons.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import { EnvelopeReader } from '../../workers/envelope.js';
 import type { ExplanationView } from '../../workers/explanation.js';
+import { readProducts } from '../../workers/parse/products.js';
 import { parseRecordBatch } from '../../workers/parse/records.js';
 import { parseItems } from '../../workers/parse/worker.js';
 import { Text, Transaction } from '../../workers/transaction.js';
@@ -137,6 +138,7 @@ class DocumentError extends Error {
 
 /** Keeps documents as they come; a document {refuse: true} is refused, {refuse: 409} as a conflict. */
 export class FakeReferences implements References {
+  readonly products: CheckedProducts[] = [];
   set: ReferenceSet = initialSet();
   learn(set: ReferenceSet): void {
     if (set.version > this.set.version) this.set = set;
@@ -148,9 +150,10 @@ export class FakeReferences implements References {
     const full = { program: 'default', ...this.check(document) } as never;
     return this.publish({ partners: [...this.set.partners.filter((partner) => partner.id !== id), { id, document: full, program: 0 }] });
   }
-  putProducts(partner: string, ndjson: Uint8Array): Publication {
+  putCheckedProducts(partner: string, checked: CheckedProducts): Publication {
+    this.products.push(checked);
     if (!this.set.partners.some(({ id }) => id === partner)) throw new DocumentError(404, [{ pointer: '', reason: 'unknown-partner', detail: `no partner ${partner}` }]);
-    return { ...this.publish({}), products: new Map([[0, ndjson]]) };
+    return { ...this.publish({}), products: new Map([[0, checked.content]]) };
   }
   putRules(document: unknown): Publication {
     this.check(document);
@@ -183,7 +186,7 @@ export class MemoryStorage implements KeyStorage {
 }
 
 /** The real parser code, in this thread. */
-export const directParser: Parser = { parse: async (task) => parseItems(task), parseRecords: async (task) => parseRecordBatch(task), close: async () => undefined };
+export const directParser: Parser = { parse: async (task) => parseItems(task), parseRecords: async (task) => parseRecordBatch(task), readProducts: async (task) => readProducts(task), close: async () => undefined };
 
 export interface FakeGateway {
   gateway: Gateway; engine: FakeEngine; references: FakeReferences; keys: Keys; storage: MemoryStorage;

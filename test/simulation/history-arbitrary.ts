@@ -23,7 +23,7 @@ const who: fc.Arbitrary<Who> = fc.oneof(
 export type Act =
   | { act: 'buy'; purchase: TestPurchase; who: Who; ageMinutes: number; far: boolean; together: boolean }
   /** `of`: number of the purchase, which may come later or never. `quarters`: how much of each line; undefined: all that remains. */
-  | { act: 'return'; of: number; quarters: number[] | undefined; strange: boolean; who: 'same' | Who; ageMinutes: number; id: number | undefined;
+  | { act: 'return'; of: number; quarters: number[] | undefined; strange: boolean; currency: string | undefined; who: 'same' | Who; ageMinutes: number; id: number | undefined;
     together: boolean }
   | { act: 'repeat'; of: number; change: 'nothing' | 'content' | 'card'; together: boolean }
   | { act: 'broken'; how: 'partner' | 'program'; together: boolean }
@@ -49,7 +49,7 @@ const rarely = (outOf: number): fc.Arbitrary<boolean> => fc.nat(outOf - 1).map((
 const together = fc.boolean();
 const buy = fc.record({ act: fc.constant('buy' as const), purchase, who, ageMinutes, far: rarely(12), together });
 const giveBack = fc.record({
-  act: fc.constant('return' as const), of: fc.nat(23), strange: rarely(12),
+  act: fc.constant('return' as const), of: fc.nat(23), strange: rarely(12), currency: maybe(fc.constantFrom('EUR', 'JPY'), 10),
   quarters: maybe(fc.array(fc.constantFrom(0, 1, 2, 2, 4), { minLength: 7, maxLength: 7 }), 70),
   who: fc.oneof({ weight: 5, arbitrary: fc.constant('same' as const) }, { weight: 2, arbitrary: who }), ageMinutes, id: maybe(fc.nat(3), 15), together,
 });

@@ -142,7 +142,7 @@ export class Player {
     this.purchases.push(document);
     return document;
   }
-  private giveBack({ of, quarters, strange, who, ageMinutes, id }: Extract<Act, { act: 'return' }>): TransactionDocument {
+  private giveBack({ of, quarters, strange, currency, who, ageMinutes, id }: Extract<Act, { act: 'return' }>): TransactionDocument {
     // Now and then one that comes later, or never.
     const number = of % 8 === 0 ? this.purchases.length + (of % 4) : of % Math.max(1, this.purchases.length);
     const bought = this.purchases[number];
@@ -157,6 +157,7 @@ export class Player {
     return {
       id: `r${id ?? this.returns++}`, kind: 'return', partner: bought?.partner ?? 'shop', occurredAt: this.before(ageMinutes), original: { id: `p${number}` },
       ...(who === 'same' ? { ...(card === undefined ? {} : { card }), ...(account === undefined ? {} : { account }) } : this.whose(who)),
+      ...(currency === undefined ? {} : { currency }),
       ...(quarters && lines.length > 0 ? { lines } : total > 0 ? { total } : {}),
     };
   }

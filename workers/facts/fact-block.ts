@@ -4,60 +4,21 @@
  *
  * Promises: what is added is read back equal by read-fact.ts and by ClickHouse. Never looks at state or rules, never checks: what comes here has been decided.
  */
-import { factKindNames, factStatusNames, factTable, PART_SEPARATOR } from '../../schemas/fact-table.js';
+import { factTable, PART_SEPARATOR } from '../../schemas/fact-table.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import type { AwardSet } from '../awards.js';
 import { balanceNames, counterNames, postingKindNames, type Postings } from '../ledger/postings.js';
 import { LINES_MAX, Text, type Transaction } from '../transaction.js';
 import { blockOf, createColumns, writeBlock } from './block-columns.js';
 import { ByKey, ByOrdinal, ByText } from './dictionaries.js';
+import { FactKind, type FactHeader } from './fact-header.js';
 import { NativeWriter } from './native-writer.js';
 import { FactRows } from './read-fact.js';
 
-const numbers = <T extends string>(names: readonly T[]): { readonly [K in T]: number } => Object.fromEntries(names.map((name, number) => [name, number])) as { [K in T]: number };
-export const FactKind = numbers(factKindNames);
-export const FactStatus = numbers(factStatusNames);
+export { FactHeader, FactKind, FactStatus } from './fact-header.js';
 
 /** What a fact needs of reference data (workers/reference.ts has it). */
 export interface FactReference { readonly set: ReferenceSet; /** Category, department and brand by ordinal. */ readonly names: readonly string[] }
-
-/** What a row says besides the transaction, its awards and its postings. One instance, refilled for each row. */
-export class FactHeader {
-  kind = 0;
-  status = 0;
-  /** -1 for a return: its amounts, quantities and total are written negative. Points are written as the awards have them. */
-  sign: 1 | -1 = 1;
-  accountPartition = 0;
-  /** -1: no account. */
-  accountOrdinal = -1;
-  processedAtMs = 0;
-  batch = 0;
-  ruleSet = 0;
-  referenceVersion = 0;
-  points = 0;
-  /** Place in inputTopics. */
-  sourceTopic = 0;
-  sourcePartition = 0;
-  sourceOffset = 0;
-  sourceIndex = 0;
-
-  /** A row of a partition's ledger in its next batch; sign, status, points and rule set are what a row without transaction has. */
-  ledgerRow(kind: number, state: { readonly partition: number; readonly batch: number }, ordinal: number, nowMs: number, topic: number, offset: number, index: number, referenceVersion: number): void {
-    this.kind = kind;
-    this.status = FactStatus.processed;
-    this.sign = 1;
-    this.points = 0;
-    this.ruleSet = 0;
-    this.accountPartition = this.sourcePartition = state.partition;
-    this.accountOrdinal = ordinal;
-    this.batch = state.batch + 1;
-    this.processedAtMs = nowMs;
-    this.sourceTopic = topic;
-    this.sourceOffset = offset;
-    this.sourceIndex = index;
-    this.referenceVersion = referenceVersion;
-  }
-}
 
 const programText = ({ programs }: ReferenceSet, ordinal: number): string => programs[ordinal]!.id;
 const partnerText = ({ partners }: ReferenceSet, ordinal: number): string => partners[ordinal]!.id;
@@ -195,8 +156,11 @@ export class FactBlock {
   }
   private addNoTransaction(header: FactHeader, postings: Postings, set: ReferenceSet): void {
     const { columns } = this, nothing = columns.id.bytes;
-    for (const column of [columns.id, columns.original_id, columns.card, columns.terminal, columns.cashier]) column.push(nothing, 0, 0);
-    for (const column of [columns.store, columns.channel, columns.merchant, columns.mcc, columns.currency, columns.partner]) column.push(0);
+    if (header.ofId) columns.id.push(header.ofId, 0, header.ofId.length);
+    else columns.id.push(nothing, 0, 0);
+    this.partner.push(header.ofPartner, set, partnerText);
+    for (const column of [columns.original_id, columns.card, columns.terminal, columns.cashier]) column.push(nothing, 0, 0);
+    for (const column of [columns.store, columns.channel, columns.merchant, columns.mcc, columns.currency]) column.push(0);
     this.program.push(postings.count === 0 ? -1 : set.currencies[postings.currency[0]!]!.program, set, programText);
     columns.occurred_at.push(header.processedAtMs);
     columns.total.push(0);

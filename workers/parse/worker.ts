@@ -1,5 +1,5 @@
 /**
- * The parser (piscina entry of the parser pool): the bytes of a body, or of a record batch of a partner's topic (`records`), in; envelopes by partition out.
+ * The parser (piscina entry of the parser pool): the bytes of a body, or of a record batch of a partner's topic (`records`), in; envelopes by partition out. Or products (`products`).
  *
  * Promises: items are judged one by one, and what is wrong with one doesn't touch the others; the order of items of one partition is the order of the
  * body. Buffers are transferred, not copied. Never throws because of the bytes. An envelope has at most about ENVELOPE_BYTES_MAX, so a partition may
@@ -9,6 +9,7 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { Transaction } from '../transaction.js';
 import { ByPartition, type ParsedEnvelope } from './by-partition.js';
 import { Items, type ItemFormat, type Part } from './items.js';
+import { readProducts, type ProductsResult, type ProductsTask } from './products.js';
 import { parseRecordBatch, type RecordsResult, type RecordsTask } from './records.js';
 import { isOf, otherPartner, rejectedItem, type RejectedItem } from './rejected-item.js';
 
@@ -66,6 +67,12 @@ export default function parse(task: ParseTask): ParseResult {
 export function records(task: RecordsTask): RecordsResult {
   const result = parseRecordBatch(task);
   return move({ [transferableSymbol]: result.envelopes.map(({ bytes }) => bytes.buffer), [valueSymbol]: result }) as unknown as RecordsResult;
+}
+
+/** A piece of a partner's products (products.ts). */
+export function products(task: ProductsTask): ProductsResult {
+  const result = readProducts(task);
+  return move({ [transferableSymbol]: [result.content.buffer], [valueSymbol]: result }) as unknown as ProductsResult;
 }
 
 /** The same without piscina. */

@@ -4,7 +4,7 @@
 import { utf8 } from '../utf8.js';
 import type { CardRange } from '../../schemas/reference.js';
 
-const ZERO = 0x30;
+const ZERO = 0x30, BLANK = 0x20, HYPHEN = 0x2d;
 
 export interface CompiledRange { prefix: Uint8Array; length: number; luhn: boolean }
 export const compileRanges = (ranges: readonly CardRange[] | undefined): CompiledRange[] | undefined =>
@@ -20,12 +20,16 @@ export function takesCard(ranges: readonly CompiledRange[] | undefined, bytes: U
   return false;
 }
 
-/** 13 to 19 digits with a right check digit that begin as the numbers of an issuer of payment cards do. */
+/** 13 to 19 digits with a right check digit that begin as the numbers of an issuer of payment cards do; also as people write them, with blanks and hyphens. */
 export function looksLikePaymentCard(bytes: Uint8Array, start: number, length: number): boolean {
-  if (length < 13 || length > 19) return false;
-  for (let i = 0; i < length; i++) if (digit(bytes, start + i) < 0) return false;
-  const first = digit(bytes, start) * 1000 + digit(bytes, start + 1) * 100 + digit(bytes, start + 2) * 10 + digit(bytes, start + 3);
-  return isIssuer(first) && luhn(bytes, start, length);
+  let digits = 0, first = 0;
+  for (let i = 0; i < length; i++) {
+    const value = digit(bytes, start + i);
+    if (value < 0) {
+      if (bytes[start + i] !== BLANK && bytes[start + i] !== HYPHEN) return false;
+    } else if (digits++ < 4) first = first * 10 + value;
+  }
+  return digits >= 13 && digits <= 19 && isIssuer(first) && checks(bytes, start, length);
 }
 
 /** Ranges of the first four digits of issuers of payment cards. */
@@ -43,11 +47,17 @@ const issuers: readonly (readonly [from: number, to: number])[] = [
 const isIssuer = (first: number): boolean => issuers.some(([from, to]) => first >= from && first <= to);
 
 function luhn(bytes: Uint8Array, start: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (digit(bytes, start + i) < 0) return false;
+  return checks(bytes, start, length);
+}
+/** Whether the check digit is right; by the digits only. */
+function checks(bytes: Uint8Array, start: number, length: number): boolean {
   let sum = 0;
-  for (let i = length - 1, doubled = false; i >= 0; i--, doubled = !doubled) {
+  for (let i = length - 1, doubled = false; i >= 0; i--) {
     const value = digit(bytes, start + i);
-    if (value < 0) return false;
+    if (value < 0) continue;
     sum += doubled ? (value > 4 ? value * 2 - 9 : value * 2) : value;
+    doubled = !doubled;
   }
   return sum % 10 === 0;
 }

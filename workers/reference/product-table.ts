@@ -1,6 +1,6 @@
 /**
  * The products of one partner: sku → category, department and brand. Built once per content (found again by its hash) from the NDJSON that was published, which was
- * checked then; a line that can't be read here is a bug and throws.
+ * checked then; a line that can't be read here is a bug and throws. Half a million products take seconds: they are built in steps, between which the shard does what it is asked.
  *
  *   slot = [hash, length of the sku + 1 (0: free), its first 8 bytes (2 words), where all of them are, category, department, brand]      32 bytes
  *
@@ -18,24 +18,51 @@ const LENGTH = 1, START = 4, CATEGORY = 5, DEPARTMENT = 6, BRAND = 7;
 /** So many bytes of a sku stand in its slot. */
 const SLOT_BYTES = 8;
 
+/** How many bytes lines are counted in while one is read. */
+const COUNTED_FOR_READ = 16;
+
+export class ProductTableBuilding {
+  private readonly buffer: Buffer;
+  private lines = 1;
+  private counted = 0;
+  private read = 0;
+  private table: ProductTable | undefined;
+
+  constructor(readonly hash: string, content: Uint8Array, private readonly names: Names) {
+    this.buffer = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  }
+  /** Goes on by about so many bytes; the table when it is complete. */
+  step(bytes: number): ProductTable | undefined {
+    const { buffer } = this;
+    if (this.counted < buffer.length) {
+      const to = Math.min(buffer.length, this.counted + bytes * COUNTED_FOR_READ);
+      for (; this.counted < to; this.counted++) if (buffer[this.counted] === NEWLINE) this.lines++;
+      if (bytes < Infinity) return undefined;
+    }
+    this.table ??= new ProductTable(this.hash, this.lines);
+    const newline = this.read + bytes < buffer.length ? buffer.indexOf(NEWLINE, this.read + bytes) : -1, end = newline < 0 ? buffer.length : newline + 1;
+    const text = buffer.toString('utf8', this.read, end);
+    for (let start = 0; start < text.length;) {
+      const stop = text.indexOf('\n', start), lineEnd = stop < 0 ? text.length : stop;
+      this.table.add(text.slice(start, lineEnd), this.names);
+      start = lineEnd + 1;
+    }
+    this.read = end;
+    return end === buffer.length ? this.table : undefined;
+  }
+}
+
 export class ProductTable {
   private readonly slots: Int32Array;
   private arena: Uint8Array;
   private used = 0;
 
-  constructor(readonly hash: string, content: Uint8Array, names: Names) {
-    let lines = 1;
-    for (let at = content.indexOf(NEWLINE); at >= 0; at = content.indexOf(NEWLINE, at + 1)) lines++;
+  /** Room for so many products. */
+  constructor(readonly hash: string, products: number) {
     let slots = 16;
-    while (slots * 4 < lines * 5) slots *= 2;
+    while (slots * 4 < products * 5) slots *= 2;
     this.slots = new Int32Array(slots * WORDS);
-    this.arena = new Uint8Array(lines * 8);
-    const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('utf8');
-    for (let start = 0; start < text.length;) {
-      const newline = text.indexOf('\n', start), end = newline < 0 ? text.length : newline;
-      if (end > start) this.add(text.slice(start, end), names);
-      start = end + 1;
-    }
+    this.arena = new Uint8Array(products * 8);
   }
   /** Numbers of products are below it. */
   get size(): number {
@@ -84,7 +111,7 @@ export class ProductTable {
     return true;
   }
   /** Of a sku that is there twice the last one counts. */
-  private add(line: string, names: Names): void {
+  add(line: string, names: Names): void {
     if (line.trim() === '') return;
     const product = JSON.parse(line) as ProductDocument, { slots } = this;
     const sku = utf8(product.sku), hash = hashBytes(sku, 0, sku.length), at = this.slotOf(hash, sku, 0, sku.length) * WORDS;

@@ -1,0 +1,40 @@
+/** A data directory that can't be one is refused at once, with exit code 2 and what is wrong; one that can be is there. */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { pointstream } from '../test/support/command-line.js';
+import { makeDataDirectory } from './data-directory.js';
+
+const root = mkdtempSync(join(tmpdir(), 'data-directory-')), at = (name: string): string => join(root, name);
+t.teardown(() => rmSync(root, { recursive: true }));
+const hasProc = existsSync('/proc/self') ? false : 'there is no /proc here';
+
+t.test('made where it is missing, and left as it was', async (t) => {
+  for (const name of ['a/b/c', 'a/b/c', 'a/b/c/']) makeDataDirectory(at(name));
+  t.same(readdirSync(at('a/b/c')), []);
+});
+
+t.test('a file, a link to nowhere', async (t) => {
+  writeFileSync(at('file'), '');
+  symlinkSync(at('nowhere/at/all'), at('link'));
+  t.throws(() => makeDataDirectory(at('file')), { message: /^data: .*file is a file; choose a directory with --data$/ });
+  t.throws(() => makeDataDirectory(at('file/x')), { message: /^data: .*x cannot be made: ENOTDIR.*--data$/ });
+  t.throws(() => makeDataDirectory(at('link')), { message: /cannot be made/ });
+  t.notOk(existsSync(at('nowhere')));
+});
+
+t.test('not writable', { skip: process.getuid?.() === 0 ? 'root may write everywhere' : false }, async (t) => {
+  mkdirSync(at('locked'));
+  chmodSync(at('locked'), 0o555);
+  t.throws(() => makeDataDirectory(at('locked')), { message: /locked cannot be written to: EACCES/ });
+  t.throws(() => makeDataDirectory(at('locked/x')), { message: /x cannot be made: EACCES/ });
+});
+
+t.test('a file system that takes no files', { skip: hasProc }, async (t) => {
+  t.throws(() => makeDataDirectory('/proc'), { message: /\/proc cannot be written to: / });
+  for (const command of [['serve'], ['demo', '--transactions', '10', '--exit']]) {
+    const { code, stderr, stdout } = await pointstream(root, ...command, '--data', '/proc/x');
+    t.match({ code, stdout, stderr }, { code: 2, stdout: '', stderr: /^error: data: \/proc\/x cannot be made: .*--data$/m }, command[0]);
+  }
+});

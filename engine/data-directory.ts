@@ -1,0 +1,39 @@
+/**
+ * The data directory: made when it isn't there, and tried out before anything is started in it. Throws ConfigError, which says what is wrong with it; then nothing was left behind
+ * but directories above it.
+ *
+ * Not by node's own `recursive`: where a file system refuses a name with ENOENT, as /proc does, that tries again for ever.
+ */
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { ConfigError } from './config.js';
+
+export function makeDataDirectory(directory: string): void {
+  const refuse = (what: string, error: unknown): never => {
+    throw new ConfigError(`data: ${directory} ${what}: ${(error as Error).message}; choose another directory with --data`);
+  };
+  try {
+    make(resolve(directory));
+  } catch (error) {
+    refuse('cannot be made', error);
+  }
+  if (!statSync(directory).isDirectory()) throw new ConfigError(`data: ${directory} is a file; choose a directory with --data`);
+  try {
+    // What may be written is known only by writing: rights, quota, a file system that is read-only.
+    rmdirSync(mkdtempSync(join(directory, '.try-')));
+  } catch (error) {
+    refuse('cannot be written to', error);
+  }
+}
+
+function make(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (!existsSync(parent)) make(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody else was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !existsSync(path)) throw error;
+  }
+}

@@ -1,0 +1,25 @@
+/** A table of products that is built in steps is the one that is built at once; each step reads about as much as it may. */
+import t from 'tap';
+import type { ProductDocument } from '../../schemas/reference.js';
+import { hashBytes } from './byte-table.js';
+import { Names } from './names.js';
+import { ProductTableBuilding } from './product-table.js';
+
+const products: ProductDocument[] = Array.from({ length: 500 }, (_, i) => ({ sku: i % 50 === 7 ? 'twice' : `sku ${i} é`, category: `c${i % 9}`, ...(i % 2 ? { brand: `b${i % 5}` } : { department: 'd' }) }));
+const content = new TextEncoder().encode(products.map((product) => JSON.stringify(product)).join('\n'));
+
+for (const [bytes, least] of [[Infinity, 1], [1, 500], [100, 200], [4096, 6]] as const) {
+  const names = new Names(), building = new ProductTableBuilding('hash', content, names);
+  let steps = 1, table = building.step(bytes);
+  for (; !table; steps++) table = building.step(bytes);
+  t.ok(steps >= least, `${steps} steps of ${bytes} bytes`);
+  const lastBySku = new Map(products.map((product) => [product.sku, product]));
+  const found = [...lastBySku.keys()].map((text) => {
+    const sku = new TextEncoder().encode(text), product = table.find(hashBytes(sku, 0, sku.length), sku, 0, sku.length);
+    return [table.sku(product), names.texts[table.category(product)], names.texts[table.brand(product)], names.texts[table.department(product)]];
+  });
+  t.strictSame(found, [...lastBySku.values()].map(({ sku, category = '', brand = '', department = '' }) => [sku, category, brand, department]));
+  const unknown = new TextEncoder().encode('unknown');
+  t.equal(table.find(hashBytes(unknown, 0, unknown.length), unknown, 0, unknown.length), -1);
+}
+t.equal(new ProductTableBuilding('hash', new Uint8Array(), new Names()).step(1)?.size, 16, 'no products at all');
