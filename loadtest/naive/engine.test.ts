@@ -218,20 +218,6 @@ void t.test('a negative line: the spend falls by what the award counted', (t) =>
   t.end();
 });
 
-void t.test('a line of quantity 0: it gave nothing, so that its return takes nothing', (t) => {
-  const shop = new Shop([
-    { id: 'p', award: { kind: 'perAmount', points: 1, amount: 100 } }, { id: 'q', award: { kind: 'perAmount', points: 1, amount: 100 }, onReturn: 'requalify' },
-    { id: 's', award: { kind: 'spendThreshold', amount: 500, points: 7 } },
-  ]);
-  shop.buy('1', { lines: [{ sku: 'a', quantity: 1, amount: 1000 }, { sku: 'gone', quantity: 0, amount: 600 }] });
-  t.same(shop.balance(), [27, 0, 0]);
-  t.same(shop.bring('r1', '1', { lines: [{ line: 2, quantity: 0, amount: 600 }] }).awards, []);
-  t.equal(shop.account.counter('ruleSpend', 2, 0), 1000);
-  t.same(shop.bring('r2', '1').awards?.map((award) => award.points), [-10, -10, -7]);
-  t.equal(shop.account.counter('ruleSpend', 2, 0), 0);
-  t.end();
-});
-
 void t.test('anonymous purchases can be returned once', (t) => {
   const shop = new Shop([points('f', 10)]);
   shop.buy('1', { card: '' });

@@ -38,7 +38,7 @@ export const totalAsLine = (total: number): EnrichedLine =>
 
 export const validVersion = (versions: RuleVersion[], atMs: number): RuleVersion | undefined => versions.find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs);
 
-/** The matched lines that earn, and their sum less what matched lines take off. */
+/** The matched lines that earn, and the sum of all that matched. */
 export interface Match { earning: EnrichedLine[]; base: number }
 
 export function matches(reference: NaiveReference, { document }: RuleVersion, receipt: Receipt): Match | undefined {
@@ -77,8 +77,8 @@ function matchedLines({ lines: match }: RuleDocument, receipt: Receipt): Match |
   return match ? matchOf(receipt.counted.filter((line) => fitsAll(line, match, receipt.lines.length > 0))) : receipt.whole;
 }
 function matchOf(matched: EnrichedLine[]): Match | undefined {
-  const earning = matched.filter((line) => line.amount > 0 && line.quantity > 0), takenOff = matched.filter((line) => line.amount < 0);
-  const sum = [...earning, ...takenOff].reduce((total, line) => total + line.amount, 0);
+  const sum = matched.reduce((total, line) => total + line.amount, 0);
+  const earning = matched.filter((line) => line.amount > 0 && line.quantity > 0);
   return earning.length === 0 || sum <= 0 ? undefined : { earning, base: sum };
 }
 

@@ -49,18 +49,6 @@ void t.test('perAmount, fixed, perUnit', (t) => {
   t.end();
 });
 
-void t.test('a line of quantity 0 earns nothing, also not by the base amount; what is taken off counts whatever its quantity', (t) => {
-  const perAmount: TestRule = { id: 'a', award: { kind: 'perAmount', points: 1, amount: 100 } };
-  const withGone = [...lines!, { sku: 'gone', quantity: 0, amount: 900 }];
-  t.same(pointsOf([perAmount], { lines: withGone }), { a: 16 });
-  t.same(pointsOf([{ id: 'p', award: { kind: 'percent', percent: 100 } }], { lines: withGone }), { p: 16 });
-  t.same(pointsOf([perAmount], { lines: [...withGone, { sku: 'coupon', quantity: 0, amount: -300, kind: 'discount' }] }), { a: 13 });
-  t.same(decide([{ id: 's', award: { kind: 'spendThreshold', amount: 2000, points: 10 } }], { lines: withGone }),
-    { points: { s: 0 }, shares: { s: [0, 0, 0] }, changes: [{ kind: 'ruleSpend', rule: 0, period: 0, change: 1600 }] });
-  t.same(pointsOf([perAmount], { lines: [{ sku: 'gone', quantity: 0, amount: 900 }] }), {});
-  t.end();
-});
-
 void t.test('basis line rounds each line by itself', (t) => {
   const award = { kind: 'perAmount', points: 1, amount: 300 } as const;
   t.same(pointsOf([{ id: 'a', basis: 'line', award }]), { a: 4 }, '1000/300 = 3, 500/300 = 1, 200/300 = 0');

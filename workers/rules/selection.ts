@@ -9,7 +9,7 @@ import type { Frame } from './frame.js';
 import type { LineMatcher } from './line-match.js';
 
 export class MatchedLines {
-  /** Sum of the amounts of the earning lines and of negative ones; the rules take it as at least 0. */
+  /** Sum of the amounts, negative ones included; the rules take it as at least 0. */
   base = 0;
   /** Earning lines: their indexes and amounts, in line order. */
   count = 0;
@@ -22,10 +22,8 @@ export class MatchedLines {
     this.base = this.count = this.quantity = 0;
   }
   add(line: number, amount: number, quantity: number): void {
-    // What is taken off counts, of whatever quantity; of a line that doesn't earn nothing does.
-    if (amount > 0 && quantity <= 0) return;
     this.base += amount;
-    if (amount <= 0) return;
+    if (amount <= 0 || quantity <= 0) return;
     if (this.count === this.lines.length) this.grow();
     this.lines[this.count] = line;
     this.amounts[this.count++] = amount;
