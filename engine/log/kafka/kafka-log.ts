@@ -19,6 +19,7 @@ import { Appender, type OutgoingRecord } from './appender.js';
 import { loadNative, type TopicOffset } from './client.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
+import { FirstAssignment, joinMs } from './first-assignment.js';
 import { Followers } from './followers.js';
 import { InputStream } from './input-stream.js';
 import { instanceOf } from './instance.js';
@@ -43,12 +44,11 @@ export interface KafkaLogOptions {
   codec: string;
   /** An engine that is away for longer loses its partitions to others. */
   sessionMs: number;
+  /** The log opens by then, also when the group has not agreed yet who has what (first-assignment.ts). */
+  joinMsMax?: number;
   /** Whether partitions are to be processed here; else the log is only read and appended to. */
   engine: boolean;
 }
-
-/** How long the first assignment may take: as long as a group of others may need to agree. */
-const JOIN_MS_MAX = 60_000;
 
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const native = loadNative(), owner = await own(options.directory, join(options.directory, 'kafka', 'owner'));
@@ -78,7 +78,7 @@ class KafkaLog implements Log {
   private transactions: Transactions | undefined;
   private failure: LogError | undefined;
   private closing: Promise<void> | undefined;
-  private assigned: (() => void) | undefined;
+  private assigned: FirstAssignment | undefined;
   private readonly ownership = new Set<OwnershipListener>();
   private readonly unseen: Unseen;
   /** By partition: where `commands` stands, as committed. */
@@ -105,7 +105,7 @@ class KafkaLog implements Log {
     return this.membership?.ownedOf(this.topics.name('commands')) ?? nothing;
   }
   get trouble(): string | undefined {
-    return this.cluster.trouble;
+    return this.cluster.trouble ?? this.assigned?.trouble;
   }
   tenure(partition: number): number | undefined {
     return this.owned.has(partition) ? this.tenures.get(partition) : undefined;
@@ -116,7 +116,7 @@ class KafkaLog implements Log {
   }
 
   async open(native: ReturnType<typeof loadNative>, connection: KafkaConnection): Promise<void> {
-    const { options: { codec, directory, sessionMs }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
+    const { options: { codec, directory, sessionMs, joinMsMax = joinMs(sessionMs) }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
     this.appender = await Appender.open(native, connection, codec, messageBytesMax);
     if (!this.options.engine) return;
     this.membership = new Membership({
@@ -125,7 +125,7 @@ class KafkaLog implements Log {
         gained: (assigned) => {
           const partitions = numbers(assigned);
           for (const partition of partitions) this.tenures.set(partition, (this.tenures.get(partition) ?? 0) + 1);
-          this.assigned?.();
+          this.assigned?.end();
           for (const listener of this.ownership) listener.gained(partitions);
         },
         released: async (assigned) => {
@@ -141,7 +141,7 @@ class KafkaLog implements Log {
         failed: (error) => this.fail(error),
       },
     });
-    const assigned = this.firstAssignment();
+    this.assigned = new FirstAssignment(this.cluster, this.group);
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
@@ -149,7 +149,7 @@ class KafkaLog implements Log {
       standing: (partition) => this.standingOf(partition), advanced: (offsets) => this.advanced(offsets), trouble: () => undefined,
     });
     await this.transactions.open();
-    await assigned;
+    await this.assigned.wait(joinMsMax);
     if (this.failure) throw this.failure;
   }
 
@@ -228,6 +228,7 @@ class KafkaLog implements Log {
   }
   close(): Promise<void> {
     this.closing ??= (async () => {
+      this.assigned?.end();
       const [ended] = await Promise.all([this.transactions?.close(), this.appender?.close()]);
       await this.membership?.leave(ended !== false);
       for (const stream of [...Object.values(this.streams), this.followers]) stream.close();
@@ -271,19 +272,13 @@ class KafkaLog implements Log {
   private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
     return committedOffsets(this.cluster, this.group, [...new Set(offsets.map(({ topic }) => topic))], [...new Set(offsets.map(({ partition }) => partition))]);
   }
-  /** Resolves when the group has told us what is ours, be it nothing. */
-  private async firstAssignment(): Promise<void> {
-    const late = setTimeout(() => this.fail(new LogError('unavailable', `the group of engines ${this.group} does not settle`)), JOIN_MS_MAX);
-    await new Promise<void>((resolve) => { this.assigned = resolve; });
-    clearTimeout(late);
-  }
   private forget(partitions: number[]): void {
     for (const partition of partitions) this.standing.delete(partition);
     for (const topic of inputTopics) for (const partition of partitions) this.streams[topic === 'commands' ? 'bulk' : 'first'].forget(this.topics.name(topic), partition);
   }
   private fail(error: Error): void {
     this.failure ??= error instanceof LogError ? error : new LogError('failed', error.message, { cause: error });
-    this.assigned?.();
+    this.assigned?.end();
     for (const listener of this.ownership) listener.failed?.(this.failure);
   }
   private refuseUnknown(topic: Topic, partition: number): void {
