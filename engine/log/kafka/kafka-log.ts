@@ -27,6 +27,7 @@ import { Membership } from './membership.js';
 import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, untilStable } from './offsets.js';
 import { firstOffsets, isKeyed, numbers, outgoingRecords, type Outgoing } from './parts.js';
 import { logRecordOf, readRecords } from './read.js';
+import { Standing } from './standing.js';
 import { Topics } from './topics.js';
 import { Transactions } from './transactions.js';
 import { Unseen } from './unseen.js';
@@ -81,8 +82,7 @@ class KafkaLog implements Log {
   private assigned: FirstAssignment | undefined;
   private readonly ownership = new Set<OwnershipListener>();
   private readonly unseen: Unseen;
-  /** By partition: where `commands` stands, as committed. */
-  private readonly standing = new Map<number, number>();
+  private readonly standing: Standing;
   /** By partition: how often it has become ours. */
   private readonly tenures = new Map<number, number>();
   readonly hash = 'murmur2';
@@ -97,6 +97,7 @@ class KafkaLog implements Log {
     this.unseen = new Unseen(cluster);
     this.values = new Values(cluster, this.unseen, topics.name('control'), topics.messageBytesMax, (records, partition) => this.writeValues(records, partition));
     this.group = `${topics.prefix}engines`;
+    this.standing = new Standing(cluster, this.group);
   }
   get partitions(): number {
     return this.topics.partitions;
@@ -123,10 +124,8 @@ class KafkaLog implements Log {
       native, connection, group: this.group, instance, topics: [this.topics.name('commands')], sessionMs,
       events: {
         gained: (assigned) => {
-          const partitions = numbers(assigned);
-          for (const partition of partitions) this.tenures.set(partition, (this.tenures.get(partition) ?? 0) + 1);
           this.assigned?.end();
-          for (const listener of this.ownership) listener.gained(partitions);
+          this.take(numbers(assigned));
         },
         released: async (assigned) => {
           const partitions = numbers(assigned);
@@ -145,8 +144,10 @@ class KafkaLog implements Log {
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
-      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.committed(offsets),
-      standing: (partition) => this.standingOf(partition), advanced: (offsets) => this.advanced(offsets), trouble: () => undefined,
+      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.standing.committed(offsets),
+      standing: (partition) => this.standingOf(partition), trouble: () => undefined,
+      advanced: (offsets) => { for (const offset of offsets) if (this.owned.has(offset.partition)) this.standing.set(offset); },
+      thrownOut: () => this.beginAnew([...this.owned]), lookForOthers: async (offsets) => this.beginAnew(await this.standing.overtaken(offsets)),
     });
     await this.transactions.open();
     await this.assigned.wait(joinMsMax);
@@ -180,7 +181,7 @@ class KafkaLog implements Log {
   async position(topic: InputTopic, partition: number): Promise<number> {
     this.refuseUnknown(topic, partition);
     const [committed] = await committedOffsets(this.cluster, this.group, [this.topics.name(topic)], [partition]);
-    if (topic === 'commands' && this.owned.has(partition)) this.standing.set(partition, committed!.offset);
+    if (this.owned.has(partition) && this.standing.get(committed!.topic, partition) === undefined) this.standing.set(committed!);
     return committed!.offset;
   }
   async bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }> {
@@ -263,17 +264,21 @@ class KafkaLog implements Log {
     return this.transactions;
   }
   private async standingOf(partition: number): Promise<TopicOffset> {
-    return this.offsetOf({ topic: 'commands', partition, offset: this.standing.get(partition) ?? await this.position('commands', partition) });
+    return this.offsetOf({ topic: 'commands', partition, offset: this.standing.get(this.topics.name('commands'), partition) ?? await this.position('commands', partition) });
   }
-  private advanced(offsets: TopicOffset[]): void {
-    const commands = this.topics.name('commands');
-    for (const { topic, partition, offset } of offsets) if (topic === commands && this.owned.has(partition)) this.standing.set(partition, offset);
+  /** Others may have gone on with these, though we were not told that they had them. */
+  private beginAnew(partitions: number[]): void {
+    if (partitions.length === 0) return;
+    this.forget(partitions);
+    for (const listener of this.ownership) listener.lost(partitions);
+    this.take(partitions.filter((partition) => this.owned.has(partition)));
   }
-  private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
-    return committedOffsets(this.cluster, this.group, [...new Set(offsets.map(({ topic }) => topic))], [...new Set(offsets.map(({ partition }) => partition))]);
+  private take(partitions: number[]): void {
+    for (const partition of partitions) this.tenures.set(partition, (this.tenures.get(partition) ?? 0) + 1);
+    for (const listener of this.ownership) listener.gained(partitions);
   }
   private forget(partitions: number[]): void {
-    for (const partition of partitions) this.standing.delete(partition);
+    for (const partition of partitions) this.standing.forget(partition);
     for (const topic of inputTopics) for (const partition of partitions) this.streams[topic === 'commands' ? 'bulk' : 'first'].forget(this.topics.name(topic), partition);
   }
   private fail(error: Error): void {
