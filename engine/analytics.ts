@@ -13,8 +13,9 @@ import { migrate, pendingMigrations } from '../schemas/clickhouse/migrations.js'
 import type { BatchResult } from '../workers/messages.js';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from './clickhouse/child.js';
 import { atServer, connect, embeddedEndpoint, serverEndpoint, type Endpoint } from './clickhouse-endpoint.js';
-import { isServer, type Config } from './config.js';
+import { ConfigError, isServer, type Config } from './config.js';
 import type { ReadyCheck } from './engine.js';
+import { FactsHome } from './facts-home.js';
 import type { Log } from './log/log.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
@@ -31,8 +32,8 @@ const RECONCILE_MS = 60_000;
 const RETRY_MS = 1000;
 /** How long a stop waits for ClickHouse to have everything; what is left goes there after the next start. */
 const STOP_MS = 10_000;
-/** How long a stop waits for a server that was asked whether it has the tables. */
-const ASK_MS_MAX = 1000;
+/** How long a stop waits for a server that was asked whether it has the tables; and a start, which can still say that it is the wrong one. */
+const ASK_MS_MAX = 1000, FIRST_MS_MAX = 5000;
 
 export interface AnalyticsOptions { config: Config; logger: Logger; metrics: Metrics; log: Log; pipeline: Pipeline; spareBuffers: SpareBuffers }
 
@@ -49,7 +50,10 @@ export interface Analytics extends Endpoint {
   stop(): Promise<void>;
 }
 
-/** Resolves when the embedded ClickHouse has its tables, which are made here; a server's are made by `pointstream migrate`, and not waited for. */
+/**
+ * Resolves when the embedded ClickHouse has its tables, which are made here; a server's are made by `pointstream migrate`, and not waited for. Throws ConfigError when the facts of the
+ * installation are elsewhere; a server that is away at that moment is told so later, and gets nothing.
+ */
 export async function startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers }: AnalyticsOptions): Promise<Analytics> {
   const child = isServer(config.clickhouse) ? undefined : await startChild(config, logger);
   if (child && log.shared) logger.warn('facts of the partitions that are processed here go to the embedded ClickHouse of this process, and stay there: several engines need a server');
@@ -57,20 +61,28 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
   const stopped = new AbortController();
   const reconciler = new Reconciler({ client, log, append: (records) => pipeline.append(records), intervalMs: RECONCILE_MS, logger });
   const dimensions = new Dimensions({ client, log, logger, cluster: endpoint.cluster, reference: () => pipeline.reference });
-  /** Why there are no tables yet. */
-  let unprepared: string | undefined;
+  // Several engines with an embedded ClickHouse each have been warned: there is no one place.
+  const home = child && log.shared ? undefined : new FactsHome(log, endpoint);
+  /** Why nothing can go there yet. `isElsewhere`: nothing ever may, with these settings. */
+  let unprepared: string | undefined, isElsewhere = false;
   const goOn = (): void => {
     unprepared = undefined;
     dimensions.update();
     reconciler.start();
   };
-  const waitForTables = async (): Promise<void> => {
+  const lookAtHome = async (): Promise<string | undefined> => {
+    const elsewhere = await home?.look();
+    isElsewhere = elsewhere !== undefined;
+    return elsewhere;
+  };
+  const waitForTables = async (looked: () => void): Promise<void> => {
     while (!stopped.signal.aborted) {
-      const lacking = await lackingTables(endpoint);
+      const lacking = await lackingTables(endpoint) ?? await lookAtHome().catch((error: Error) => error.message);
       if (stopped.signal.aborted) return;
       if (lacking === undefined) return goOn();
-      if (lacking !== unprepared) logger.warn({ reason: lacking }, 'ClickHouse has no tables yet; facts wait in the log');
+      if (lacking !== unprepared) logger.warn({ reason: lacking }, 'nothing can go to ClickHouse yet; facts wait in the log');
       unprepared = lacking;
+      looked();
       await pause(RETRY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
     }
   };
@@ -78,10 +90,15 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
   try {
     if (child) {
       await atServer(endpoint, migrate);
-      goOn();
-    } else waiting = waitForTables();
+      unprepared = await lookAtHome();
+      if (!isElsewhere) goOn();
+    } else {
+      const looked = new Promise<void>((resolve) => { waiting = waitForTables(resolve).finally(resolve); });
+      await within(FIRST_MS_MAX, looked);
+    }
+    if (isElsewhere) throw new ConfigError(`clickhouse: ${unprepared}`);
     const sink = await startSink({
-      log, client, partitions: log.partitions, logger, rowsMax: config.sinkRowsMax, bytesMax: config.sinkBytesMax,
+      log, client, partitions: log.partitions, logger, refusal: () => home?.refusal, rowsMax: config.sinkRowsMax, bytesMax: config.sinkBytesMax,
       release: (record) => spareBuffers.give(record),
       onInsert: (milliseconds) => metrics.sinkInsertSeconds.observe(milliseconds / 1000),
     });

@@ -38,6 +38,8 @@ t.test('types and bounds', async (t) => {
   refused({ ...kafka, routerTopics: 'grocer' }, /^routerTopics: "grocer" is not PARTNER=TOPIC$/);
   refused({ roles: 'gateway,engine' }, /^roles: a log in the data directory has one process for everything/);
   t.match(readConfig({ flags: { roles: 'gateway,engine,sink' } }), { roles: 'gateway,engine,sink' }, 'a log in the data directory has nothing to be routed');
+  refused({ ...kafka, roles: 'router' }, /^roles: a process that is a router only has nothing to do without routerTopics/);
+  t.match(readConfig({ flags: { ...kafka, roles: 'router,engine' } }), { roles: 'router,engine' }, 'the engine has');
   t.match(readConfig({ flags: { ...kafka, roles: 'router', routerTopics: 'grocer=sales, grocer=returns' } }), { roles: 'router' });
   t.match(readConfig({ flags: { clickhouse: 'https://host:8443/', clickhouseCluster: 'main' } }), { clickhouse: 'https://host:8443', clickhouseCluster: 'main' });
   for (const [name, setting] of Object.entries(settings as Record<string, Setting>)) {

@@ -193,6 +193,9 @@ function refuseBadRoles(values: Record<string, string | number>): void {
   if (wrong !== undefined) throw new ConfigError(`roles: ${JSON.stringify(wrong)} is not one of ${roles.join(', ')}`);
   const missing = roles.filter((role) => role !== 'router' && !wanted.includes(role));
   if (values.kafka === '' && missing.length > 0) throw new ConfigError('roles: a log in the data directory has one process for everything; several share a log on Kafka');
+  if (wanted.every((role) => role === 'router') && values.routerTopics === '') {
+    throw new ConfigError('roles: a process that is a router only has nothing to do without routerTopics, which say whose topics are read (PARTNER=TOPIC,…)');
+  }
   if (wanted.includes('sink') && !wanted.includes('engine')) throw new ConfigError('roles: the sink delivers what its engine decided, so sink needs engine');
 }
 

@@ -31,3 +31,23 @@ t.test('a key belongs to one partner', async (t) => {
   t.match(keys.check('x', 'p'), [{ pointer: '/keys' }]);
   t.match(keys.check([null, {}], 'p'), [{ pointer: '/keys/0' }, { pointer: '/keys/1/key', reason: 'missing' }, { pointer: '/keys/1/scopes', reason: 'missing' }]);
 });
+
+t.test('of versions of the list the last ones are kept, whoever puts them and wherever one ends', async (t) => {
+  const storage = new MemoryStorage(), text = async (name: string): Promise<string | undefined> => storage.getValue(name).then((bytes) => bytes && Buffer.from(bytes).toString());
+  const put = (keys: Keys, n: number): Promise<void> => keys.put(`p${n}`, [{ key: `a-key-for-tests-${String(n).padStart(4, '0')}`, scopes: ['read'] }]);
+  const one = await Keys.open('the-admin-key', storage), late = await Keys.open('the-admin-key', storage);
+  for (let n = 1; n <= 5; n++) await put(one, n);
+  t.same(await Promise.all([1, 2, 3, 4, 5].map(async (version) => (await text(`keys/${version}`))!.length > 2)), [false, false, true, true, true]);
+  // Ends in the midst of it, as a crash does.
+  const cutOff = Object.assign(Object.create(storage) as MemoryStorage, { putValue: (name: string, value: Uint8Array) => (name === 'keys' ? storage.putValue(name, value) : Promise.reject(new Error('cut off'))) });
+  const crashing = await Keys.open('the-admin-key', cutOff);
+  for (let n = 6; n <= 8; n++) await put(crashing, n);
+  t.not(await text('keys/3'), '[]', 'nothing was done');
+  await put(late, 9);
+  for (let version = 1; version <= 6; version++) t.equal(await text(`keys/${version}`), '[]', `version ${version}`);
+  await one.refresh();
+  for (const keys of [one, late, await Keys.open('the-admin-key', storage)]) {
+    for (let n = 1; n <= 9; n++) t.match(keys.find(`a-key-for-tests-${String(n).padStart(4, '0')}`), { partner: `p${n}` });
+  }
+  t.equal(await storage.addValue('keys/1', Buffer.from('[]')), false, 'no version is free again');
+});

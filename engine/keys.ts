@@ -40,6 +40,8 @@ const KEY_LENGTH_MAX = 256;
 const KEYS_PER_PARTNER_MAX = 16;
 /** Has some version of the list, from which newer ones are looked for. */
 const STORED_NAME = 'keys';
+/** Versions that are kept whole. Nobody needs more than the newest; of those before it only the names are kept, as an empty list, so that each is taken for ever. */
+const VERSIONS_KEPT = 3, EMPTY = '[]';
 const versionName = (version: number): string => `keys/${version}`;
 
 const digestOf = (key: string): Buffer => createHash('sha256').update(key, 'utf8').digest();
@@ -68,11 +70,14 @@ export class Keys {
   }
   /** Learns what other gateways have put. */
   async refresh(): Promise<void> {
-    for (;;) {
-      const version = this.stored.version + 1, bytes = await this.storage.getValue(versionName(version));
-      if (bytes === undefined) return;
-      if (version > this.stored.version) this.take({ version, keys: JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredKey[] });
+    // Taken when there is no newer one: those between may have been emptied.
+    let newest: { version: number; bytes: Uint8Array } | undefined;
+    for (let version = this.stored.version + 1; ; version++) {
+      const bytes = await this.storage.getValue(versionName(version));
+      if (bytes === undefined) break;
+      newest = { version, bytes };
     }
+    if (newest && newest.version > this.stored.version) this.take({ version: newest.version, keys: JSON.parse(Buffer.from(newest.bytes).toString('utf8')) as StoredKey[] });
   }
 
   /** The caller that a key belongs to. The look-up is by digest, so its timing says nothing about the key. */
@@ -104,8 +109,16 @@ export class Keys {
       const next: StoredKeys = { version: this.stored.version + 1, keys: [...this.stored.keys.filter((entry) => entry.partner !== partner), ...own] };
       if (!await this.storage.addValue(versionName(next.version), Buffer.from(JSON.stringify(next.keys)))) continue;
       this.take(next);
-      return this.storage.putValue(STORED_NAME, Buffer.from(JSON.stringify(next)));
+      await this.storage.putValue(STORED_NAME, Buffer.from(JSON.stringify(next)));
+      // The keys are put whatever becomes of this; what is left is done the next time.
+      return this.emptyUpTo(next.version - VERSIONS_KEPT).catch(() => undefined);
     }
+  }
+  /** Each list has the keys of all partners, so all versions of it would be the square of that. From the oldest on, so that whoever goes on after a crash finds the first that is left. */
+  private async emptyUpTo(last: number): Promise<void> {
+    let first = last + 1;
+    for (let bytes; first > 1 && (bytes = await this.storage.getValue(versionName(first - 1))) !== undefined && bytes.length > EMPTY.length;) first--;
+    for (let version = first; version <= last; version++) await this.storage.putValue(versionName(version), Buffer.from(EMPTY));
   }
   private take(stored: StoredKeys): void {
     this.stored = stored;

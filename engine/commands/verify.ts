@@ -3,17 +3,17 @@
  * directory (DIR/endpoints.json), else starts what it needs for the time.
  */
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import type { Config } from '../config.js';
 import { operatorKeyPath } from '../keys.js';
-import { connectionOf } from '../log/kafka/connection.js';
 import { createLogger } from '../logger.js';
 import type { Endpoints } from '../serving.js';
 import type { RunningEngine } from '../start.js';
 import { Client } from './client.js';
 import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
+import { expectLog, isAbsent } from './expect-log.js';
 import { addSettings, loadConfig } from './settings.js';
 
 export const verify: CommandDefinition = {
@@ -27,10 +27,9 @@ export const verify: CommandDefinition = {
   async run(options): Promise<ExitCode> {
     const config = await loadConfig({ logLevel: 'warn', ...options });
     const url = await runningEngine(config.data);
-    if (url === undefined && config.kafka === '') await expectLog(config.data);
-    else if (url === undefined) {
-      await expectTopics(config);
-      expectFacts(config);
+    if (url === undefined) {
+      await expectLog(config, 'verify');
+      if (config.kafka !== '') expectFacts(config);
     }
     const { verifyDirectory, verifyText } = await import('../../loadtest/verifier.js');
     const report = url === undefined ? await verifyDirectory({ config, logger: createLogger(config.logLevel), progress: say }) : await ask(url, config);
@@ -58,32 +57,11 @@ async function runningEngine(directory: string): Promise<string | undefined> {
   }
 }
 
-/** Opening an embedded log makes what isn't there, and what is new always agrees. */
-async function expectLog(directory: string): Promise<void> {
-  try {
-    await stat(join(directory, 'log', 'data.mdb'));
-  } catch (error) {
-    if (!isAbsent(error)) throw error;
-    throw new CommandError(exitCodes.usage, `${directory} has no log, so there is nothing to verify: say the directory that serve ran on, --data DIR (or --kafka when the log is there)`);
-  }
-}
-
-async function expectTopics(config: Config): Promise<void> {
-  const { hasTopics } = await import('../log/kafka/topics.js');
-  if (await hasTopics({ ...connectionOf(config), clientId: 'pointstream' }, config.kafkaPrefix)) return;
-  throw new CommandError(exitCodes.usage, `${config.kafka} has no topics that begin with ${config.kafkaPrefix}, so there is nothing to verify: say what serve was given, --kafka-prefix PREFIX`);
-}
-
 /** An engine delivers facts, and a new ClickHouse would be made for them here, where nobody looks for them and from where they don't come back. */
 function expectFacts(config: Config): void {
   const directory = join(config.data, 'clickhouse');
   if (config.clickhouse !== 'embedded' || existsSync(directory)) return;
   throw new CommandError(exitCodes.usage, `${directory} is not there, so the facts are elsewhere: say where serve brings them, --clickhouse URL, or --clickhouse off to leave them out`);
-}
-
-function isAbsent(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 async function ask(url: string, config: Config): Promise<VerifyReport> {

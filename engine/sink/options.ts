@@ -17,6 +17,8 @@ export interface SinkOptions {
   insertsMax?: number;
   /** Ranges that are prepared or inserted at a time: while one is inserted, intents of others are written. */
   rangesMax?: number;
+  /** Why nothing may be inserted yet; undefined: it may. */
+  refusal?(): string | undefined;
   /** A record that was offered is not needed here any more. */
   release?(record: Uint8Array): void;
   onInsert?(milliseconds: number, rows: number): void;

@@ -269,6 +269,8 @@ export class Sink {
     this.counts.retries++;
   }
   private async insert(range: Range, token: string): Promise<void> {
+    const refusal = this.options.refusal?.();
+    if (refusal !== undefined) throw new Error(refusal);
     const beganMs = performance.now();
     await insertRange(this.options.client, range, token, this.aborted.signal);
     this.counts.insertMs = performance.now() - beganMs;

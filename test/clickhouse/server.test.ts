@@ -150,6 +150,26 @@ t.test('a server', { skip }, async (t) => {
     t.match(await run('verify', '--data', data), { code: 0, stdout: /clickhouse/ }, 'its directory');
     t.match(await run('doctor', '--data', data, '--json', '--port', '0', '--metrics-port', '0'), { stdout: /"name": "ClickHouse server",\n\s+"status": "ok"/ });
 
+    // Another place, by mistake and then on purpose.
+    const other = own('other'), otherFlags = ['--clickhouse', server.url, '--clickhouse-user', server.user, '--clickhouse-database', other.database];
+    const atOther = (...argv: string[]): ReturnType<typeof pointstream> => pointstreamWith(environment, directory, ...argv, ...otherFlags);
+    t.match(await atOther('migrate'), { code: 0 });
+    const refused = await atOther('serve', '--data', data, '--port', '0', '--metrics-port', '0');
+    t.match(refused, { code: 2, stderr: /^error: clickhouse: database \w+_other at .* is not where the facts of this installation are .*pointstream migrate --adopt/m });
+    t.match(await atOther('migrate', '--check', '--adopt', '--data', data), { code: 2 });
+    t.match(await atOther('migrate', '--adopt', '--data', join(directory, 'nothing')), { code: 2, stderr: /has no log, so there is nothing to adopt/ });
+    t.match(await atOther('migrate', '--adopt', '--data', data), { code: 0, stderr: /facts go to database \w+_other .* from now on/ });
+    const moved = await serve(data, otherFlags, { ...environment, POINTSTREAM_ADMIN_KEY: key });
+    t.teardown(() => moved.kill('SIGKILL'));
+    const answer = await fetch(`${moved.endpoints.http}/v1/transactions`, {
+      method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: JSON.stringify({ ...purchase, id: 'p2' }),
+    });
+    t.equal(answer.status, 200);
+    await seen(`SELECT groupArray(id) FROM ${other.database}.transactions`, 'p2');
+    await seen(`SELECT groupArray(id) FROM ${endpoint.database}.transactions`, 'p1');
+    t.match(await moved.kill('SIGTERM'), { code: 0 });
+    t.match(await run('serve', '--data', data, '--port', '0', '--metrics-port', '0'), { code: 2 }, 'the former one is another one now');
+
     t.match(await run('demo', '--transactions', '300', '--exit', '--port', '0', '--metrics-port', '0', '--json', 'demo.json'), { code: 0 }, 'demo');
     t.equal(await ask(endpoint, `SELECT count() FROM system.databases WHERE startsWith(name, '${endpoint.database}')`), '1', 'the demo has taken its database away');
   });

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { called, connectNative, disconnectNative, loadNative } from '../../engine/log/kafka/client.js';
 import { openKafkaLog } from '../../engine/log/kafka/kafka-log.js';
+import { readRecords } from '../../engine/log/kafka/read.js';
 import type { Log } from '../../engine/log/log.js';
 import { readInputUntil } from '../log-contract/input-contract.js';
 import { logContract, readAll, type LogStorage } from '../log-contract/log-contract.js';
 import { Broker, freePorts, kafkaMissing } from './broker.js';
+import { withCluster } from './foreign.js';
 import { END_TRANSACTION, Proxy } from './proxy.js';
 
 const texts = (records: { value: Uint8Array }[]): string[] => records.map(({ value }) => Buffer.from(value).toString());
@@ -97,5 +99,18 @@ else {
       await log.putValue('products/a', value);
       t.ok(Buffer.from((await log.getValue('products/a'))!).equals(value));
     }
+  });
+
+  t.test('what was added and is put anew leaves nothing behind for compaction to keep', async (t) => {
+    const log = await openLog(t, 'added-');
+    t.equal(await log.addValue('keys/1', Buffer.from('a long list')), true);
+    await log.putValue('keys/1', Buffer.from('[]'));
+    const newest = await withCluster(broker, async (cluster) => {
+      await cluster.describe(['added-control']);
+      const { records } = await readRecords(cluster, 'added-control', 0, 0, 2 ** 20, false);
+      return new Map(records.map(({ key, value }) => [Buffer.from(key!).toString(), Buffer.from(value).toString()]));
+    });
+    t.equal(newest.get('keys/1'), '\0[]');
+    t.same([...newest].filter(([key]) => key.startsWith('keys/1 added')).map(([, value]) => value), [''], 'a tombstone');
   });
 }

@@ -11,7 +11,7 @@ import type { VerifyReport } from '../../loadtest/verifier.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
 import { ask, serverForTest, serverMissing } from '../clickhouse/server-fixture.js';
 import { UnreliableNetwork } from '../clickhouse/unreliable-network.js';
-import { ADMIN_KEY, eventually, NDJSON, TestEngine } from '../end-to-end/engine.js';
+import { ADMIN_KEY, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
 
 const TRANSACTIONS = 6000, PARTITIONS = 6, ROUNDS = 3;
@@ -62,6 +62,10 @@ t.test('two engines and a ClickHouse server', { skip: kafkaMissing || (serverMis
   const verified = await one.run('verify', '--data', one.directory, '--json', ...flags.slice(flags.indexOf('--clickhouse')));
   if (!t.equal(verified.code, 0, 'the verifier finds nothing')) t.comment(verified.stdout, verified.stderr);
   t.match(JSON.parse(verified.stdout || '{}') as VerifyReport, { ok: true, differences: [], checks: [{}, {}, {}, {}, {}, {}, { check: 'clickhouse' }] });
+  const elsewhere = flags.with(flags.indexOf('--clickhouse-database') + 1, `${server.database}_elsewhere`), settings = elsewhere.slice(elsewhere.indexOf('--clickhouse'));
+  t.match(await one.run('migrate', ...settings), { code: 0 });
+  const refused = await one.run('serve', '--data', ownDirectory(t), '--port', '0', '--metrics-port', '0', ...elsewhere);
+  t.match(refused, { code: 2, stderr: /is not where the facts of this installation are/ }, 'one that would take its facts elsewhere takes none');
   t.ok(network.lost >= 2 * ROUNDS, `${network.lost} answers were lost`);
   for (const engine of [one, other]) t.match(await engine.stop(), { code: 0 });
 });

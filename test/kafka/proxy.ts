@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
 /** Keys of requests (https://kafka.apache.org/protocol#protocol_api_keys). */
-export const PRODUCE = 0, END_TRANSACTION = 26, OFFSETS_OF_TRANSACTION = 28;
+export const PRODUCE = 0, HEARTBEAT = 12, END_TRANSACTION = 26, OFFSETS_OF_TRANSACTION = 28;
 
 export class Proxy {
   private losing: { key: number; done(): void } | undefined;

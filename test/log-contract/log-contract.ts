@@ -244,11 +244,14 @@ export function logContract(t: Test, implementation: LogImplementation): void {
     }
   });
 
-  check('a value is added once', async (t, log, _, reopen) => {
-    t.equal(await log.addValue('keys/1', bytes('one')), true);
+  check('a value is added once, also where it was put anew since', async (t, log, _, reopen) => {
+    for (const name of ['keys/1', 'keys/2']) t.equal(await log.addValue(name, bytes('one')), true);
+    await log.putValue('keys/2', bytes('new'));
     for await (const open of nowAndLater(log, reopen)) {
-      t.equal(await open.addValue('keys/1', bytes('other')), false);
-      t.equal(Buffer.from((await open.getValue('keys/1'))!).toString(), 'one');
+      for (const [name, value] of [['keys/1', 'one'], ['keys/2', 'new']] as const) {
+        t.equal(await open.addValue(name, bytes('other')), false);
+        t.equal(Buffer.from((await open.getValue(name))!).toString(), value);
+      }
     }
   });
 

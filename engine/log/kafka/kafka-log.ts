@@ -19,6 +19,7 @@ import { Appender, type OutgoingRecord } from './appender.js';
 import { loadNative, type TopicOffset } from './client.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
+import { FirstAssignment, joinMs } from './first-assignment.js';
 import { Followers } from './followers.js';
 import { InputStream } from './input-stream.js';
 import { instanceOf } from './instance.js';
@@ -26,6 +27,7 @@ import { Membership } from './membership.js';
 import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, untilStable } from './offsets.js';
 import { firstOffsets, isKeyed, numbers, outgoingRecords, type Outgoing } from './parts.js';
 import { logRecordOf, readRecords } from './read.js';
+import { Standing } from './standing.js';
 import { Topics } from './topics.js';
 import { Transactions } from './transactions.js';
 import { Unseen } from './unseen.js';
@@ -43,12 +45,11 @@ export interface KafkaLogOptions {
   codec: string;
   /** An engine that is away for longer loses its partitions to others. */
   sessionMs: number;
+  /** The log opens by then, also when the group has not agreed yet who has what (first-assignment.ts). */
+  joinMsMax?: number;
   /** Whether partitions are to be processed here; else the log is only read and appended to. */
   engine: boolean;
 }
-
-/** How long the first assignment may take: as long as a group of others may need to agree. */
-const JOIN_MS_MAX = 60_000;
 
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const native = loadNative(), owner = await own(options.directory, join(options.directory, 'kafka', 'owner'));
@@ -78,11 +79,10 @@ class KafkaLog implements Log {
   private transactions: Transactions | undefined;
   private failure: LogError | undefined;
   private closing: Promise<void> | undefined;
-  private assigned: (() => void) | undefined;
+  private assigned: FirstAssignment | undefined;
   private readonly ownership = new Set<OwnershipListener>();
   private readonly unseen: Unseen;
-  /** By partition: where `commands` stands, as committed. */
-  private readonly standing = new Map<number, number>();
+  private readonly standing: Standing;
   /** By partition: how often it has become ours. */
   private readonly tenures = new Map<number, number>();
   readonly hash = 'murmur2';
@@ -97,6 +97,7 @@ class KafkaLog implements Log {
     this.unseen = new Unseen(cluster);
     this.values = new Values(cluster, this.unseen, topics.name('control'), topics.messageBytesMax, (records, partition) => this.writeValues(records, partition));
     this.group = `${topics.prefix}engines`;
+    this.standing = new Standing(cluster, this.group);
   }
   get partitions(): number {
     return this.topics.partitions;
@@ -105,7 +106,7 @@ class KafkaLog implements Log {
     return this.membership?.ownedOf(this.topics.name('commands')) ?? nothing;
   }
   get trouble(): string | undefined {
-    return this.cluster.trouble;
+    return this.cluster.trouble ?? this.assigned?.trouble;
   }
   tenure(partition: number): number | undefined {
     return this.owned.has(partition) ? this.tenures.get(partition) : undefined;
@@ -116,17 +117,15 @@ class KafkaLog implements Log {
   }
 
   async open(native: ReturnType<typeof loadNative>, connection: KafkaConnection): Promise<void> {
-    const { options: { codec, directory, sessionMs }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
+    const { options: { codec, directory, sessionMs, joinMsMax = joinMs(sessionMs) }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
     this.appender = await Appender.open(native, connection, codec, messageBytesMax);
     if (!this.options.engine) return;
     this.membership = new Membership({
       native, connection, group: this.group, instance, topics: [this.topics.name('commands')], sessionMs,
       events: {
         gained: (assigned) => {
-          const partitions = numbers(assigned);
-          for (const partition of partitions) this.tenures.set(partition, (this.tenures.get(partition) ?? 0) + 1);
-          this.assigned?.();
-          for (const listener of this.ownership) listener.gained(partitions);
+          this.assigned?.end();
+          this.take(numbers(assigned));
         },
         released: async (assigned) => {
           const partitions = numbers(assigned);
@@ -141,15 +140,17 @@ class KafkaLog implements Log {
         failed: (error) => this.fail(error),
       },
     });
-    const assigned = this.firstAssignment();
+    this.assigned = new FirstAssignment(this.cluster, this.group);
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
-      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.committed(offsets),
-      standing: (partition) => this.standingOf(partition), advanced: (offsets) => this.advanced(offsets), trouble: () => undefined,
+      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.standing.committed(offsets),
+      standing: (partition) => this.standingOf(partition), trouble: () => undefined,
+      advanced: (offsets) => { for (const offset of offsets) if (this.owned.has(offset.partition)) this.standing.set(offset); },
+      thrownOut: () => this.beginAnew([...this.owned]), lookForOthers: async (offsets) => this.beginAnew(await this.standing.overtaken(offsets)),
     });
     await this.transactions.open();
-    await assigned;
+    await this.assigned.wait(joinMsMax);
     if (this.failure) throw this.failure;
   }
 
@@ -180,7 +181,7 @@ class KafkaLog implements Log {
   async position(topic: InputTopic, partition: number): Promise<number> {
     this.refuseUnknown(topic, partition);
     const [committed] = await committedOffsets(this.cluster, this.group, [this.topics.name(topic)], [partition]);
-    if (topic === 'commands' && this.owned.has(partition)) this.standing.set(partition, committed!.offset);
+    if (this.owned.has(partition) && this.standing.get(committed!.topic, partition) === undefined) this.standing.set(committed!);
     return committed!.offset;
   }
   async bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }> {
@@ -228,6 +229,7 @@ class KafkaLog implements Log {
   }
   close(): Promise<void> {
     this.closing ??= (async () => {
+      this.assigned?.end();
       const [ended] = await Promise.all([this.transactions?.close(), this.appender?.close()]);
       await this.membership?.leave(ended !== false);
       for (const stream of [...Object.values(this.streams), this.followers]) stream.close();
@@ -262,28 +264,26 @@ class KafkaLog implements Log {
     return this.transactions;
   }
   private async standingOf(partition: number): Promise<TopicOffset> {
-    return this.offsetOf({ topic: 'commands', partition, offset: this.standing.get(partition) ?? await this.position('commands', partition) });
+    return this.offsetOf({ topic: 'commands', partition, offset: this.standing.get(this.topics.name('commands'), partition) ?? await this.position('commands', partition) });
   }
-  private advanced(offsets: TopicOffset[]): void {
-    const commands = this.topics.name('commands');
-    for (const { topic, partition, offset } of offsets) if (topic === commands && this.owned.has(partition)) this.standing.set(partition, offset);
+  /** Others may have gone on with these, though we were not told that they had them. */
+  private beginAnew(partitions: number[]): void {
+    if (partitions.length === 0) return;
+    this.forget(partitions);
+    for (const listener of this.ownership) listener.lost(partitions);
+    this.take(partitions.filter((partition) => this.owned.has(partition)));
   }
-  private async committed(offsets: TopicOffset[]): Promise<TopicOffset[]> {
-    return committedOffsets(this.cluster, this.group, [...new Set(offsets.map(({ topic }) => topic))], [...new Set(offsets.map(({ partition }) => partition))]);
-  }
-  /** Resolves when the group has told us what is ours, be it nothing. */
-  private async firstAssignment(): Promise<void> {
-    const late = setTimeout(() => this.fail(new LogError('unavailable', `the group of engines ${this.group} does not settle`)), JOIN_MS_MAX);
-    await new Promise<void>((resolve) => { this.assigned = resolve; });
-    clearTimeout(late);
+  private take(partitions: number[]): void {
+    for (const partition of partitions) this.tenures.set(partition, (this.tenures.get(partition) ?? 0) + 1);
+    for (const listener of this.ownership) listener.gained(partitions);
   }
   private forget(partitions: number[]): void {
-    for (const partition of partitions) this.standing.delete(partition);
+    for (const partition of partitions) this.standing.forget(partition);
     for (const topic of inputTopics) for (const partition of partitions) this.streams[topic === 'commands' ? 'bulk' : 'first'].forget(this.topics.name(topic), partition);
   }
   private fail(error: Error): void {
     this.failure ??= error instanceof LogError ? error : new LogError('failed', error.message, { cause: error });
-    this.assigned?.();
+    this.assigned?.end();
     for (const listener of this.ownership) listener.failed?.(this.failure);
   }
   private refuseUnknown(topic: Topic, partition: number): void {

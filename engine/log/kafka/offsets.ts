@@ -23,10 +23,10 @@ export async function untilStable(cluster: Cluster, topic: string, partition: nu
   while (await listOffset(cluster, topic, partition, LATEST) < end) await pause(LOOK_MS);
 }
 
-/** What the group has committed: the next offset of each, 0 where there is nothing yet. Never while a commit is pending: stable ones are waited for. */
-export async function committedOffsets(cluster: Cluster, group: string, topics: string[], partitions: number[]): Promise<TopicOffset[]> {
+/** What the group has committed: the next offset of each, 0 where there is nothing yet. While a commit is pending it is waited for, unless that is our own: then it is what was before. */
+export async function committedOffsets(cluster: Cluster, group: string, topics: string[], partitions: number[], pending: 'awaited' | 'passed over' = 'awaited'): Promise<TopicOffset[]> {
   const wanted = [{ groupId: group, memberEpoch: -1, topics: topics.map((name) => ({ name, partitionIndexes: partitions })) }];
-  const { groups: [answer] } = await cluster.fromCoordinator(group, offsetFetchV8.api, wanted, true);
+  const { groups: [answer] } = await cluster.fromCoordinator(group, offsetFetchV8.api, wanted, pending === 'awaited');
   return answer!.topics.flatMap(({ name, partitions: found }) => found.map(({ partitionIndex, committedOffset }) => (
     { topic: name, partition: partitionIndex, offset: Math.max(0, Number(committedOffset)) }
   )));

@@ -16,7 +16,7 @@ t.test('a commit that gets no answer is given up, and nobody is asked again with
   const transactions = new Transactions({
     native: { Producer: function open() { return producer; } } as unknown as Native, connection: { brokers: ['k:9092'], clientId: 'c' }, transactionalId: 'one', codec: 'none', messageBytesMax: 1e6,
     consumer: {} as NativeConsumer, tenure: () => 1, check: () => undefined, standing: () => Promise.reject(new Error('not asked')), advanced: () => t.fail('nothing has taken effect'),
-    committed: async () => [], trouble: () => undefined,
+    committed: async () => [], trouble: () => undefined, thrownOut: () => t.fail('it is a member'), lookForOthers: async () => undefined,
   });
   await transactions.open();
   const refused = t.rejects(transactions.commit({ records: [], offsets: [{ topic: 'commands', partition: 0, offset: 7 }], fences: [] }), { code: 'closed' });
@@ -37,6 +37,7 @@ t.test('a commit that ended in time', async (t) => {
   const transactions = new Transactions({
     native, connection: { brokers: ['k:9092'], clientId: 'c' }, transactionalId: 'one', codec: 'none', messageBytesMax: 1e6, consumer: {} as NativeConsumer, tenure: () => 1, check: () => undefined,
     standing: () => Promise.reject(new Error('not asked')), advanced: (moved) => advanced.push(...moved), committed: async () => [], trouble: () => undefined,
+    thrownOut: () => t.fail('it is a member'), lookForOthers: async () => undefined,
   });
   await transactions.open();
   const committed = transactions.commit({ records: [], offsets, fences: [] });
@@ -68,7 +69,7 @@ function failing(ending: (call: string) => Partial<NativeError> | undefined): { 
 const step = { records: [{ topic: 'results', partition: 0, key: null, value: new Uint8Array(1) }], offsets: [{ topic: 'commands', partition: 0, offset: 7 }], fences: [] };
 const settings = {
   connection: { brokers: ['k:9092'], clientId: 'c' }, transactionalId: 'one', codec: 'none', messageBytesMax: 1e6, consumer: {} as NativeConsumer, tenure: () => 1, check: () => undefined,
-  standing: () => Promise.reject(new Error('not asked')), advanced: () => undefined, trouble: () => undefined,
+  standing: () => Promise.reject(new Error('not asked')), advanced: () => undefined, trouble: () => undefined, thrownOut: () => undefined, lookForOthers: async () => undefined,
 };
 const failsOnce = (failed: string) => {
   let left = 1;

@@ -40,6 +40,10 @@ export interface TransactionsOptions {
   standing(partition: number): Promise<TopicOffset>;
   /** These took effect: told before the next step is looked at. */
   advanced(offsets: TopicOffset[]): void;
+  /** The group does not know us any more, whatever it has told us. */
+  thrownOut(): void;
+  /** Looks whether others have committed these since we did, who had them without our being told: `tenure` says so then. */
+  lookForOthers(offsets: TopicOffset[]): Promise<void>;
   /** The group's offsets of these partitions, once nothing is pending. */
   committed(offsets: TopicOffset[]): Promise<TopicOffset[]>;
   /** Something broke and is being mended, or (undefined) goes well again. */
@@ -151,6 +155,7 @@ export class Transactions {
         const native = error as NativeError;
         if (this.closing && attempt > 0) throw new LogError('closed', `the log was closed before a commit was known: ${native.message}`);
         this.options.trouble(native.message);
+        if (native.code === codes.unknownMember) this.options.thrownOut();
         // Once Kafka was asked to commit, an abort that succeeds may only mean that there is nothing left to abort.
         if (!this.deciding && native.isTxnRequiresAbort && await this.abort()) continue;
         await this.renewed();
@@ -169,13 +174,16 @@ export class Transactions {
     // A key without a value is one that compaction forgets.
     for (const { topic, partition, value, key } of records) producer.produce(topic, partition, key !== null && value.length === 0 ? null : asBuffer(value), key, null, ++this.numbers);
     if (offsets.length > 0) await this.retried(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
-    while (this.unreported.left > 0) await new Promise<void>((resolve) => { this.arrived = resolve; });
+    await Promise.all([this.reported(), this.options.lookForOthers(offsets).catch(({ message }: Error) => { throw abortable(message); })]);
     // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new). A failed one is the commit's to tell.
-    if ([...this.delivered.values()].some((offset) => offset < 0)) throw Object.assign(new Error('Kafka does not say where a record is'), { isTxnRequiresAbort: true });
+    if ([...this.delivered.values()].some((offset) => offset < 0)) throw abortable('Kafka does not say where a record is');
     // The offsets may have been taken from us as a member of another generation, in which others have the partitions: we were told of it before we became that.
-    if (hasMoved()) throw Object.assign(new Error('partitions have moved'), { isTxnRequiresAbort: true });
+    if (hasMoved()) throw abortable('partitions have moved');
     this.deciding = true;
     await this.retried(() => called((done) => producer.commitTransaction(CALL_MS_MAX, done)));
+  }
+  private async reported(): Promise<void> {
+    while (this.unreported.left > 0) await new Promise<void>((resolve) => { this.arrived = resolve; });
   }
   /** A call that may simply be made again: it has neither failed nor to be aborted. */
   private async retried(call: () => Promise<void>): Promise<void> {
@@ -253,4 +261,5 @@ function together(steps: Step[]): Step {
   return { records: steps.flatMap(({ records }) => records), offsets: [...offsets.values()], fences: [...new Set(steps.flatMap(({ fences }) => fences))] };
 }
 
+const abortable = (message: string): Error => Object.assign(new Error(message), { isTxnRequiresAbort: true });
 const has = (offsets: TopicOffset[], topic: string, partition: number): boolean => offsets.some((other) => other.topic === topic && other.partition === partition);

@@ -44,14 +44,17 @@ export class Values {
   }
   /** `partition`: which must be ours. */
   async put(name: string, value: Uint8Array, partition?: number): Promise<void> {
-    await this.write(this.recordsOf(name, value, name), partition);
+    const records = this.recordsOf(name, value, name), adder = this.adders.get(name);
+    // What was added has a key of its own, and would stay for ever. It goes after what takes its place, so that the name is never free.
+    if (adder !== undefined) records.push({ topic: this.topic, partition: 0, key: addedKey(name, adder), value: new Uint8Array(0) });
+    await this.write(records, partition);
   }
   /** False when there is one, or somebody else was first. */
   async add(name: string, value: Uint8Array): Promise<boolean> {
     await this.catchUp();
     if (this.stored.has(name)) return false;
     const mark = randomUUID();
-    await this.write(this.recordsOf(name, value, `${name} added ${mark}`));
+    await this.write(this.recordsOf(name, value, addedKey(name, mark)));
     await this.catchUp();
     return this.adders.get(name) === mark;
   }
@@ -95,6 +98,7 @@ export class Values {
   }
 }
 
+const addedKey = (name: string, mark: string): string => `${name} added ${mark}`;
 function partsOf(name: string, entry: Uint8Array): string[] {
   const [id, count] = Buffer.from(entry.subarray(1)).toString().split(' ');
   return Array.from({ length: Number(count) }, (_, index) => `${name}#${id}.${index}`);

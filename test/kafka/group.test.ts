@@ -1,0 +1,119 @@
+/** The group of engines when a member does not do its part: others wait and say for what, and who was thrown out adds nothing. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openKafkaLog } from '../../engine/log/kafka/kafka-log.js';
+import type { Commit, Log, OwnershipListener } from '../../engine/log/log.js';
+import { readAll } from '../log-contract/log-contract.js';
+import { eventually, type Tap } from '../end-to-end/engine.js';
+import { Broker, freePorts, kafkaMissing } from './broker.js';
+import { HEARTBEAT, Proxy } from './proxy.js';
+
+const PARTITIONS = 2, SESSION_MS = 3000, JOIN_MS = 500;
+
+/** Holds what the log wants back until it is told to give it, as an engine does that has not ended its batch. */
+class Holder implements OwnershipListener {
+  isAsked!: Promise<number[]>;
+  giveBack: () => void = () => undefined;
+  private gives = false;
+  private asked!: (partitions: number[]) => void;
+
+  constructor() {
+    void this.again();
+  }
+  again(): Promise<number[]> {
+    this.isAsked = new Promise((resolve) => { this.asked = resolve; });
+    return this.isAsked;
+  }
+  gained(): void { /* what it has is not processed here */ }
+  released(partitions: number[]): Promise<void> {
+    this.asked(partitions);
+    return this.gives ? Promise.resolve() : new Promise((resolve) => { this.giveBack = resolve; });
+  }
+  /** From now on it holds nothing. */
+  give(): void {
+    this.gives = true;
+    this.giveBack();
+  }
+  lost(): void { /* nor taken back */ }
+}
+
+if (kafkaMissing) t.pass('skipped', { skip: kafkaMissing });
+else {
+  // One way to the broker leads through a proxy, which keeps heartbeats from it; to the broker, that engine is frozen.
+  const [slow, direct] = await freePorts() as [number, number], addresses = `PLAINTEXT://127.0.0.1:${slow},DIRECT://127.0.0.1:${direct}`;
+  const protocols = 'PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT';
+  const broker = await Broker.start(t, { 'advertised.listeners': addresses, 'listener.security.protocol.map': protocols }, { listeners: [`DIRECT://127.0.0.1:${direct}`] });
+  const proxy = await Proxy.start(t, slow, broker.port);
+  const openLog = async (t: Tap, prefix: string, { joinMsMax, throughProxy = false }: { joinMsMax?: number; throughProxy?: boolean } = {}): Promise<Log> => {
+    const directory = mkdtempSync(join(tmpdir(), 'pointstream-group-')), brokers = [throughProxy ? `127.0.0.1:${slow}` : `127.0.0.1:${direct}`];
+    const log = await openKafkaLog({
+      connection: { brokers }, prefix, directory, codec: 'none', sessionMs: SESSION_MS, engine: true, partitions: PARTITIONS, ...(joinMsMax === undefined ? {} : { joinMsMax }),
+    });
+    t.teardown(async () => {
+      await log.close();
+      rmSync(directory, { recursive: true });
+    });
+    return log;
+  };
+  const owners = (...logs: Log[]): number[] => logs.flatMap(({ owned }) => [...owned]).sort();
+
+  t.test('one that joins while another gives back slowly waits, says for what, and gets its own in the end', async (t) => {
+    const first = await openLog(t, 'slow-'), holder = new Holder();
+    first.onOwnership(holder);
+    const second = await openLog(t, 'slow-');
+    await holder.isAsked;
+    const third = await openLog(t, 'slow-', { joinMsMax: JOIN_MS });
+    t.same([...third.owned], []);
+    t.match(third.trouble, /^the group of engines slow-engines has not said for \d+ s what is to be processed here; it is PreparingRebalance, and waits for .*: .* at 127\.0\.0\.1/);
+    t.equal(first.trouble, undefined, 'who is in has nothing to tell');
+    holder.give();
+    await eventually(async () => third.trouble, (trouble) => trouble === undefined);
+    t.equal(third.trouble, undefined);
+    t.same(await eventually(async () => owners(first, second, third), (partitions) => partitions.length === PARTITIONS), [0, 1], 'each has one owner');
+  });
+
+  /** Two engines, of which the first is to give a partition back when the group loses it: the second has, and has gone on with, both. */
+  const thrownOut = async (t: Test, prefix: string): Promise<{ first: Log; second: Log; holder: Holder; kept: number; given: number }> => {
+    const first = await openLog(t, prefix, { throughProxy: true }), holder = new Holder();
+    first.onOwnership(holder);
+    await Promise.all([0, 1].map((partition) => first.position('commands', partition)));
+    for (const partition of [0, 1]) await first.commit(step(partition, 1, 'first'));
+    const second = await openLog(t, prefix), [given] = await holder.isAsked, kept = 1 - given!;
+    void proxy.hold(HEARTBEAT, HEARTBEAT);
+    await eventually(async () => second.owned.size, (count) => count === PARTITIONS);
+    for (const partition of [0, 1]) {
+      t.equal(await second.position('commands', partition), 1);
+      await second.commit(step(partition, 2, 'second'));
+    }
+    return { first, second, holder, kept, given: given! };
+  };
+  const step = (partition: number, offset: number, text: string): Commit => (
+    { outputs: [{ topic: 'results', partition, value: Buffer.from(`${text} ${offset}`) }], positions: [{ topic: 'commands', partition, offset }] }
+  );
+  const resultsOf = async (log: Log, partition: number): Promise<string[]> => (await readAll(log, 'results', partition)).map(({ value }) => Buffer.from(value).toString());
+
+  t.test('one that was thrown out while it gave back adds nothing to what it kept, though it is a member again and was not told', async (t) => {
+    const { first, second, holder, kept, given } = await thrownOut(t, 'kept-'), again = holder.again();
+    proxy.release();
+    holder.giveBack();
+    t.same(await again, [kept], 'it is asked for the other one, as if it had had it all the time');
+    await t.rejects(first.commit(step(kept, 2, 'first')), { code: 'moved' });
+    holder.give();
+    for (const partition of [kept, given]) t.same(await resultsOf(second, partition), ['first 1', 'second 2']);
+    t.same(await eventually(async () => owners(first, second), (partitions) => partitions.length === PARTITIONS && first.owned.size === 1), [0, 1], 'each has one owner');
+    const [back] = first.owned as Set<number>;
+    t.equal(await first.position('commands', back!), 2);
+    await first.commit(step(back!, 3, 'first'));
+  });
+
+  t.test('one that was thrown out while a commit kept it from giving back ends that, and comes back', async (t) => {
+    const { first, second, holder, given } = await thrownOut(t, 'given-');
+    proxy.release();
+    await t.rejects(first.commit(step(given, 2, 'first')), { code: 'moved' });
+    holder.give();
+    t.same(await resultsOf(second, given), ['first 1', 'second 2']);
+    t.same(await eventually(async () => owners(first, second), (partitions) => partitions.length === PARTITIONS && first.owned.size === 1), [0, 1], 'each has one owner');
+  });
+}
