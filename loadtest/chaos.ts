@@ -71,9 +71,11 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
     const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 300 }), feed = new Feed(engines, base.adminKey, world, seed);
     await feed.publish();
     const endMs = performance.now() + minutes * 60_000; // engines that start slowly take nothing of it
+    let isBroken = false;
     const feeding = Promise.all(Array.from({ length: LANES }, () => feed.run(() => performance.now() > endMs)));
+    feeding.catch(() => { isBroken = true; }); // thrown when it is awaited
     const random = new Random(seed).at(0);
-    while (performance.now() < endMs) {
+    while (performance.now() < endMs && !isBroken) {
       await pause(QUIET_MS + random.below(2 * QUIET_MS));
       const action = actions[random.below(actions.length)]!, engine = engines[random.below(ENGINES)]!;
       happened[action]++;
@@ -193,7 +195,8 @@ class Feed {
           const answer = await fetch(url + path, { method, headers: { authorization: `Bearer ${this.key}`, 'content-type': type }, body, signal: AbortSignal.timeout(POST_MS_MAX) });
           const text = await answer.text();
           if (answer.ok || answer.status === 400) return text === '' ? {} : JSON.parse(text) as unknown;
-          if (answer.status !== 429 && answer.status < 500) throw new Error(`${method} ${path}: ${answer.status} ${text.slice(0, 500)}`);
+          // 408: the engine was frozen while it took the body.
+          if (answer.status !== 429 && answer.status !== 408 && answer.status < 500) throw new Error(`${method} ${path}: ${answer.status} ${text.slice(0, 500)}`);
         } catch (error) {
           // Nobody there, cut off, or not in time.
           if (!(error instanceof TypeError || (error as Error).name === 'TimeoutError')) throw error;

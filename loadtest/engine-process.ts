@@ -1,4 +1,6 @@
-/** An engine as its users run it: `pointstream serve` in a process of its own, which can be killed, frozen and started again on the same directory. */
+/**
+ * An engine as its users run it: `pointstream serve` in a process of its own, which can be killed, frozen and started again on the same directory. It does not outlive who started it.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -32,6 +34,9 @@ export class EngineProcess {
     const flags = flagSettings().flatMap(([name]) => [`--${flagName(name)}`, String(this.config[name])]), secrets = ['adminKey', 'kafkaPassword', 'clickhousePassword'] as const;
     const environment = Object.fromEntries(secrets.filter((name) => this.config[name] !== '').map((name) => [environmentName(name), this.config[name]]));
     this.child = spawn(process.execPath, [cli, 'serve', ...flags], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...environment } });
+    const { child } = this, end = (): void => void child.kill('SIGKILL');
+    process.prependOnceListener('exit', end);
+    child.once('close', () => process.off('exit', end));
     for (const untilMs = performance.now() + READY_MS_MAX; performance.now() < untilMs; await pause(LOOK_MS)) {
       const { endpoints } = this;
       if (endpoints) return endpoints;

@@ -1,6 +1,6 @@
 /** `loadtest chaos`: engines on Kafka are killed, frozen and stopped at random while they are fed, and their broker and ClickHouse are killed too (loadtest/chaos.ts). */
 import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
-import { addReport, tell } from './loadtest-options.js';
+import { addReport, endOnSignal, tell } from './loadtest-options.js';
 import { addSettings, loadConfig } from './settings.js';
 import { createLogger } from '../logger.js';
 
@@ -15,6 +15,7 @@ export const loadtestChaos: CommandDefinition = {
     addSettings(command);
   },
   async run(options): Promise<ExitCode> {
+    endOnSignal();
     const minutes = Number(options.minutes), seed = Number(options.seed);
     if (!(minutes > 0) || !Number.isSafeInteger(seed)) throw new CommandError(exitCodes.usage, '--minutes takes a number above 0, --seed an integer');
     const config = await loadConfig({ logLevel: 'error', ...options });

@@ -19,6 +19,11 @@ export function count(options: Record<string, unknown>, name: string, least = 1)
   return value;
 }
 
+/** Who is told to end takes along what it has started, as far as that listens for the process's end. */
+export function endOnSignal(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(exitCodes.failed));
+}
+
 /** To standard output as text or, with --json -, as JSON; to a file besides. */
 export async function tell<R>(report: R, text: (report: R) => string, { json }: Record<string, unknown>): Promise<void> {
   if (json === '-') return printJson(report);
