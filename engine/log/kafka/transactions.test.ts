@@ -51,7 +51,7 @@ function failing(ending: (call: string) => Partial<NativeError> | undefined): { 
   const calls: string[] = [];
   const native = {
     Producer: function open() {
-      let report: (error: null, delivered: { opaque: number; offset: number }) => void = () => undefined;
+      let report: (error: Error | null, delivered: { opaque: number; offset: number }) => void = () => undefined;
       const call = (name: string) => (...given: unknown[]): void => {
         calls.push(name);
         const wrong = ending(name);
@@ -60,7 +60,10 @@ function failing(ending: (call: string) => Partial<NativeError> | undefined): { 
       const names = ['connect', 'disconnect', 'initTransactions', 'beginTransaction', 'sendOffsetsToTransaction', 'commitTransaction', 'abortTransaction'];
       return {
         ...Object.fromEntries(names.map((name) => [name, call(name)])), setPollInBackground: () => undefined, on: (event: string, listener: typeof report) => { if (event === 'delivery-report') report = listener; },
-        produce: (...given: unknown[]) => { calls.push('produce'); report(null, { opaque: given[5] as number, offset: 40 + (given[5] as number) }); },
+        produce: (...given: unknown[]) => {
+          calls.push('produce');
+          report(ending('delivery') ? new Error('timed out') : null, { opaque: given[5] as number, offset: 40 + (given[5] as number) });
+        },
       };
     },
   } as unknown as Native;
@@ -90,9 +93,12 @@ t.test('a commit that has to be aborted, it says, after Kafka was asked to decid
 });
 
 t.test('what has to be aborted before that is aborted, and tried again with the same bytes', async (t) => {
-  const { native, calls } = failing(failsOnce('sendOffsetsToTransaction')), transactions = new Transactions({ ...settings, native, committed: () => Promise.reject(new Error('not asked')) });
-  await transactions.open();
-  t.same(await transactions.commit(step), [42]);
-  t.equal(calls.filter((call) => call === 'abortTransaction').length, 1);
-  await transactions.close();
+  for (const failed of ['sendOffsetsToTransaction', 'delivery']) {
+    const { native, calls } = failing(failsOnce(failed)), transactions = new Transactions({ ...settings, native, committed: () => Promise.reject(new Error('not asked')) });
+    await transactions.open();
+    t.same(await transactions.commit(step), [42], failed);
+    t.equal(calls.filter((call) => call === 'abortTransaction').length, 1);
+    t.equal(calls.filter((call) => call === 'commitTransaction').length, 1);
+    await transactions.close();
+  }
 });

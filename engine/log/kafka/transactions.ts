@@ -55,6 +55,8 @@ interface Waiting { step: Step; tenures: Map<number, number | undefined>; resolv
 export class Transactions {
   private producer: NativeProducer | undefined;
   private readonly delivered = new Map<number, number>();
+  /** Why a record of the transaction under way has not been delivered. */
+  private undelivered: string | undefined;
   private numbers = 0;
   private arrived: (() => void) | undefined;
   /** Records from this number on have no report yet: so many of them. */
@@ -170,12 +172,14 @@ export class Transactions {
     this.deciding = false;
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
+    this.undelivered = undefined;
     this.unreported = { from: this.numbers + 1, left: records.length };
     // A key without a value is one that compaction forgets.
     for (const { topic, partition, value, key } of records) producer.produce(topic, partition, key !== null && value.length === 0 ? null : asBuffer(value), key, null, ++this.numbers);
     if (offsets.length > 0) await this.retried(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
     await Promise.all([this.reported(), this.options.lookForOthers(offsets).catch(({ message }: Error) => { throw abortable(message); })]);
-    // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new). A failed one is the commit's to tell.
+    if (this.undelivered !== undefined) throw abortable(this.undelivered);
+    // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new).
     if ([...this.delivered.values()].some((offset) => offset < 0)) throw abortable('Kafka does not say where a record is');
     // The offsets may have been taken from us as a member of another generation, in which others have the partitions: we were told of it before we became that.
     if (hasMoved()) throw abortable('partitions have moved');
@@ -221,7 +225,8 @@ export class Transactions {
     producer.on('delivery-report', (error, { opaque, offset }) => {
       if (this.producer !== producer || opaque < this.unreported.from) return;
       this.unreported.left--;
-      if (!error) this.delivered.set(opaque, offset); // else the commit says what is wrong
+      if (error) this.undelivered ??= error.message;
+      else this.delivered.set(opaque, offset);
       this.arrived?.();
     });
     try {
