@@ -42,7 +42,8 @@ export async function adoptHome(log: Log, endpoint: Endpoint | undefined): Promi
 }
 
 async function tableOf(client: ClickHouseClient, { database }: Endpoint): Promise<string> {
-  const answer = await client.query({ query: `SELECT toString(uuid) AS uuid FROM system.tables WHERE database = '${database}' AND name = 'facts'`, format: 'JSONEachRow' });
+  const query = "SELECT toString(uuid) AS uuid FROM system.tables WHERE database = {database:String} AND name = 'facts'";
+  const answer = await client.query({ query, query_params: { database }, format: 'JSONEachRow' });
   const [found] = await answer.json<{ uuid: string }>();
   if (!found) throw new Error(`database ${database} has no table facts`);
   return found.uuid;
