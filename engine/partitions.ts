@@ -149,7 +149,12 @@ export class Partitions {
   /** At once: they may be ours again, and another's between, before their turn comes. */
   private lose(partitions: number[]): void {
     this.options.committer.disown(new Set(partitions.filter((partition) => this.flows.has(partition))));
-    for (const partition of partitions) void this.flows.get(partition)?.stop();
+    for (const partition of partitions) {
+      const flow = this.flows.get(partition);
+      void flow?.stop();
+      // Who waits for its commits, as they do who are giving it back, would wait for ever.
+      flow?.fail(new Error('the partition is not ours any more'));
+    }
     void this.inTurn(() => this.letGo(partitions, true));
   }
   private async letGo(partitions: number[], lost: boolean): Promise<void> {

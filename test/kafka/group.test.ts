@@ -74,6 +74,20 @@ else {
     t.same(await eventually(async () => owners(first, second, third), (partitions) => partitions.length === PARTITIONS), [0, 1], 'each has one owner');
   });
 
+  t.test('commits of what one keeps do not keep it from giving the rest back', async (t) => {
+    const first = await openLog(t, 'busy-'), holder = new Holder(), asked = holder.isAsked;
+    first.onOwnership(holder);
+    holder.give();
+    let given: number | undefined, isOver = false, offset = 0;
+    void asked.then(([partition]) => { given = partition; });
+    // Two lanes each: one waits always while the other one's is under way.
+    const lanes = [0, 1, 0, 1].map(async (partition) => { while (!isOver && partition !== given) await first.commit(step(partition, ++offset, 'first')); });
+    const second = await openLog(t, 'busy-');
+    t.same(await eventually(async () => owners(first, second), (partitions) => partitions.length === PARTITIONS && second.owned.size === 1), [0, 1]);
+    isOver = true;
+    await Promise.all(lanes);
+  });
+
   /** Two engines, of which the first is to give a partition back when the group loses it: the second has, and has gone on with, both. */
   const thrownOut = async (t: Test, prefix: string): Promise<{ first: Log; second: Log; holder: Holder; kept: number; given: number }> => {
     const first = await openLog(t, prefix, { throughProxy: true }), holder = new Holder();

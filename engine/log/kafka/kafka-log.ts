@@ -28,6 +28,7 @@ import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, un
 import { firstOffsets, isKeyed, numbers, outgoingRecords, type Outgoing } from './parts.js';
 import { logRecordOf, readRecords } from './read.js';
 import { Standing } from './standing.js';
+import { Tenures } from './tenures.js';
 import { Topics } from './topics.js';
 import { Transactions } from './transactions.js';
 import { Unseen } from './unseen.js';
@@ -83,8 +84,7 @@ class KafkaLog implements Log {
   private readonly ownership = new Set<OwnershipListener>();
   private readonly unseen: Unseen;
   private readonly standing: Standing;
-  /** By partition: how often it has become ours. */
-  private readonly tenures = new Map<number, number>();
+  private readonly tenures = new Tenures();
   readonly hash = 'murmur2';
   readonly shared = true;
   bytesAppended = 0;
@@ -109,7 +109,7 @@ class KafkaLog implements Log {
     return this.cluster.trouble ?? this.assigned?.trouble;
   }
   tenure(partition: number): number | undefined {
-    return this.owned.has(partition) ? this.tenures.get(partition) : undefined;
+    return this.owned.has(partition) ? this.tenures.of(partition) : undefined;
   }
   onOwnership(listener: OwnershipListener): () => void {
     this.ownership.add(listener);
@@ -127,12 +127,11 @@ class KafkaLog implements Log {
           this.assigned?.end();
           this.take(numbers(assigned));
         },
-        released: async (assigned) => {
-          const partitions = numbers(assigned);
+        released: (assigned) => this.tenures.leave(numbers(assigned), async (partitions) => {
           await Promise.all([...this.ownership].map((listener) => listener.released(partitions)));
-          await this.transactions?.idle();
+          await this.transactions?.idle(partitions);
           this.forget(partitions);
-        },
+        }),
         lost: (assigned) => {
           this.forget(numbers(assigned));
           for (const listener of this.ownership) listener.lost(numbers(assigned));
@@ -266,16 +265,16 @@ class KafkaLog implements Log {
   private async standingOf(partition: number): Promise<TopicOffset> {
     return this.offsetOf({ topic: 'commands', partition, offset: this.standing.get(this.topics.name('commands'), partition) ?? await this.position('commands', partition) });
   }
-  /** Others may have gone on with these, though we were not told that they had them. */
+  /** Others may have gone on with these, though we were not told that they had them. Those on their way out are not taken again. */
   private beginAnew(partitions: number[]): void {
     if (partitions.length === 0) return;
     this.forget(partitions);
     for (const listener of this.ownership) listener.lost(partitions);
-    this.take(partitions.filter((partition) => this.owned.has(partition)));
+    this.take(partitions, partitions.filter((partition) => this.owned.has(partition) && !this.tenures.isLeaving(partition)));
   }
-  private take(partitions: number[]): void {
-    for (const partition of partitions) this.tenures.set(partition, (this.tenures.get(partition) ?? 0) + 1);
-    for (const listener of this.ownership) listener.gained(partitions);
+  private take(partitions: number[], gained = partitions): void {
+    this.tenures.begin(partitions);
+    for (const listener of this.ownership) listener.gained(gained);
   }
   private forget(partitions: number[]): void {
     for (const partition of partitions) this.standing.forget(partition);

@@ -65,6 +65,8 @@ export class Transactions {
   private running: Promise<void> | undefined;
   /** Those of the transaction under way. */
   private current: Waiting[] = [];
+  /** All that have been handed over and have not ended. */
+  private readonly underWay = new Set<{ tenures: Waiting['tenures']; ended: Promise<void> }>();
   private refusal: LogError | undefined;
   private closing = false;
   /** Kafka has been asked to commit the transaction under way. */
@@ -77,16 +79,18 @@ export class Transactions {
     await this.renew();
   }
   commit(step: Step): Promise<number[]> {
-    return new Promise((resolve, reject) => {
-      if (this.refusal) return reject(this.refusal);
-      const partitions = [...step.offsets.map(({ partition }) => partition), ...step.fences];
-      this.waiting.push({ step, tenures: new Map(partitions.map((partition) => [partition, this.options.tenure(partition)])), resolve, reject });
-      this.running ??= this.run();
-    });
+    if (this.refusal) return Promise.reject(this.refusal);
+    const partitions = [...step.offsets.map(({ partition }) => partition), ...step.fences], tenures = new Map(partitions.map((partition) => [partition, this.options.tenure(partition)]));
+    const committed = new Promise<number[]>((resolve, reject) => { this.waiting.push({ step, tenures, resolve, reject }); });
+    const underWay = { tenures, ended: committed.then(() => undefined, () => undefined) };
+    this.underWay.add(underWay);
+    void underWay.ended.then(() => this.underWay.delete(underWay));
+    this.running ??= this.run();
+    return committed;
   }
-  /** Resolves when no commit is under way. */
-  async idle(): Promise<void> {
-    while (this.running) await this.running;
+  /** Resolves when what is under way of these partitions has ended. Others may go on for as long as they like. */
+  async idle(partitions: readonly number[]): Promise<void> {
+    await Promise.all([...this.underWay].filter(({ tenures }) => partitions.some((partition) => tenures.has(partition))).map(({ ended }) => ended));
   }
   /**
    * What is under way may end; without a broker it does not, and is given up: it has taken effect or not, as after a crash. Resolves with whether all has ended: else the client may still be
