@@ -16,6 +16,8 @@ const PARTITIONS = 2, SESSION_MS = 3000, JOIN_MS = 500;
 class Holder implements OwnershipListener {
   isAsked!: Promise<number[]>;
   giveBack: () => void = () => undefined;
+  /** What became its own, time after time. */
+  readonly gains: number[][] = [];
   private gives = false;
   private asked!: (partitions: number[]) => void;
 
@@ -26,7 +28,9 @@ class Holder implements OwnershipListener {
     this.isAsked = new Promise((resolve) => { this.asked = resolve; });
     return this.isAsked;
   }
-  gained(): void { /* what it has is not processed here */ }
+  gained(partitions: number[]): void {
+    this.gains.push(partitions);
+  }
   released(partitions: number[]): Promise<void> {
     this.asked(partitions);
     return this.gives ? Promise.resolve() : new Promise((resolve) => { this.giveBack = resolve; });
@@ -123,9 +127,10 @@ else {
   });
 
   t.test('one that was thrown out while a commit kept it from giving back ends that, and comes back', async (t) => {
-    const { first, second, holder, given } = await thrownOut(t, 'given-');
+    const { first, second, holder, given, kept } = await thrownOut(t, 'given-');
     proxy.release();
     await t.rejects(first.commit(step(given, 2, 'first')), { code: 'moved' });
+    t.same(holder.gains.at(-1), [kept], 'what is on its way out is not begun again');
     holder.give();
     t.same(await resultsOf(second, given), ['first 1', 'second 2']);
     t.same(await eventually(async () => owners(first, second), (partitions) => partitions.length === PARTITIONS && first.owned.size === 1), [0, 1], 'each has one owner');
