@@ -7,7 +7,8 @@ import type { ReferenceSet } from '../schemas/reference.js';
 import { AwardSet } from '../workers/awards.js';
 import { Balance, Counter, PostingKind, Postings } from '../workers/ledger/postings.js';
 import { Text, Transaction } from '../workers/transaction.js';
-import { FactBlock, FactHeader, FactKind } from '../workers/facts/fact-block.js';
+import { FactBlock } from '../workers/facts/fact-block.js';
+import { FactHeader, FactKind } from '../workers/facts/fact-header.js';
 
 const TRANSACTIONS = 20_000, ROUNDS = 30;
 const rows = Number(process.argv[2] ?? 2000), file = process.argv[3];

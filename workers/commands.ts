@@ -7,7 +7,7 @@ import type { Context } from './context.js';
 import { utf8 } from './utf8.js';
 import { missing, OWN_ACCOUNT, processed, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
 import { EnvelopeReader } from './envelope.js';
-import { FactKind, FactStatus } from './facts/fact-block.js';
+import { FactKind, FactStatus } from './facts/fact-header.js';
 import { hash128 } from './hash.js';
 import { importAccounts, importLinked, ledgerFact, type ImportReply } from './imports.js';
 import { purchaseKey, ReturnedLines } from './returned-lines.js';

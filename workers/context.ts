@@ -5,7 +5,8 @@
 import { apply } from './apply.js';
 import { AwardSet } from './awards.js';
 import { EffectsReader, EffectsWriter } from './effects.js';
-import { FactBlock, FactHeader } from './facts/fact-block.js';
+import { FactBlock } from './facts/fact-block.js';
+import { FactHeader } from './facts/fact-header.js';
 import type { FactCache } from './fact-cache.js';
 import type { OpenFacts } from './facts/read-fact.js';
 import { Postings } from './ledger/postings.js';

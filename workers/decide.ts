@@ -12,7 +12,7 @@ import { decideReturn } from './returns.js';
 import type { Reference } from './reference.js';
 import { evaluate } from './rules/evaluate.js';
 import { shareOut } from './rules/shares.js';
-import { FactKind, FactStatus } from './facts/fact-block.js';
+import { FactKind, FactStatus } from './facts/fact-header.js';
 import { Kind, Text, type Transaction } from './transaction.js';
 import { partitionOf } from './hash.js';
 import { hashCard } from './state/card-index.js';

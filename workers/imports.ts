@@ -14,7 +14,7 @@ import { writeCommand, type EngineCommand, type ImportedAccount } from '../schem
 import type { ReplyItem } from '../schemas/envelope.js';
 import type { Context } from './context.js';
 import { Flag, linkedPartition, linkFlags } from './decide.js';
-import { FactKind } from './facts/fact-block.js';
+import { FactKind } from './facts/fact-header.js';
 import { partitionOf } from './hash.js';
 import { credit, settle } from './ledger/ledger.js';
 import { NEVER } from './ledger/cells.js';

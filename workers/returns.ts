@@ -5,7 +5,7 @@
 import type { Context } from './context.js';
 import { checkTime, DAY_MS, elsewhere, missing, OWN_ACCOUNT, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
 import { contentHash, EnvelopeReader, EnvelopeWriter, transactionHash } from './envelope.js';
-import { FactKind } from './facts/fact-block.js';
+import { FactKind } from './facts/fact-header.js';
 import { linkOf } from './forwarding.js';
 import { purchaseKey, ReturnedLines } from './returned-lines.js';
 import { reverseReturned } from './reverse-awards.js';

@@ -6,7 +6,8 @@ import type { FactRecord } from '../../schemas/fact.js';
 import { factKindNames, factStatusNames, sourceTopicNames } from '../../schemas/fact-table.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import { AwardSet } from '../../workers/awards.js';
-import { FactHeader, type FactBlock, type FactReference } from '../../workers/facts/fact-block.js';
+import type { FactBlock, FactReference } from '../../workers/facts/fact-block.js';
+import { FactHeader } from '../../workers/facts/fact-header.js';
 import { balanceNames, counterNames, postingKindNames, Postings } from '../../workers/ledger/postings.js';
 import { Text, Transaction } from '../../workers/transaction.js';
 

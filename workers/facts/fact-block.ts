@@ -15,8 +15,6 @@ import { FactKind, type FactHeader } from './fact-header.js';
 import { NativeWriter } from './native-writer.js';
 import { FactRows } from './read-fact.js';
 
-export { FactHeader, FactKind, FactStatus } from './fact-header.js';
-
 /** What a fact needs of reference data (workers/reference.ts has it). */
 export interface FactReference { readonly set: ReferenceSet; /** Category, department and brand by ordinal. */ readonly names: readonly string[] }
 
