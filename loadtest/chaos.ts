@@ -211,6 +211,6 @@ export function chaosText({ seed, seconds, sent, processed, rejected, waiting, r
   return [
     `seed ${seed}, ${Math.round(seconds)} s: ${Object.entries(happened).map(([action, times]) => `${action} ${times}`).join(', ')}; ${repeatedPosts} posts repeated, ${badStops} stops not in time`,
     `${sent} sent = ${processed} processed + ${rejected} refused + ${waiting} waiting`,
-    ok ? 'everything agrees' : `DIFFERENCES: ${JSON.stringify(verified.differences)}`,
+    ok ? 'everything agrees' : verified.ok ? 'the verifier agrees, and yet it is not well: see the numbers above' : `DIFFERENCES: ${JSON.stringify(verified.differences)}`,
   ].join('\n');
 }
