@@ -37,6 +37,7 @@ export interface NativeProducer extends NativeClient {
 export interface NativeConsumer extends NativeClient {
   disconnect(done: Done): void;
   subscribe(topics: string[]): void;
+  unsubscribe(): void;
   consume(count: number, done: (error: NativeError | null, messages: unknown[]) => void): void;
   setDefaultConsumeTimeout(timeoutMs: number): void;
   incrementalAssign(assignment: TopicOffset[]): void;
