@@ -13,7 +13,6 @@ import { LineMatcher } from './line-match.js';
 import { factorOf, type Factor } from './multiplier.js';
 import { PartnerPlan } from './plan.js';
 import { compileWeek } from './schedule.js';
-import { Workspace } from './workspace.js';
 
 /** Candidates kept in plans, over all partners; past it plans are made anew. */
 const PLANNED_MAX = 2_000_000;
@@ -98,7 +97,6 @@ export class CompiledRule {
 
 export class CompiledRules {
   readonly frame: Frame;
-  readonly workspace: Workspace;
   private readonly compiled: Map<number, CompiledRule>;
   private readonly matchers: Map<string, LineMatcher>;
   private plans: (PartnerPlan | undefined)[] = [];
@@ -108,7 +106,6 @@ export class CompiledRules {
 
   constructor(readonly reference: Reference, previous?: CompiledRules) {
     this.frame = new Frame(reference);
-    this.workspace = new Workspace();
     this.compiled = previous?.compiled ?? new Map();
     this.matchers = previous?.matchers ?? new Map();
     this.live = liveRules(reference.set);
