@@ -97,7 +97,8 @@ export class CompiledRule {
 
 export class CompiledRules {
   readonly frame: Frame;
-  private readonly compiled: Map<number, CompiledRule>;
+  /** By place in the set. */
+  private readonly compiled: (CompiledRule | undefined)[];
   private readonly matchers: Map<string, LineMatcher>;
   private plans: (PartnerPlan | undefined)[] = [];
   private planned = 0;
@@ -106,16 +107,15 @@ export class CompiledRules {
 
   constructor(readonly reference: Reference, previous?: CompiledRules) {
     this.frame = new Frame(reference);
-    this.compiled = previous?.compiled ?? new Map();
+    this.compiled = previous?.compiled ?? [];
+    this.compiled.length = Math.max(this.compiled.length, reference.set.rules.length);
     this.matchers = previous?.matchers ?? new Map();
     this.live = liveRules(reference.set);
   }
 
   /** A published version of a rule by its place in the set, live or not. */
   rule(index: number): CompiledRule {
-    let rule = this.compiled.get(index);
-    if (rule === undefined) this.compiled.set(index, (rule = new CompiledRule(index, this.reference, this.matchers)));
-    return rule;
+    return (this.compiled[index] ??= new CompiledRule(index, this.reference, this.matchers));
   }
   plan(partner: number): PartnerPlan {
     return this.plans[partner] ?? this.makePlan(partner);
