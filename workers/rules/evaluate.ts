@@ -19,7 +19,7 @@ import { shareOut } from './shares.js';
 import { compete } from './stacking.js';
 import { workspace } from './workspace.js';
 
-const { ranks, units, points, lost, counts, linePoints, multipliers, all, lineSeen, weights } = workspace;
+const { ranks, units, points, lost, counts, linePoints, multipliers, grouped, all, lineSeen, weights } = workspace;
 const { lines: allLines, amounts: allAmounts } = all;
 /** Those multipliers that multiply one rule, by their places in the plan. */
 const applied = new Int32Array(multipliers.length), appliedRanks = new Int32Array(multipliers.length);
@@ -45,7 +45,7 @@ export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCel
     const { capPerTransaction } = candidates[ranks[i]!]!.rule;
     if (points[i]! > capPerTransaction) points[i] = capPerTransaction;
   }
-  if (workspace.grouped) compete(candidates, firedCount);
+  if (workspace.groupedCount > 0) compete(candidates);
   for (let i = 0; i < firedCount; i++) record(i, candidates, t, day, cells, out);
 }
 
@@ -96,9 +96,7 @@ function fireFrom(candidates: readonly Candidate[], frame: Frame, out: AwardSet)
   let count = workspace.firedCount;
   for (let i = 0; i < candidates.length; i++) {
     const candidate = candidates[i]!;
-    if (whyNot(candidate, frame, stamp) !== fires) continue;
-    ranks[count++] = candidate.rank;
-    if (candidate.rule.group !== 0) workspace.grouped = true;
+    if (whyNot(candidate, frame, stamp) === fires) ranks[count++] = candidate.rank;
   }
   workspace.firedCount = count;
   out.candidates += candidates.length;
@@ -136,7 +134,11 @@ function sortFired(candidates: readonly Candidate[], count: number): void {
     for (; j >= 0 && ranks[j]! > rank; j--) ranks[j + 1] = ranks[j]!;
     ranks[j + 1] = rank;
   }
-  for (let i = 0; i < count; i++) if (candidates[ranks[i]!]!.rule.factor !== undefined) multipliers[workspace.multiplierCount++] = i;
+  for (let i = 0; i < count; i++) {
+    const { factor, group } = candidates[ranks[i]!]!.rule;
+    if (factor !== undefined) multipliers[workspace.multiplierCount++] = i;
+    if (group !== 0) grouped[workspace.groupedCount++] = i;
+  }
 }
 
 // ── steps 4 to 6: the exact award, multipliers, and rounding once ──

@@ -26,8 +26,9 @@ class Workspace {
   /** Those of them that are multipliers, in rule order, as indexes. */
   multiplierCount = 0;
   readonly multipliers = new Int32Array(AWARDS_MAX);
-  /** Whether one is in a stacking group. */
-  grouped = false;
+  /** Those that are in a stacking group, the same way. */
+  groupedCount = 0;
+  readonly grouped = new Int32Array(AWARDS_MAX);
 
   touchedCount = 0;
   readonly touched: Selection[] = [];
@@ -41,8 +42,7 @@ class Workspace {
 
   begin(): void {
     this.stamp++;
-    this.firedCount = this.multiplierCount = this.touchedCount = 0;
-    this.grouped = false;
+    this.firedCount = this.multiplierCount = this.groupedCount = this.touchedCount = 0;
   }
   /** The first line of the transaction that falls into a selection. */
   touch(selection: Selection): void {
