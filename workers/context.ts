@@ -106,7 +106,7 @@ export class Context implements AccountCells {
     if (key1 < AFTER_BALANCES) this.imbalance += key1 >= DEBT && key1 < HELD ? -addition : addition;
     const { cellKey1, cellKey2, cellAddition, cellTotal } = this;
     // Awards mostly go to one lot: it is changed once.
-    for (let i = Math.max(0, cellTotal - MERGED_MAX); i < cellTotal; i++) {
+    for (let i = cellTotal - 1, end = Math.max(0, cellTotal - MERGED_MAX); i >= end; i--) {
       if (cellKey1[i] !== key1 || cellKey2[i] !== key2) continue;
       cellAddition[i]! += addition;
       return;
@@ -115,6 +115,14 @@ export class Context implements AccountCells {
     cellKey2[cellTotal] = key2;
     cellAddition[cellTotal] = addition;
     this.cellTotal++;
+  }
+  /** Notes an addition to a counter that none was noted for. */
+  addToCounter(key1: number, key2: number, addition: number): void {
+    if (addition === 0) return;
+    const i = this.cellTotal++;
+    this.cellKey1[i] = key1;
+    this.cellKey2[i] = key2;
+    this.cellAddition[i] = addition;
   }
   /** Makes the noted additions. What goes into the effects is done at once, as `apply` does it when it reads them: only the reading is left out. */
   applyCells(ordinal: number): void {

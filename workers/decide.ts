@@ -6,7 +6,7 @@ import { reasons, type Reason } from '../schemas/reasons.js';
 import { FUNDERS_MAX } from '../schemas/rule.js';
 import type { Context } from './context.js';
 import { contentHash, transactionHash } from './envelope.js';
-import { credit, settle } from './ledger/ledger.js';
+import { bring, credit, owes, settle } from './ledger/ledger.js';
 import { CellKind, NEVER } from './ledger/cells.js';
 import { decideReturn } from './returns.js';
 import type { Reference } from './reference.js';
@@ -189,9 +189,10 @@ function overflows(c: Context, ordinal: number): boolean {
 /** Splits each award over its funders and posts the parts; counters move together with them. */
 function postAwards(c: Context, ordinal: number, today: number): void {
   const { awards, reference } = c;
-  for (let i = 0; i < awards.counterTotal; i++) c.add(awards.counterKey1[i]!, awards.counterKey2[i]!, awards.counterDelta[i]!);
-  const program = c.transaction.programOrdinal;
+  for (let i = 0; i < awards.counterTotal; i++) c.addToCounter(awards.counterKey1[i]!, awards.counterKey2[i]!, awards.counterDelta[i]!);
+  const program = c.transaction.programOrdinal, ownFunder = reference.partnerFunder[c.transaction.partnerOrdinal]!;
   const awardDay = reference.set.programs[program]!.document.expiryFrom === 'received' ? today : reference.programDay(program, c.transaction.occurredAtMs);
+  let asked = -1, indebted = false;
   for (let award = 0; award < awards.count; award++) {
     const points = awards.points[award]!;
     if (points === 0) continue;
@@ -199,10 +200,13 @@ function postAwards(c: Context, ordinal: number, today: number): void {
     const matures = awardDay + pendingDays;
     const expires = expiresAfterDays < 0 ? NEVER : awardDay + expiresAfterDays;
     const currency = awards.currency[award]!;
-    if (funders.length === 0) credit(c, ordinal, currency, reference.partnerFunder[c.transaction.partnerOrdinal]!, points, award, expires, matures, today);
-    else {
-      shareOut(points, fundingParts, funders.length, fundedParts);
-      for (let i = 0; i < funders.length; i++) if (fundedParts[i]! > 0) credit(c, ordinal, currency, funders[i]!, fundedParts[i]!, award, expires, matures, today);
+    if (currency !== asked) indebted = owes(c, ordinal, (asked = currency));
+    if (funders.length > 0) shareOut(points, fundingParts, funders.length, fundedParts);
+    for (let i = 0; i < Math.max(1, funders.length); i++) {
+      const funder = funders.length === 0 ? ownFunder : funders[i]!, part = funders.length === 0 ? points : fundedParts[i]!;
+      if (part === 0) continue;
+      if (indebted) credit(c, ordinal, currency, funder, part, award, expires, matures, today);
+      else bring(c, currency, funder, part, award, expires, matures, today);
     }
   }
   c.applyCells(ordinal);

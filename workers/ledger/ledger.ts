@@ -6,18 +6,30 @@ import type { Context } from '../context.js';
 import { CellKind, cellA, cellB, cellKey, lotExpires, lotKey, lotMatures, NEVER } from './cells.js';
 import { Balance, Counter, PostingKind } from './postings.js';
 
+const { available, pending } = CellKind, { accrual } = PostingKind;
+
 /** Brings points to the account; what is available pays debt first. `today` decides whether the lot is mature. The caller applies the cells at the end. */
 export function credit(
-  c: Context, ordinal: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number, today: number,
-  kind: number = PostingKind.accrual,
+  c: Context, ordinal: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number, today: number, kind: number = accrual,
 ): void {
-  const mature = matures <= today;
-  c.add(cellKey(mature ? CellKind.available : CellKind.pending, currency, funder), lotKey(expires, matures), points);
-  const balance = mature ? Balance.available : Balance.pending, counter = kind === PostingKind.import ? Counter.import : Counter.issuance;
-  c.postings.add(kind, balance, counter, currency, funder, points, award, expires, matures);
-  if (!mature || c.state.accounts.get(ordinal, cellKey(CellKind.debt, currency, 0), 0) === 0) return;
+  bring(c, currency, funder, points, award, expires, matures, today, kind);
+  if (matures > today || !owes(c, ordinal, currency)) return;
   c.applyCells(ordinal);
   payDebt(c, ordinal, currency, funder, points, award, expires, matures);
+}
+
+/** The same for an account that owes nothing of the currency. */
+export function bring(
+  c: Context, currency: number, funder: number, points: number, award: number, expires: number, matures: number, today: number, kind: number = accrual,
+): void {
+  const mature = matures <= today;
+  c.add(cellKey(mature ? available : pending, currency, funder), lotKey(expires, matures), points);
+  const balance = mature ? Balance.available : Balance.pending, counter = kind === PostingKind.import ? Counter.import : Counter.issuance;
+  c.postings.add(kind, balance, counter, currency, funder, points, award, expires, matures);
+}
+
+export function owes({ state }: Context, ordinal: number, currency: number): boolean {
+  return state.accounts.get(ordinal, cellKey(CellKind.debt, currency, 0), 0) !== 0;
 }
 
 /** Pays debt out of points that just became available in one lot. */

@@ -13,7 +13,6 @@ import { LineMatcher } from './line-match.js';
 import { factorOf, type Factor } from './multiplier.js';
 import { PartnerPlan } from './plan.js';
 import { compileWeek } from './schedule.js';
-import { Workspace } from './workspace.js';
 
 /** Candidates kept in plans, over all partners; past it plans are made anew. */
 const PLANNED_MAX = 2_000_000;
@@ -98,8 +97,8 @@ export class CompiledRule {
 
 export class CompiledRules {
   readonly frame: Frame;
-  readonly workspace: Workspace;
-  private readonly compiled: Map<number, CompiledRule>;
+  /** By place in the set. */
+  private readonly compiled: (CompiledRule | undefined)[];
   private readonly matchers: Map<string, LineMatcher>;
   private plans: (PartnerPlan | undefined)[] = [];
   private planned = 0;
@@ -108,17 +107,15 @@ export class CompiledRules {
 
   constructor(readonly reference: Reference, previous?: CompiledRules) {
     this.frame = new Frame(reference);
-    this.workspace = new Workspace();
-    this.compiled = previous?.compiled ?? new Map();
+    this.compiled = previous?.compiled ?? [];
+    this.compiled.length = Math.max(this.compiled.length, reference.set.rules.length);
     this.matchers = previous?.matchers ?? new Map();
     this.live = liveRules(reference.set);
   }
 
   /** A published version of a rule by its place in the set, live or not. */
   rule(index: number): CompiledRule {
-    let rule = this.compiled.get(index);
-    if (rule === undefined) this.compiled.set(index, (rule = new CompiledRule(index, this.reference, this.matchers)));
-    return rule;
+    return (this.compiled[index] ??= new CompiledRule(index, this.reference, this.matchers));
   }
   plan(partner: number): PartnerPlan {
     return this.plans[partner] ?? this.makePlan(partner);

@@ -6,9 +6,10 @@ import { AwardSet } from '../awards.js';
 import { CellKind, cellKey, type AccountCells } from '../ledger/cells.js';
 import type { Reference } from '../reference.js';
 import type { Transaction } from '../transaction.js';
-import type { CompiledRules } from './compile.js';
+import type { Count } from './award-kind.js';
+import type { CompiledRule, CompiledRules } from './compile.js';
 import { evaluate, whyNot, WhyNot } from './evaluate.js';
-import type { Fired } from './workspace.js';
+import { workspace } from './workspace.js';
 
 export interface Explanation {
   rule: string;
@@ -35,21 +36,21 @@ const reasons: Record<number, string> = {
 
 /** In rule order, then the rules of other partners. Points and counters by `cells`: what the purchase would be given with them. */
 export function explain(rules: CompiledRules, t: Transaction, cells: AccountCells | null, reference: Reference): Explanation[] {
-  const out = new AwardSet(), { set } = reference, { frame, workspace } = rules, plan = rules.plan(t.partnerOrdinal);
+  const out = new AwardSet(), { set } = reference, { frame } = rules, plan = rules.plan(t.partnerOrdinal);
   evaluate(rules, t, cells, reference, out);
-  const fired = new Map(workspace.fired.slice(0, workspace.firedCount).map((rule) => [rule.candidate, rule]));
+  const fired = [...workspace.ranks.subarray(0, workspace.firedCount)];
   const concerned = plan.candidates.map((candidate): Explanation => {
-    const { document: { id, version }, index } = candidate.rule, found = fired.get(candidate);
-    const counters = found && (candidate.rule.countUnits || candidate.rule.capPerDay !== Infinity) ? countersOf(found, t, cells, reference) : undefined;
+    const { document: { id, version }, index, countUnits, capPerDay } = candidate.rule, place = fired.indexOf(candidate.rank), found = place >= 0;
+    const counters = found && (countUnits || capPerDay !== Infinity) ? countersOf(candidate.rule, workspace.counts[place]!, t, cells, reference) : undefined;
     const explained = (points: number, why: string): Explanation => (
-      { rule: id, version, fired: found !== undefined, points, why, ...(counters && { counters }) }
+      { rule: id, version, fired: found, points, why, ...(counters && { counters }) }
     );
-    if (found === undefined) return explained(0, reasons[whyNot(candidate, frame, workspace.stamp)]!);
+    if (!found) return explained(0, reasons[whyNot(candidate, frame, workspace.stamp)]!);
     if (out.overflow) return explained(0, 'a result passes 2^53-1: the purchase is refused');
     const award = out.rule.subarray(0, out.count).indexOf(index), points = award < 0 ? 0 : out.points[award]!;
-    if (found.lost) return explained(0, `another rule of stacking group ${candidate.rule.document.stacking!.group} was taken`);
+    if (workspace.lost[place] === 1) return explained(0, `another rule of stacking group ${candidate.rule.document.stacking!.group} was taken`);
     if (points > 0) return explained(points, 'fired');
-    return explained(0, candidate.rule.countUnits ? 'counted; no milestone was reached, or a cap left nothing' : 'it comes to 0 points, or a cap left nothing');
+    return explained(0, countUnits ? 'counted; no milestone was reached, or a cap left nothing' : 'it comes to 0 points, or a cap left nothing');
   });
   const { id: partner } = set.partners[t.partnerOrdinal]!, ofProgram = set.live.map((index) => set.rules[index]!).filter(({ program }) => program === t.programOrdinal);
   const others = ofProgram.filter(({ document: { scope } }) => scope?.partners?.includes(partner) === false)
@@ -57,7 +58,7 @@ export function explain(rules: CompiledRules, t: Transaction, cells: AccountCell
   return [...concerned, ...others];
 }
 
-function countersOf({ rule: { rule, countUnits }, count }: Fired, t: Transaction, cells: AccountCells | null, reference: Reference): Explanation['counters'] {
+function countersOf({ rule, countUnits }: CompiledRule, count: Count, t: Transaction, cells: AccountCells | null, reference: Reference): Explanation['counters'] {
   const cell = (kind: number, period: number): number => cells?.get(cellKey(kind, 0, rule), period) ?? 0;
   return {
     counted: countUnits ? count.input : 0, paid: countUnits ? cell(CellKind.rulePaid, count.period) : 0,

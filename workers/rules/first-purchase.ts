@@ -7,7 +7,7 @@ export const firstPurchase: AwardKind<AwardOf<'firstPurchase'>> = {
   terms: ({ points }) => termsOf({ numerator: points, denominator: 1 }),
   countUnits(_base, rule, _day, _terms, cells, count) {
     const before = cells === null ? 0 : cells.get(cellKey(CellKind.ruleCount, 0, rule), 0);
-    const paid = cells === null ? 0 : cells.get(cellKey(CellKind.rulePaid, 0, rule), 0);
+    const paid = cells === null || before !== 0 ? 0 : cells.get(cellKey(CellKind.rulePaid, 0, rule), 0);
     count.cell = CellKind.ruleCount;
     count.addition = 1;
     count.input = before;

@@ -13,7 +13,7 @@ export const factorOf = ({ factor, combine }: AwardOf<'multiplier'>): Factor => 
 
 /** `multiplier`: place in the list of multipliers. `factor`: the whole factor up to and including it. */
 export interface FactorStep { readonly multiplier: number; readonly factor: Fraction }
-interface Multiplies { readonly candidate: { readonly rank: number }; readonly rule: { readonly factor: Factor | undefined } }
+interface Multiplies { readonly rule: { readonly factor: Factor | undefined } }
 
 const KEYED_MAX = 3, RANKS = 1 << 15, STEPS_MAX = 4096;
 
@@ -21,15 +21,16 @@ const KEYED_MAX = 3, RANKS = 1 << 15, STEPS_MAX = 4096;
 export class Factors {
   private readonly known = new Map<number, readonly FactorStep[]>();
 
-  /** `fired` in rule order. */
-  steps(fired: readonly Multiplies[], count: number): readonly FactorStep[] {
-    if (count > KEYED_MAX) return factorSteps(fired.slice(0, count).map(({ rule }) => rule.factor!));
+  /** `ranks`: the multipliers that fired, as places among the candidates, in rule order. */
+  steps(candidates: readonly Multiplies[], ranks: Int32Array, count: number): readonly FactorStep[] {
+    const factors = (): Factor[] => Array.from(ranks.subarray(0, count), (rank) => candidates[rank]!.rule.factor!);
+    if (count > KEYED_MAX) return factorSteps(factors());
     let key = 0;
-    for (let i = 0; i < count; i++) key = key * RANKS + fired[i]!.candidate.rank + 1;
+    for (let i = 0; i < count; i++) key = key * RANKS + ranks[i]! + 1;
     let steps = this.known.get(key);
     if (steps === undefined) {
       if (this.known.size === STEPS_MAX) this.known.clear();
-      this.known.set(key, (steps = factorSteps(fired.slice(0, count).map(({ rule }) => rule.factor!))));
+      this.known.set(key, (steps = factorSteps(factors())));
     }
     return steps;
   }

@@ -13,13 +13,22 @@ export class MatchedLines {
   base = 0;
   /** Earning lines: their indexes and amounts, in line order. */
   count = 0;
-  lines = new Int32Array(8);
-  amounts = new Float64Array(8);
-  /** Sum of the quantities of the earning lines. */
+  lines: Int32Array;
+  amounts: Float64Array;
+  /** Sums of the amounts and of the quantities of the earning lines. */
+  earned = 0;
   quantity = 0;
+  /** Where an award of nothing on these lines has its shares; -1: there is none yet. */
+  sharesOfNothing = -1;
+
+  constructor(room = 8) {
+    this.lines = new Int32Array(room);
+    this.amounts = new Float64Array(room);
+  }
 
   clear(): void {
-    this.base = this.count = this.quantity = 0;
+    this.base = this.count = this.earned = this.quantity = 0;
+    this.sharesOfNothing = -1;
   }
   add(line: number, amount: number, quantity: number): void {
     this.base += amount;
@@ -27,6 +36,7 @@ export class MatchedLines {
     if (this.count === this.lines.length) this.grow();
     this.lines[this.count] = line;
     this.amounts[this.count++] = amount;
+    this.earned += amount;
     this.quantity += quantity;
   }
   /** Whether a rule can fire on them. */

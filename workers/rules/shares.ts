@@ -1,23 +1,28 @@
 /**
  * Sharing an integer out in proportion to weights by largest remainder (docs/calculation.md, step 10): the shares always add up.
  */
+import { LINES_MAX } from '../transaction.js';
+
 const MAX = Number.MAX_SAFE_INTEGER;
 /** Up to so many weights the rest is given by looking for the largest remainder again and again, above by sorting. */
 const SCAN_MAX = 32;
+/** A constant of the module: optimized code knows its address. */
+const remainders = new Float64Array(LINES_MAX);
 
 /**
- * Writes into[start … start + count - 1], which sum to `whole`. Weights are integers ≥ 0 whose sum is at most 2^53-1; when it is 0 all goes to the first.
- * Ties go to the earlier. `into` may not be `weights`.
+ * Writes into[start … start + count - 1], which sum to `whole`. Weights are at most LINES_MAX integers ≥ 0 whose sum, `total`, is at most 2^53-1; when it is 0 all goes to the
+ * first. Ties go to the earlier. `into` may not be `weights`.
  */
-export function shareOut(whole: number, weights: Float64Array, count: number, into: Float64Array, start = 0): void {
-  let total = 0;
-  if (whole > 0) for (let i = 0; i < count; i++) total += weights[i]!;
-  if (total === 0) {
-    into.fill(0, start, start + count);
+export function shareOut(whole: number, weights: Float64Array, count: number, into: Float64Array, start = 0, total = sum(weights, count)): void {
+  if (!(whole > 0) || total === 0) {
+    for (let i = 0; i < count; i++) into[start + i] = 0;
     if (count > 0) into[start] = whole;
     return;
   }
-  if (remainders.length < count) remainders = new Float64Array(count * 2);
+  if (count === 1) {
+    into[start] = whole;
+    return;
+  }
   let left = whole;
   if (whole * total <= MAX) {
     for (let i = 0; i < count; i++) {
@@ -38,7 +43,11 @@ export function shareOut(whole: number, weights: Float64Array, count: number, in
   if (left > 0) giveRest(left, count, into, start);
 }
 
-let remainders = new Float64Array(SCAN_MAX);
+function sum(weights: Float64Array, count: number): number {
+  let total = 0;
+  for (let i = 0; i < count; i++) total += weights[i]!;
+  return total;
+}
 
 function giveRest(left: number, count: number, into: Float64Array, start: number): void {
   if (count > SCAN_MAX) {
@@ -47,8 +56,13 @@ function giveRest(left: number, count: number, into: Float64Array, start: number
     return;
   }
   for (; left > 0; left--) {
-    let largest = 0;
-    for (let i = 1; i < count; i++) if (remainders[i]! > remainders[largest]!) largest = i;
+    let largest = 0, most = remainders[0]!;
+    for (let i = 1; i < count; i++) {
+      const remainder = remainders[i]!;
+      if (remainder <= most) continue;
+      largest = i;
+      most = remainder;
+    }
     into[start + largest]!++;
     remainders[largest] = -1;
   }

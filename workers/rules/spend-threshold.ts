@@ -9,12 +9,13 @@ export const spendThreshold: AwardKind<AwardOf<'spendThreshold'>> = {
   countUnits(base, rule, day, terms, cells, count) {
     count.period = periodCode(terms.period, periodOfDay(terms.period, day));
     const before = cells === null ? 0 : cells.get(cellKey(CellKind.ruleSpend, 0, rule), count.period);
-    const paid = cells === null ? 0 : cells.get(cellKey(CellKind.rulePaid, 0, rule), count.period);
     if (before + base > Number.MAX_SAFE_INTEGER) return Infinity;
+    const reached = milestones(before + base, terms);
+    const paid = cells === null || reached === 0 ? 0 : cells.get(cellKey(CellKind.rulePaid, 0, rule), count.period);
     count.cell = CellKind.ruleSpend;
     count.addition = base;
     count.input = before;
-    count.milestones = Math.max(0, milestones(before + base, terms) - paid);
+    count.milestones = Math.max(0, reached - paid);
     return count.milestones;
   },
   unitsLeft: (input, paid, baseBefore, baseNow, terms) => Math.max(0, paid - (milestones(input + baseBefore, terms) - milestones(input + baseNow, terms))),

@@ -1,40 +1,44 @@
 /**
  * Competition in stacking groups, and what a group may give together (docs/calculation.md, step 8). Multipliers don't compete, but the cap counts them.
  */
-import type { Fired } from './workspace.js';
+import type { Candidate } from './plan.js';
+import { workspace } from './workspace.js';
 
-/** `fired` in rule order. */
-export function compete(fired: readonly Fired[], count: number): void {
-  for (let i = 0; i < count; i++) {
-    const { group } = fired[i]!.rule;
-    if (group !== 0 && isFirstOf(group, fired, i)) settleGroup(group, fired, i, count);
+const { ranks, points, lost, grouped } = workspace;
+
+/** Of the rules that fired and are in a group, in rule order. */
+export function compete(candidates: readonly Candidate[]): void {
+  for (let i = 0; i < workspace.groupedCount; i++) {
+    const { group } = candidates[ranks[grouped[i]!]!]!.rule;
+    if (isFirstOf(group, candidates, i)) settleGroup(group, candidates, i, workspace.groupedCount);
   }
 }
 
-function isFirstOf(group: number, fired: readonly Fired[], i: number): boolean {
-  for (let j = 0; j < i; j++) if (fired[j]!.rule.group === group) return false;
+function isFirstOf(group: number, candidates: readonly Candidate[], i: number): boolean {
+  for (let j = 0; j < i; j++) if (candidates[ranks[grouped[j]!]!]!.rule.group === group) return false;
   return true;
 }
 
-function settleGroup(group: number, fired: readonly Fired[], start: number, count: number): void {
-  let first: Fired | undefined, best: Fired | undefined, cap = Infinity;
-  for (let i = start; i < count; i++) {
-    const rival = fired[i]!;
-    if (rival.rule.group !== group) continue;
-    if (rival.rule.groupCap < cap) cap = rival.rule.groupCap;
-    if (rival.points === 0 || rival.rule.factor !== undefined) continue;
-    first ??= rival;
-    if (best === undefined || rival.points > best.points) best = rival;
+function settleGroup(group: number, candidates: readonly Candidate[], start: number, end: number): void {
+  let first = -1, best = -1, cap = Infinity;
+  for (let i = start; i < end; i++) {
+    const rival = grouped[i]!, { rule } = candidates[ranks[rival]!]!;
+    if (rule.group !== group) continue;
+    if (rule.groupCap < cap) cap = rule.groupCap;
+    if (points[rival] === 0 || rule.factor !== undefined) continue;
+    if (first < 0) first = rival;
+    if (best < 0 || points[rival]! > points[best]!) best = rival;
   }
-  const winner = first?.rule.groupMode === 'best' ? best : first?.rule.groupMode === 'first' ? first : undefined;
-  for (let i = start, left = cap; i < count; i++) {
-    const rival = fired[i]!;
-    if (rival.rule.group !== group || rival.points === 0) continue;
-    if (winner !== undefined && rival !== winner && rival.rule.factor === undefined) {
-      rival.points = 0;
-      rival.lost = true;
+  const mode = first < 0 ? 'sum' : candidates[ranks[first]!]!.rule.groupMode, winner = mode === 'best' ? best : mode === 'first' ? first : -1;
+  for (let i = start, left = cap; i < end; i++) {
+    const rival = grouped[i]!, { rule } = candidates[ranks[rival]!]!;
+    if (rule.group !== group || points[rival] === 0) continue;
+    if (winner >= 0 && rival !== winner && rule.factor === undefined) {
+      points[rival] = 0;
+      lost[rival] = 1;
     }
-    rival.points = Math.min(rival.points, left);
-    left -= rival.points;
+    const given = Math.min(points[rival]!, left);
+    points[rival] = given;
+    left -= given;
   }
 }

@@ -1,60 +1,48 @@
 /**
  * Room for one evaluation, reused for each transaction: the rules that fired, in rule order once sorted, and the selections that lines fell into.
+ *
+ * One for the thread, and a constant: optimized code knows the addresses of arrays that constants of its own module name, and saves the six instructions and more that
+ * finding one in an object takes each time. Evaluation therefore names those that it works with.
  */
+import { AWARDS_MAX } from '../awards.js';
 import { LINES_MAX } from '../transaction.js';
 import type { Count } from './award-kind.js';
-import type { CompiledRule } from './compile.js';
-import type { Candidate } from './plan.js';
 import { MatchedLines, type Selection } from './selection.js';
 
-/** A rule that fired and what it is worth so far. */
-export class Fired {
-  candidate!: Candidate;
-  rule!: CompiledRule;
-  matched!: MatchedLines;
-  units = 0;
-  points = 0;
-  /** Lost in its stacking group: its `paid` does not move. */
-  lost = false;
-  readonly count: Count = { input: 0, milestones: 0, period: 0, addition: 0, cell: 0 };
-  /** Of `basis: line`: the award of each earning line before caps. */
-  linePoints = new Float64Array(8);
-
-  begin(candidate: Candidate): void {
-    this.candidate = candidate;
-    this.rule = candidate.rule;
-    this.matched = candidate.selection.matched;
-    this.units = this.points = 0;
-    this.lost = false;
-    this.count.input = this.count.milestones = this.count.period = 0;
-    if (this.rule.perLine && this.linePoints.length < this.matched.count) this.linePoints = new Float64Array(this.matched.count * 2);
-  }
-}
-
-export class Workspace {
+class Workspace {
   stamp = 0;
   firedCount = 0;
-  readonly fired: Fired[] = [];
-  /** The multipliers among them, in rule order once sorted. */
-  readonly firedMultipliers: Fired[] = [];
+  /** The rules that fired, as their places in the plan. What is known of them has the same index. */
+  readonly ranks = new Int32Array(AWARDS_MAX);
+  readonly units = new Float64Array(AWARDS_MAX);
+  /** What the rule is worth so far. */
+  readonly points = new Float64Array(AWARDS_MAX);
+  /** 1: lost in its stacking group, its `paid` does not move. */
+  readonly lost = new Uint8Array(AWARDS_MAX);
+  /** Of kinds with counters. */
+  readonly counts: Count[] = [];
+  /** Of `basis: line`: the award of each earning line before caps. */
+  readonly linePoints: Float64Array[] = [];
+  /** Those of them that are multipliers, in rule order, as indexes. */
   multiplierCount = 0;
-  grouped = false;
+  readonly multipliers = new Int32Array(AWARDS_MAX);
+  /** Those that are in a stacking group, the same way. */
+  groupedCount = 0;
+  readonly grouped = new Int32Array(AWARDS_MAX);
+
   touchedCount = 0;
   readonly touched: Selection[] = [];
-  readonly all = new MatchedLines();
+  readonly all = new MatchedLines(LINES_MAX);
   /** What selections are lent, in the order in which lines fell into them. */
   private readonly lent: MatchedLines[] = [];
-  readonly weights = new Float64Array(LINES_MAX);
-  /** Those of them that multiply one rule. */
-  readonly multipliers: Fired[] = [];
   /** For unions of lines: the stamp of the award that a line was last seen in. */
   readonly lineSeen = new Float64Array(LINES_MAX);
+  readonly weights = new Float64Array(LINES_MAX);
   lineStamp = 0;
 
   begin(): void {
     this.stamp++;
-    this.firedCount = this.multiplierCount = this.touchedCount = 0;
-    this.grouped = false;
+    this.firedCount = this.multiplierCount = this.groupedCount = this.touchedCount = 0;
   }
   /** The first line of the transaction that falls into a selection. */
   touch(selection: Selection): void {
@@ -63,22 +51,18 @@ export class Workspace {
     this.touched[number] = selection;
     selection.begin(this.stamp, this.lent[number]!);
   }
-  fire(candidate: Candidate): Fired {
-    if (this.firedCount === this.fired.length) this.fired.push(new Fired());
-    const fired = this.fired[this.firedCount++]!;
-    fired.begin(candidate);
-    if (candidate.rule.group !== 0) this.grouped = true;
-    return fired;
-  }
-  /** Into rule order. Insertion: there are few, and mostly in order already. */
-  sort(): void {
-    const { fired } = this;
-    for (let i = 1; i < this.firedCount; i++) {
-      const moved = fired[i]!, { rank } = moved.candidate;
-      let j = i - 1;
-      for (; j >= 0 && fired[j]!.candidate.rank > rank; j--) fired[j + 1] = fired[j]!;
-      fired[j + 1] = moved;
+  /** Another rule has fired: room for what is not in a typed array. */
+  makeRoom(): void {
+    while (this.counts.length < this.firedCount) {
+      this.counts.push({ input: 0, milestones: 0, period: 0, addition: 0, cell: 0 });
+      this.linePoints.push(new Float64Array(8));
     }
-    for (let i = 0; i < this.firedCount; i++) if (fired[i]!.rule.factor !== undefined) this.firedMultipliers[this.multiplierCount++] = fired[i]!;
+  }
+  /** Where the awards of so many lines go. */
+  linePointsOf(fired: number, count: number): Float64Array {
+    if (this.linePoints[fired]!.length < count) this.linePoints[fired] = new Float64Array(count * 2);
+    return this.linePoints[fired]!;
   }
 }
+
+export const workspace = new Workspace();
