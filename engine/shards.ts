@@ -68,13 +68,19 @@ export class Shards {
   async replace(shard: number): Promise<void> {
     const { pool } = this.shards[shard]!;
     this.shards[shard] = { ...this.start(), busyMs: this.shards[shard]!.busyMs };
-    await pool.destroy();
+    await end(pool);
   }
   async close(): Promise<void> {
-    await Promise.all(this.shards.map(({ pool }) => pool.destroy()));
+    await Promise.all(this.shards.map(({ pool }) => end(pool)));
   }
   private start(): Shard {
     const pool = new Piscina({ filename: this.options.entry.href, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 1, idleTimeout: Infinity, recordTiming: false });
     return { pool, busyMs: 0, lastEndMs: 0, outstanding: [], failed: false };
   }
+}
+
+/** The worker's answer may be here already, behind the one that is being handled: its task has been told that there is none, and piscina says by an event that it does not know it. */
+function end(pool: Piscina): Promise<void> {
+  pool.on('error', () => undefined);
+  return pool.destroy();
 }
