@@ -1,173 +1,193 @@
 /**
- * Ways from what a fact names to its number in a block's dictionary: by ordinal of reference data, by a key of several ordinals, by the text itself. All forget at the
- * start of a block (by the column's generation, so that forgetting costs nothing) and allocate nothing for what the block has already.
+ * Ways from what a fact names to its number in a block's dictionary: by ordinal of reference data, by two numbers, by the text itself. All forget what a block had when it ends (`clear`) and
+ * allocate nothing for what it has already. Numbers are kept plus 1, so that 0 says that the block has no such name yet.
  */
 import type { Names } from './columns.js';
+import { ViewedBytes } from './texts.js';
 
+const FIRST_SLOTS = 256;
 const encoder = new TextEncoder();
 
-/** By ordinal. The encoded texts are kept from block to block, as long as they come from the same source. */
-export class ByOrdinal {
-  private source: unknown;
-  private encoded: (Uint8Array | undefined)[] = [];
-  private generations = new Float64Array(256);
-  private numbers = new Int32Array(256);
+/** Texts of reference data, encoded once. */
+class Encoded<S> {
+  private readonly texts = new Map<number, ViewedBytes>();
 
-  constructor(private readonly column: Names) {}
+  constructor(private readonly textOf: (source: S, key: number) => string) {}
 
-  /** Adds the name of `ordinal`, which `textOf` tells of `source`. A negative ordinal is ''. */
-  push<S>(ordinal: number, source: S, textOf: (source: S, ordinal: number) => string): void {
-    const { column } = this;
-    if (ordinal < 0) return column.push(0);
-    if (source === this.source && ordinal < this.generations.length && this.generations[ordinal] === column.generation) return column.push(this.numbers[ordinal]!);
-    column.push(this.enter(ordinal, source, textOf));
+  clear(): void {
+    this.texts.clear();
   }
-  private enter<S>(ordinal: number, source: S, textOf: (source: S, ordinal: number) => string): number {
-    if (source !== this.source) {
-      this.source = source;
-      this.encoded = [];
-      this.generations.fill(0);
+  of(source: S, key: number): ViewedBytes {
+    let text = this.texts.get(key);
+    if (!text) {
+      text = new ViewedBytes();
+      text.look(encoder.encode(this.textOf(source, key)));
+      this.texts.set(key, text);
     }
-    if (ordinal >= this.generations.length) {
-      const generations = new Float64Array(2 ** Math.ceil(Math.log2(ordinal + 1))), numbers = new Int32Array(generations.length);
-      generations.set(this.generations);
-      numbers.set(this.numbers);
-      this.generations = generations;
-      this.numbers = numbers;
-    }
-    const text = this.encoded[ordinal] ??= encoder.encode(textOf(source, ordinal));
-    const number = text.length === 0 ? 0 : this.column.enter(text, 0, text.length);
-    this.generations[ordinal] = this.column.generation;
-    this.numbers[ordinal] = number;
-    return number;
+    return text;
   }
 }
 
-/** By an integer below 2^53. Linear probing; at most half full. The encoded texts are kept from block to block, as long as they come from the same source. */
-export class ByKey {
-  private source: unknown;
-  private readonly encoded = new Map<number, Uint8Array>();
-  private generation = 0;
+/** By ordinal; `textOf` says its name. */
+export class ByOrdinal<S> {
+  private source: S | undefined;
+  private readonly encoded: Encoded<S>;
+  private numbers = new Int32Array(FIRST_SLOTS);
+  private entered = new Int32Array(FIRST_SLOTS);
   private count = 0;
-  private keys = new Float64Array(256);
-  private generations = new Float64Array(256);
-  private numbers = new Int32Array(256);
 
-  constructor(private readonly column: Names) {}
-
-  /** Number of the key's name in this block, -1: it has none yet. */
-  find(key: number): number {
-    const slot = this.slot(key);
-    return this.generations[slot] === this.column.generation ? this.numbers[slot]! : -1;
+  constructor(private readonly column: Names, textOf: (source: S, ordinal: number) => string) {
+    this.encoded = new Encoded(textOf);
   }
-  /** The encoded name of a key, if it is known from an earlier block. */
-  known(key: number, source: unknown): Uint8Array | undefined {
+  clear(): void {
+    for (let i = 0; i < this.count; i++) this.numbers[this.entered[i]!] = 0;
+    this.count = 0;
+  }
+  /** Number of the name of `ordinal` in `source`. A negative ordinal is ''. */
+  number(ordinal: number, source: S): number {
+    const { numbers } = this;
+    if (ordinal < 0) return 0;
+    const known = ordinal < numbers.length && source === this.source ? numbers[ordinal]! : 0;
+    return known > 0 ? known - 1 : this.enter(ordinal, source);
+  }
+  private enter(ordinal: number, source: S): number {
     if (source !== this.source) {
       this.source = source;
       this.encoded.clear();
+      this.clear();
     }
-    return this.encoded.get(key);
+    if (ordinal >= this.numbers.length) this.grow(ordinal);
+    const text = this.encoded.of(source, ordinal), { length } = text.bytes, number = length === 0 ? 0 : this.column.enter(text, 0, length);
+    this.numbers[ordinal] = number + 1;
+    this.entered[this.count++] = ordinal;
+    return number;
   }
-  learn(key: number, text: string): Uint8Array {
-    const encoded = encoder.encode(text);
-    this.encoded.set(key, encoded);
-    return encoded;
+  private grow(ordinal: number): void {
+    const numbers = new Int32Array(2 ** Math.ceil(Math.log2(ordinal + 1))), entered = new Int32Array(numbers.length);
+    numbers.set(this.numbers);
+    entered.set(this.entered);
+    this.numbers = numbers;
+    this.entered = entered;
   }
-  /** Gives a key that was not found its name; returns the number. */
-  enter(key: number, encoded: Uint8Array): number {
-    if (this.generation !== this.column.generation) {
-      this.generation = this.column.generation;
-      this.count = 0;
+}
+
+/** By two integers of 32 bits. Linear probing; at most half full. */
+export class ByPair<S> {
+  private source: S | undefined;
+  private readonly encoded: Encoded<S>;
+  private count = 0;
+  private firsts = new Int32Array(FIRST_SLOTS);
+  private seconds = new Int32Array(FIRST_SLOTS);
+  private numbers = new Int32Array(FIRST_SLOTS);
+
+  constructor(private readonly column: Names, textOf: (source: S, first: number, second: number) => string) {
+    this.encoded = new Encoded((source, key) => textOf(source, Math.floor(key / 2 ** 32), key % 2 ** 32));
+  }
+  clear(): void {
+    if (this.count > 0) this.numbers.fill(0);
+    this.count = 0;
+  }
+  /** Number of the name of (first, second), of which neither is negative, in `source`. */
+  number(first: number, second: number, source: S): number {
+    const known = this.numbers[this.slot(first, second)]!;
+    return known > 0 && source === this.source ? known - 1 : this.enter(first, second, source);
+  }
+  private enter(first: number, second: number, source: S): number {
+    if (source !== this.source) {
+      this.source = source;
+      this.encoded.clear();
+      this.clear();
     }
-    if (this.count * 2 >= this.keys.length) this.grow();
-    const slot = this.slot(key);
+    if (this.count * 2 >= this.numbers.length) this.grow();
+    const text = this.encoded.of(source, first * 2 ** 32 + second), number = this.column.enter(text, 0, text.bytes.length);
     this.count++;
-    this.keys[slot] = key;
-    this.generations[slot] = this.column.generation;
-    return this.numbers[slot] = this.column.enter(encoded, 0, encoded.length);
+    this.set(this.slot(first, second), first, second, number + 1);
+    return number;
   }
-  private slot(key: number): number {
-    const { keys, generations } = this, { generation } = this.column, mask = keys.length - 1;
-    let slot = spread((key | 0) ^ Math.imul((key / 2 ** 32) | 0, 0x85ebca6b)) & mask;
-    while (generations[slot] === generation && keys[slot] !== key) slot = (slot + 1) & mask;
+  private set(slot: number, first: number, second: number, number: number): void {
+    this.firsts[slot] = first;
+    this.seconds[slot] = second;
+    this.numbers[slot] = number;
+  }
+  private slot(first: number, second: number): number {
+    const { firsts, seconds, numbers } = this, mask = numbers.length - 1;
+    let slot = spread(first ^ Math.imul(second, 0x85ebca6b)) & mask;
+    while (numbers[slot] !== 0 && (firsts[slot] !== first || seconds[slot] !== second)) slot = (slot + 1) & mask;
     return slot;
   }
   private grow(): void {
-    const { keys, generations, numbers, generation } = this;
-    this.keys = new Float64Array(keys.length * 2);
-    this.generations = new Float64Array(keys.length * 2);
-    this.numbers = new Int32Array(keys.length * 2);
-    for (let i = 0; i < keys.length; i++) {
-      if (generations[i] !== generation) continue;
-      const slot = this.slot(keys[i]!);
-      this.keys[slot] = keys[i]!;
-      this.generations[slot] = generation;
-      this.numbers[slot] = numbers[i]!;
-    }
+    const { firsts, seconds, numbers } = this;
+    for (const field of ['firsts', 'seconds', 'numbers'] as const) this[field] = new Int32Array(numbers.length * 2);
+    for (let i = 0; i < numbers.length; i++) if (numbers[i] !== 0) this.set(this.slot(firsts[i]!, seconds[i]!), firsts[i]!, seconds[i]!, numbers[i]!);
   }
 }
 
 /** By its bytes. */
 export class ByText {
-  private generation = 0;
   private count = 0;
-  private generations = new Float64Array(256);
-  private hashes = new Int32Array(256);
-  private numbers = new Int32Array(256);
+  private hashes = new Int32Array(FIRST_SLOTS);
+  private numbers = new Int32Array(FIRST_SLOTS);
   /** Where the text of an entry starts in the dictionary's bytes, and its length; by slot. */
-  private starts = new Int32Array(256);
-  private lengths = new Int32Array(256);
+  private starts = new Int32Array(FIRST_SLOTS);
+  private lengths = new Int32Array(FIRST_SLOTS);
 
   constructor(private readonly column: Names) {}
 
-  push(bytes: Uint8Array, start: number, length: number): void {
-    const { column } = this;
-    if (length === 0) return column.push(0);
-    let hash = length;
-    for (let i = start, end = start + length; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-    const slot = this.slot(bytes, start, length, hash = spread(hash));
-    column.push(this.generations[slot] === column.generation ? this.numbers[slot]! : this.enter(bytes, start, length, hash));
+  clear(): void {
+    if (this.count > 0) this.numbers.fill(0);
+    this.count = 0;
   }
-  private enter(bytes: Uint8Array, start: number, length: number, hash: number): number {
-    const { column } = this;
-    if (this.generation !== column.generation) {
-      this.generation = column.generation;
-      this.count = 0;
-    }
+  number(source: ViewedBytes, start: number, length: number): number {
+    if (length === 0) return 0;
+    const hash = hashOf(source, start, length), known = this.numbers[this.slot(source, start, length, hash)]!;
+    return known > 0 ? known - 1 : this.enter(source, start, length, hash);
+  }
+  private enter(source: ViewedBytes, start: number, length: number, hash: number): number {
     if (this.count * 2 >= this.numbers.length) this.grow();
-    const slot = this.slot(bytes, start, length, hash), number = column.enter(bytes, start, length);
+    const { dictionary } = this.column, slot = this.slot(source, start, length, hash), number = this.column.enter(source, start, length);
     this.count++;
-    this.set(slot, hash, number, column.dictionary.length - length, length);
+    this.set(slot, hash, number + 1, dictionary.length - length, length);
     return number;
   }
   private set(slot: number, hash: number, number: number, start: number, length: number): void {
-    this.generations[slot] = this.column.generation;
     this.hashes[slot] = hash;
     this.numbers[slot] = number;
     this.starts[slot] = start;
     this.lengths[slot] = length;
   }
-  private slot(bytes: Uint8Array, start: number, length: number, hash: number): number {
-    const { generations, hashes } = this, { generation } = this.column, mask = generations.length - 1;
+  private slot(source: ViewedBytes, start: number, length: number, hash: number): number {
+    const { numbers, hashes } = this, mask = numbers.length - 1;
     let slot = hash & mask;
-    while (generations[slot] === generation && !(hashes[slot] === hash && this.lengths[slot] === length && this.isAt(this.starts[slot]!, bytes, start, length))) slot = (slot + 1) & mask;
+    while (numbers[slot] !== 0 && !(hashes[slot] === hash && this.lengths[slot] === length && this.isAt(this.starts[slot]!, source, start, length))) slot = (slot + 1) & mask;
     return slot;
   }
-  private isAt(at: number, bytes: Uint8Array, start: number, length: number): boolean {
-    const own = this.column.dictionary.bytes;
-    for (let i = 0; i < length; i++) if (own[at + i] !== bytes[start + i]) return false;
+  private isAt(at: number, { bytes, view }: ViewedBytes, start: number, length: number): boolean {
+    const { bytes: own, view: ownView } = this.column.dictionary, words = length - 3;
+    let i = 0;
+    for (; i < words; i += 4) if (ownView.getInt32(at + i) !== view.getInt32(start + i)) return false;
+    for (; i < length; i++) if (own[at + i] !== bytes[start + i]) return false;
     return true;
   }
   private grow(): void {
-    const { generations, hashes, numbers, starts, lengths, generation } = this, own = this.column.dictionary.bytes;
+    const { hashes, numbers, starts, lengths } = this;
     for (const field of ['hashes', 'numbers', 'starts', 'lengths'] as const) this[field] = new Int32Array(numbers.length * 2);
-    this.generations = new Float64Array(numbers.length * 2);
+    const mask = this.numbers.length - 1;
     for (let i = 0; i < numbers.length; i++) {
-      if (generations[i] === generation) this.set(this.slot(own, starts[i]!, lengths[i]!, hashes[i]!), hashes[i]!, numbers[i]!, starts[i]!, lengths[i]!);
+      if (numbers[i] === 0) continue;
+      let slot = hashes[i]! & mask;
+      while (this.numbers[slot] !== 0) slot = (slot + 1) & mask;
+      this.set(slot, hashes[i]!, numbers[i]!, starts[i]!, lengths[i]!);
     }
   }
 }
 
+function hashOf({ bytes, view }: ViewedBytes, start: number, length: number): number {
+  const end = start + length, words = end - 3;
+  let hash = length, at = start;
+  for (; at < words; at += 4) hash = Math.imul(hash ^ view.getInt32(at), 0x85ebca6b) ^ hash >>> 15;
+  for (; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  return spread(hash);
+}
 /** MurmurHash3's last step: every bit of the input moves every bit of the result. */
 function spread(hash: number): number {
   hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);

@@ -1,261 +1,243 @@
 /**
- * The facts of a batch as one block of ClickHouse's Native format, filled column by column from the typed arrays of the decision. Nothing is allocated for a row or
- * a line.
+ * The facts of a batch as one block of ClickHouse's Native format, filled row by row from the typed arrays of the decision; `finish` makes columns of the rows. Nothing is allocated for a row
+ * or a line.
  *
  * Promises: what is added is read back equal by read-fact.ts and by ClickHouse. Never looks at state or rules, never checks: what comes here has been decided.
  */
-import { factTable, PART_SEPARATOR } from '../../schemas/fact-table.js';
+import { factTable } from '../../schemas/fact-table.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import type { AwardSet } from '../awards.js';
-import { balanceNames, counterNames, postingKindNames, type Postings } from '../ledger/postings.js';
+import type { Postings } from '../ledger/postings.js';
 import { LINES_MAX, Text, type Transaction } from '../transaction.js';
-import { blockOf, createColumns, writeBlock } from './block-columns.js';
-import { ByKey, ByOrdinal, ByText } from './dictionaries.js';
+import { blockOf, columnsOf, placesOf, widthOf, writeBlock } from './block-columns.js';
+import { ByOrdinal, ByPair, ByText } from './dictionaries.js';
 import { FactKind, type FactHeader } from './fact-header.js';
+import { nameText, partnerCurrency, partnerText, postingSide, programText, ruleText, sideText } from './fact-names.js';
 import { NativeWriter } from './native-writer.js';
+import { NumberRows } from './number-rows.js';
 import { FactRows } from './read-fact.js';
+import { ViewedBytes } from './texts.js';
 
 /** What a fact needs of reference data (workers/reference.ts has it). */
 export interface FactReference { readonly set: ReferenceSet; /** Category, department and brand by ordinal. */ readonly names: readonly string[] }
 
-const programText = ({ programs }: ReferenceSet, ordinal: number): string => programs[ordinal]!.id;
-const partnerText = ({ partners }: ReferenceSet, ordinal: number): string => partners[ordinal]!.id;
-const partnerCurrency = ({ partners }: ReferenceSet, ordinal: number): string => partners[ordinal]!.document.currency;
-const nameText = (names: readonly string[], ordinal: number): string => names[ordinal]!;
+// Where what stands in a row of numbers.
+const {
+  kind: KIND, status: STATUS, program: PROGRAM, partner: PARTNER, account_partition: ACCOUNT_PARTITION, account_number: ACCOUNT_NUMBER, store: STORE, channel: CHANNEL, merchant: MERCHANT,
+  mcc: MCC, currency: CURRENCY, occurred_at: OCCURRED_AT, processed_at: PROCESSED_AT, total: TOTAL, points: POINTS, rule_set: RULE_SET, reference: REFERENCE, source_topic: SOURCE_TOPIC,
+  source_partition: SOURCE_PARTITION, source_offset: SOURCE_OFFSET, source_index: SOURCE_INDEX, batch: BATCH, line_texts: LINE_TEXTS, line_values: LINE_VALUES, awards: AWARDS,
+  counters: COUNTERS, shares: SHARES, postings: POSTINGS,
+} = placesOf(factTable);
+const { category: LINE_CATEGORY, department: LINE_DEPARTMENT, brand: LINE_BRAND } = placesOf(factTable.line_texts.columns);
+const { line: LINE_NUMBER, kind: LINE_KIND, quantity: LINE_QUANTITY, amount: LINE_AMOUNT, discount: LINE_DISCOUNT, points: LINE_POINTS } = placesOf(factTable.line_values.columns);
+const { rule: AWARD_RULE, points: AWARD_POINTS } = placesOf(factTable.awards.columns);
+const { award: COUNTER_AWARD, input: COUNTER_INPUT, milestones: COUNTER_MILESTONES, period: COUNTER_PERIOD } = placesOf(factTable.counters.columns);
+const { award: SHARE_AWARD, line: SHARE_LINE, points: SHARE_POINTS } = placesOf(factTable.shares.columns);
+const { side: POSTING_SIDE, points: POSTING_POINTS, award: POSTING_AWARD, expires: POSTING_EXPIRES, matures: POSTING_MATURES } = placesOf(factTable.postings.columns);
+const LINE_TEXTS_WIDTH = widthOf(factTable.line_texts.columns), LINE_VALUES_WIDTH = widthOf(factTable.line_values.columns);
+const AWARD_WIDTH = widthOf(factTable.awards.columns), SHARE_WIDTH = widthOf(factTable.shares.columns), POSTING_WIDTH = widthOf(factTable.postings.columns);
 
-/** The columns as fields of a class: an object made from entries would be a hash table to V8, and the hot path half as fast. */
-class FactColumns {
-  readonly all = createColumns(factTable);
-  readonly order = Object.entries(this.all);
-  readonly kind = this.all.kind;
-  readonly status = this.all.status;
-  readonly program = this.all.program;
-  readonly partner = this.all.partner;
-  readonly id = this.all.id;
-  readonly original_id = this.all.original_id;
-  readonly account_partition = this.all.account_partition;
-  readonly account_number = this.all.account_number;
-  readonly card = this.all.card;
-  readonly store = this.all.store;
-  readonly terminal = this.all.terminal;
-  readonly cashier = this.all.cashier;
-  readonly channel = this.all.channel;
-  readonly merchant = this.all.merchant;
-  readonly mcc = this.all.mcc;
-  readonly currency = this.all.currency;
-  readonly occurred_at = this.all.occurred_at;
-  readonly processed_at = this.all.processed_at;
-  readonly total = this.all.total;
-  readonly points = this.all.points;
-  readonly rule_set = this.all.rule_set;
-  readonly reference = this.all.reference;
-  readonly source_topic = this.all.source_topic;
-  readonly source_partition = this.all.source_partition;
-  readonly source_offset = this.all.source_offset;
-  readonly source_index = this.all.source_index;
-  readonly batch = this.all.batch;
-  readonly line_texts = this.all.line_texts;
-  readonly line_values = this.all.line_values;
-  readonly awards = this.all.awards;
-  readonly counters = this.all.counters;
-  readonly shares = this.all.shares;
-  readonly postings = this.all.postings;
-}
+/** Points of each line of the transaction at hand, over all awards. */
+const linePoints = new Float64Array(LINES_MAX);
 
 export class FactBlock {
-  rows = 0;
-  private readonly columns = new FactColumns();
+  private readonly numbers = new NumberRows(widthOf(factTable));
+  private readonly columns = columnsOf(factTable, this.numbers);
+  private readonly order = Object.entries(this.columns);
   private readonly out = new NativeWriter();
-  private readonly linePoints = new Float64Array(LINES_MAX);
+  private ownRows: FactRows | undefined;
+  /** Of the transaction that is being added. */
+  private readonly bytes = new ViewedBytes();
   /** Of the purchase that is being added, 0 for anything else: an award of 0 points on all of them has its shares left out, since they say nothing (read-fact.ts puts them back). */
   private earningLines = 0;
-  private ownRows: FactRows | undefined;
 
-  private readonly program = new ByOrdinal(this.columns.program);
-  private readonly partner = new ByOrdinal(this.columns.partner);
+  // What is filled, as fields: an object made from entries is a hash table to V8.
+  private readonly id = this.columns.id;
+  private readonly originalId = this.columns.original_id;
+  private readonly card = this.columns.card;
+  private readonly terminal = this.columns.terminal;
+  private readonly cashier = this.columns.cashier;
+  private readonly sku = this.columns.line_texts.columns.sku;
+  private readonly lineTexts = this.columns.line_texts.rows;
+  private readonly lineValues = this.columns.line_values.rows;
+  private readonly awards = this.columns.awards.rows;
+  private readonly counters = this.columns.counters.rows;
+  private readonly shares = this.columns.shares.rows;
+  private readonly postings = this.columns.postings.rows;
+
+  private readonly program = new ByOrdinal(this.columns.program, programText);
+  private readonly partner = new ByOrdinal(this.columns.partner, partnerText);
   private readonly store = new ByText(this.columns.store);
   private readonly channel = new ByText(this.columns.channel);
   private readonly merchant = new ByText(this.columns.merchant);
   private readonly mcc = new ByText(this.columns.mcc);
   private readonly currency = new ByText(this.columns.currency);
-  private readonly partnerCurrency = new ByOrdinal(this.columns.currency);
-  private readonly category = new ByOrdinal(this.columns.line_texts.columns.category);
+  private readonly partnerCurrency = new ByOrdinal(this.columns.currency, partnerCurrency);
+  private readonly category = new ByOrdinal(this.columns.line_texts.columns.category, nameText);
   private readonly ownCategory = new ByText(this.columns.line_texts.columns.category);
-  private readonly department = new ByOrdinal(this.columns.line_texts.columns.department);
-  private readonly brand = new ByOrdinal(this.columns.line_texts.columns.brand);
-  private readonly rule = new ByKey(this.columns.awards.columns.rule);
-  private readonly side = new ByKey(this.columns.postings.columns.side);
+  private readonly department = new ByOrdinal(this.columns.line_texts.columns.department, nameText);
+  private readonly brand = new ByOrdinal(this.columns.line_texts.columns.brand, nameText);
+  private readonly rule = new ByPair(this.columns.awards.columns.rule, ruleText);
+  private readonly side = new ByPair(this.columns.postings.columns.side, sideText);
+  private readonly dictionaries = [
+    this.program, this.partner, this.store, this.channel, this.merchant, this.mcc, this.currency, this.partnerCurrency, this.category, this.ownCategory, this.department, this.brand, this.rule,
+    this.side,
+  ];
 
+  get rows(): number {
+    return this.numbers.count;
+  }
   reset(): void {
-    this.rows = 0;
     this.ownRows = undefined;
-    for (const [, column] of this.columns.order) column.clear();
+    this.numbers.clear();
+    for (const [, column] of this.order) if ('clear' in column) column.clear();
+    for (const dictionary of this.dictionaries) dictionary.clear();
   }
   /** One row. `t` is null for what happens without a transaction (settlement, import, reconciliation). */
   add(t: Transaction | null, header: FactHeader, awards: AwardSet, postings: Postings, reference: FactReference): void {
-    this.rows++;
-    this.addHeader(header);
+    const at = this.numbers.add(1), { values } = this.numbers;
+    this.addHeader(values, at, header);
     this.earningLines = 0;
-    if (t === null) this.addNoTransaction(header, postings, reference.set);
+    if (t === null) this.addNoTransaction(values, at, header, postings, reference.set);
     else {
-      this.addTransaction(t, header, reference.set);
+      this.bytes.look(t.bytes);
+      this.addTransaction(values, at, t, header.sign, reference.set);
       this.addLines(t, header.sign, awards, reference.names);
       if (header.kind !== FactKind.purchase || header.sign < 0) this.earningLines = 0;
     }
     this.addAwards(t, awards, reference.set);
     this.addPostings(postings, reference.set);
+    values[at + LINE_TEXTS] = this.lineTexts.count;
+    values[at + LINE_VALUES] = this.lineValues.count;
+    values[at + AWARDS] = this.awards.count;
+    values[at + COUNTERS] = this.counters.count;
+    values[at + SHARES] = this.shares.count;
+    values[at + POSTINGS] = this.postings.count;
   }
   /** The block, good until the next one is finished. */
   finish(): Uint8Array {
     this.out.clear();
-    writeBlock(this.out, this.columns.order, this.rows);
+    writeBlock(this.out, this.order, this.rows);
     return this.out.written();
   }
 
   /** The rows so far, and those that will be added: good until `reset`. */
   written(): FactRows {
-    return this.ownRows ??= new FactRows(blockOf(this.columns.order, this.rows));
+    return this.ownRows ??= new FactRows(blockOf(this.order, this.rows));
   }
 
-  private addHeader(header: FactHeader): void {
-    const { columns } = this;
-    columns.kind.push(header.kind);
-    columns.status.push(header.status);
-    columns.account_partition.push(header.accountPartition);
-    columns.account_number.push(header.accountOrdinal);
-    columns.processed_at.push(header.processedAtMs);
-    columns.points.push(header.points);
-    columns.rule_set.push(header.ruleSet);
-    columns.reference.push(header.referenceVersion);
-    columns.source_topic.push(header.sourceTopic);
-    columns.source_partition.push(header.sourcePartition);
-    columns.source_offset.push(header.sourceOffset);
-    columns.source_index.push(header.sourceIndex);
-    columns.batch.push(header.batch);
+  private addHeader(values: Float64Array, at: number, header: FactHeader): void {
+    values[at + KIND] = header.kind;
+    values[at + STATUS] = header.status;
+    values[at + ACCOUNT_PARTITION] = header.accountPartition;
+    values[at + ACCOUNT_NUMBER] = header.accountOrdinal;
+    values[at + PROCESSED_AT] = header.processedAtMs;
+    values[at + POINTS] = header.points;
+    values[at + RULE_SET] = header.ruleSet;
+    values[at + REFERENCE] = header.referenceVersion;
+    values[at + SOURCE_TOPIC] = header.sourceTopic;
+    values[at + SOURCE_PARTITION] = header.sourcePartition;
+    values[at + SOURCE_OFFSET] = header.sourceOffset;
+    values[at + SOURCE_INDEX] = header.sourceIndex;
+    values[at + BATCH] = header.batch;
   }
-  private addTransaction(t: Transaction, header: FactHeader, set: ReferenceSet): void {
-    const { columns } = this, { bytes, text } = t;
-    columns.id.push(bytes, text[2 * Text.id]!, text[2 * Text.id + 1]!);
-    columns.original_id.push(bytes, text[2 * Text.originalId]!, text[2 * Text.originalId + 1]!);
-    columns.card.push(bytes, text[2 * Text.card]!, text[2 * Text.card + 1]!);
-    columns.terminal.push(bytes, text[2 * Text.terminal]!, text[2 * Text.terminal + 1]!);
-    columns.cashier.push(bytes, text[2 * Text.cashier]!, text[2 * Text.cashier + 1]!);
-    this.store.push(bytes, text[2 * Text.store]!, text[2 * Text.store + 1]!);
-    this.channel.push(bytes, text[2 * Text.channel]!, text[2 * Text.channel + 1]!);
-    this.merchant.push(bytes, text[2 * Text.merchant]!, text[2 * Text.merchant + 1]!);
-    this.mcc.push(bytes, text[2 * Text.mcc]!, text[2 * Text.mcc + 1]!);
-    const currencyLength = text[2 * Text.currency + 1]!;
-    if (currencyLength > 0) this.currency.push(bytes, text[2 * Text.currency]!, currencyLength);
-    else this.partnerCurrency.push(t.partnerOrdinal, set, partnerCurrency);
-    this.program.push(t.programOrdinal, set, programText);
-    this.partner.push(t.partnerOrdinal, set, partnerText);
-    columns.occurred_at.push(t.occurredAtMs);
-    columns.total.push(t.total * header.sign);
+  private addTransaction(values: Float64Array, at: number, t: Transaction, sign: 1 | -1, set: ReferenceSet): void {
+    const { bytes } = this, { text } = t, currencyLength = text[2 * Text.currency + 1]!;
+    this.id.push(bytes, text[2 * Text.id]!, text[2 * Text.id + 1]!);
+    this.originalId.push(bytes, text[2 * Text.originalId]!, text[2 * Text.originalId + 1]!);
+    this.card.push(bytes, text[2 * Text.card]!, text[2 * Text.card + 1]!);
+    this.terminal.push(bytes, text[2 * Text.terminal]!, text[2 * Text.terminal + 1]!);
+    this.cashier.push(bytes, text[2 * Text.cashier]!, text[2 * Text.cashier + 1]!);
+    values[at + STORE] = this.store.number(bytes, text[2 * Text.store]!, text[2 * Text.store + 1]!);
+    values[at + CHANNEL] = this.channel.number(bytes, text[2 * Text.channel]!, text[2 * Text.channel + 1]!);
+    values[at + MERCHANT] = this.merchant.number(bytes, text[2 * Text.merchant]!, text[2 * Text.merchant + 1]!);
+    values[at + MCC] = this.mcc.number(bytes, text[2 * Text.mcc]!, text[2 * Text.mcc + 1]!);
+    values[at + CURRENCY] = currencyLength > 0 ? this.currency.number(bytes, text[2 * Text.currency]!, currencyLength) : this.partnerCurrency.number(t.partnerOrdinal, set);
+    values[at + PROGRAM] = this.program.number(t.programOrdinal, set);
+    values[at + PARTNER] = this.partner.number(t.partnerOrdinal, set);
+    values[at + OCCURRED_AT] = t.occurredAtMs;
+    values[at + TOTAL] = t.total * sign;
   }
-  private addNoTransaction(header: FactHeader, postings: Postings, set: ReferenceSet): void {
-    const { columns } = this, nothing = columns.id.bytes;
-    if (header.ofId) columns.id.push(header.ofId, 0, header.ofId.length);
-    else columns.id.push(nothing, 0, 0);
-    this.partner.push(header.ofPartner, set, partnerText);
-    for (const column of [columns.original_id, columns.card, columns.terminal, columns.cashier]) column.push(nothing, 0, 0);
-    for (const column of [columns.store, columns.channel, columns.merchant, columns.mcc, columns.currency]) column.push(0);
-    this.program.push(postings.count === 0 ? -1 : set.currencies[postings.currency[0]!]!.program, set, programText);
-    columns.occurred_at.push(header.processedAtMs);
-    columns.total.push(0);
-    columns.line_texts.endRow(0);
-    columns.line_values.endRow(0);
+  private addNoTransaction(values: Float64Array, at: number, header: FactHeader, postings: Postings, set: ReferenceSet): void {
+    const { bytes } = this;
+    if (header.ofId) bytes.look(header.ofId);
+    this.id.push(bytes, 0, header.ofId?.length ?? 0);
+    for (const column of [this.originalId, this.card, this.terminal, this.cashier]) column.push(bytes, 0, 0);
+    values[at + STORE] = values[at + CHANNEL] = values[at + MERCHANT] = values[at + MCC] = values[at + CURRENCY] = 0;
+    values[at + PARTNER] = this.partner.number(header.ofPartner, set);
+    values[at + PROGRAM] = this.program.number(postings.count === 0 ? -1 : set.currencies[postings.currency[0]!]!.program, set);
+    values[at + OCCURRED_AT] = header.processedAtMs;
+    values[at + TOTAL] = 0;
   }
   private addLines(t: Transaction, sign: 1 | -1, awards: AwardSet, names: readonly string[]): void {
-    const { linePoints } = this, { lineCount, bytes } = t, { shareLine, sharePoints } = awards;
-    for (let i = 0; i < lineCount; i++) linePoints[i] = 0;
-    for (let award = 0; award < awards.count; award++) {
-      const end = awards.shareStart[award]! + awards.shareCount[award]!;
-      for (let j = awards.shareStart[award]!; j < end; j++) linePoints[shareLine[j]!]! += sharePoints[j]!;
-    }
-    const { line_texts: { columns: texts }, line_values: { columns: values, total: first } } = this.columns;
-    let earning = 0;
-    const line = values.line.room(lineCount), kind = values.kind.room(lineCount), quantity = values.quantity.room(lineCount), amount = values.amount.room(lineCount);
-    const discount = values.discount.room(lineCount), points = values.points.room(lineCount);
-    for (let i = 0; i < lineCount; i++) {
-      texts.sku.push(bytes, t.skuStart[i]!, t.skuLength[i]!);
-      if (t.lineCategory[i]! < 0) this.ownCategory.push(bytes, t.categoryStart[i]!, t.categoryLength[i]!);
-      else this.category.push(t.lineCategory[i]!, names, nameText);
-      this.department.push(t.lineDepartment[i]!, names, nameText);
-      this.brand.push(t.lineBrand[i]!, names, nameText);
-      line[first + i] = t.lineNumber[i]!;
-      kind[first + i] = t.lineKind[i]!;
-      quantity[first + i] = t.quantity[i]! * sign;
-      amount[first + i] = t.amount[i]! * sign;
-      discount[first + i] = t.discount[i]! * sign;
-      points[first + i] = linePoints[i]!;
-      if (t.amount[i]! > 0 && t.quantity[i]! > 0) earning++;
+    const { lineCount } = t, { bytes, sku, category, department, brand } = this;
+    sumByLine(awards, lineCount);
+    let textsAt = this.lineTexts.add(lineCount), at = this.lineValues.add(lineCount), earning = 0;
+    const { values: texts } = this.lineTexts, { values } = this.lineValues;
+    for (let i = 0; i < lineCount; i++, textsAt += LINE_TEXTS_WIDTH, at += LINE_VALUES_WIDTH) {
+      const own = t.lineCategory[i]!, quantity = t.quantity[i]!, amount = t.amount[i]!;
+      sku.push(bytes, t.skuStart[i]!, t.skuLength[i]!);
+      texts[textsAt + LINE_CATEGORY] = own < 0 ? this.ownCategory.number(bytes, t.categoryStart[i]!, t.categoryLength[i]!) : category.number(own, names);
+      texts[textsAt + LINE_DEPARTMENT] = department.number(t.lineDepartment[i]!, names);
+      texts[textsAt + LINE_BRAND] = brand.number(t.lineBrand[i]!, names);
+      values[at + LINE_NUMBER] = t.lineNumber[i]!;
+      values[at + LINE_KIND] = t.lineKind[i]!;
+      values[at + LINE_QUANTITY] = quantity * sign;
+      values[at + LINE_AMOUNT] = amount * sign;
+      values[at + LINE_DISCOUNT] = t.discount[i]! * sign;
+      values[at + LINE_POINTS] = linePoints[i]!;
+      if (amount > 0 && quantity > 0) earning++;
     }
     this.earningLines = earning;
-    this.columns.line_texts.endRow(lineCount);
-    this.columns.line_values.endRow(lineCount);
   }
   private addAwards(t: Transaction | null, awards: AwardSet, set: ReferenceSet): void {
-    const { awards: awardList, shares: shareList, counters: counterList } = this.columns;
-    let shares = 0, counters = 0;
-    for (let award = 0; award < awards.count; award++) {
-      awardList.columns.rule.push(this.ruleNumber(awards.rule[award]!, awards.currency[award]!, set));
-      awardList.columns.points.push(awards.points[award]!);
-      if (awards.input[award] !== 0 || awards.milestones[award] !== 0 || awards.period[award] !== 0) {
-        counterList.columns.award.push(award);
-        counterList.columns.input.push(awards.input[award]!);
-        counterList.columns.milestones.push(awards.milestones[award]!);
-        counterList.columns.period.push(awards.period[award]!);
-        counters++;
-      }
-      const impliedShares = this.earningLines > 0 && awards.points[award] === 0 && awards.shareCount[award] === this.earningLines;
-      if (!impliedShares) shares += this.addShares(t, award, awards, shareList.total + shares);
+    let at = this.awards.add(awards.count);
+    const { values } = this.awards;
+    for (let award = 0; award < awards.count; award++, at += AWARD_WIDTH) {
+      const points = awards.points[award]!, impliedShares = points === 0 && this.earningLines > 0 && awards.shareCount[award] === this.earningLines;
+      values[at + AWARD_RULE] = this.rule.number(awards.rule[award]!, awards.currency[award]!, set);
+      values[at + AWARD_POINTS] = points;
+      if (awards.input[award] !== 0 || awards.milestones[award] !== 0 || awards.period[award] !== 0) this.addCounter(award, awards);
+      if (!impliedShares) this.addShares(t, award, awards);
     }
-    awardList.endRow(awards.count);
-    shareList.endRow(shares);
-    counterList.endRow(counters);
   }
-  /** Shares of one award, from place `first` of all shares on. Returns how many. */
-  private addShares(t: Transaction | null, award: number, awards: AwardSet, first: number): number {
-    const { columns } = this.columns.shares, { shareLine, sharePoints } = awards, start = awards.shareStart[award]!, count = awards.shareCount[award]!;
-    const awardNumber = columns.award.room(count), line = columns.line.room(count), points = columns.points.room(count);
+  private addCounter(award: number, { input, milestones, period }: AwardSet): void {
+    const at = this.counters.add(1), { values } = this.counters;
+    values[at + COUNTER_AWARD] = award;
+    values[at + COUNTER_INPUT] = input[award]!;
+    values[at + COUNTER_MILESTONES] = milestones[award]!;
+    values[at + COUNTER_PERIOD] = period[award]!;
+  }
+  private addShares(t: Transaction | null, award: number, { shareStart, shareCount, shareLine, sharePoints }: AwardSet): void {
+    const first = shareStart[award]!, end = first + shareCount[award]!;
+    let at = this.shares.add(end - first);
+    const { values } = this.shares;
     // A transaction without lines counts as one line 1.
     const lineNumber = t === null || t.lineCount === 0 ? undefined : t.lineNumber;
-    for (let i = 0; i < count; i++) {
-      awardNumber[first + i] = award;
-      line[first + i] = lineNumber === undefined ? 1 : lineNumber[shareLine[start + i]!]!;
-      points[first + i] = sharePoints[start + i]!;
+    for (let i = first; i < end; i++, at += SHARE_WIDTH) {
+      values[at + SHARE_AWARD] = award;
+      values[at + SHARE_LINE] = lineNumber === undefined ? 1 : lineNumber[shareLine[i]!]!;
+      values[at + SHARE_POINTS] = sharePoints[i]!;
     }
-    return count;
   }
   private addPostings(postings: Postings, set: ReferenceSet): void {
-    const { postings: list } = this.columns, { columns, total: first } = list, { count } = postings;
-    const points = columns.points.room(count), award = columns.award.room(count), expires = columns.expires.room(count), matures = columns.matures.room(count);
-    for (let i = 0; i < count; i++) {
-      columns.side.push(this.sideNumber(postings.kind[i]!, postings.balance[i]!, postings.counter[i]!, postings.currency[i]!, postings.funder[i]!, set));
-      points[first + i] = postings.points[i]!;
-      award[first + i] = postings.award[i]!;
-      expires[first + i] = postings.expires[i]!;
-      matures[first + i] = postings.matures[i]!;
+    const { count } = postings;
+    let at = this.postings.add(count);
+    const { values } = this.postings;
+    for (let i = 0; i < count; i++, at += POSTING_WIDTH) {
+      values[at + POSTING_SIDE] = this.side.number(postings.funder[i]! + 1, postingSide(postings.kind[i]!, postings.balance[i]!, postings.counter[i]!, postings.currency[i]!), set);
+      values[at + POSTING_POINTS] = postings.points[i]!;
+      values[at + POSTING_AWARD] = postings.award[i]!;
+      values[at + POSTING_EXPIRES] = postings.expires[i]!;
+      values[at + POSTING_MATURES] = postings.matures[i]!;
     }
-    list.endRow(count);
-  }
-  private ruleNumber(rule: number, currency: number, set: ReferenceSet): number {
-    const key = rule * 2 ** 20 + currency, known = this.rule.find(key);
-    if (known >= 0) return known;
-    return this.rule.enter(key, this.rule.known(key, set) ?? this.rule.learn(key, ruleText(rule, currency, set)));
-  }
-  private sideNumber(kind: number, balance: number, counter: number, currency: number, funder: number, set: ReferenceSet): number {
-    const key = (((funder + 1) * 2 ** 20 + currency) * 8 + kind) * 32 + balance * 8 + counter, known = this.side.find(key);
-    if (known >= 0) return known;
-    return this.side.enter(key, this.side.known(key, set) ?? this.side.learn(key, sideText(kind, balance, counter, currency, funder, set)));
   }
 }
 
-function ruleText(rule: number, currency: number, { rules, currencies }: ReferenceSet): string {
-  const { document } = rules[rule]!;
-  return [rule, document.version, currencies[currency]!.id, document.id].join(PART_SEPARATOR);
-}
-function sideText(kind: number, balance: number, counter: number, currency: number, funder: number, { currencies, funders }: ReferenceSet): string {
-  const funderText = funder < 0 ? '' : funders[funder]!;
-  return [postingKindNames[kind], balanceNames[balance], counterNames[counter], currencies[currency]!.id, funderText].join(PART_SEPARATOR);
+function sumByLine({ count, shareStart, shareCount, shareLine, sharePoints }: AwardSet, lineCount: number): void {
+  for (let i = 0; i < lineCount; i++) linePoints[i] = 0;
+  for (let award = 0; award < count; award++) {
+    const first = shareStart[award]!, end = first + shareCount[award]!;
+    for (let i = first; i < end; i++) linePoints[shareLine[i]!]! += sharePoints[i]!;
+  }
 }
