@@ -101,7 +101,7 @@ export class RecordedPurchase {
     const { transaction: t, texts, rows, row } = this, { line_values: values, line_texts: lineTexts } = rows.lists, first = values.start(row);
     const line = values.number('line'), kind = values.number('kind'), quantity = values.number('quantity'), amount = values.number('amount'), discount = values.number('discount');
     const sku = lineTexts.text('sku'), category = lineTexts.text('category');
-    t.lineCount = values.ends.at(row) - first;
+    t.lineCount = (values.ends.at(row) - first) | 0;
     for (let i = 0; i < t.lineCount; i++) {
       t.lineNumber[i] = line.at(first + i);
       t.lineKind[i] = kind.at(first + i);
@@ -115,7 +115,7 @@ export class RecordedPurchase {
   private readAwards(reference: Reference): void {
     const { awards, rows, row, transaction: t } = this, { awards: list, counters, shares } = rows.lists, first = list.start(row), points = list.number('points');
     awards.clear();
-    awards.count = list.ends.at(row) - first;
+    awards.count = (list.ends.at(row) - first) | 0;
     for (let i = 0; i < awards.count; i++) {
       const { ruleIndex, currency } = rows.rule.at(first + i);
       awards.rule[i] = ruleIndex;

@@ -78,7 +78,7 @@ function asDecided(fact: FactCase): FactCase {
 
 const t = new Transaction(), header = new FactHeader(), awards = new AwardSet(), postings = new Postings();
 
-export function addCase(block: FactBlock, fact: FactCase): void {
+export function addCase(block: FactBlock, fact: FactCase, known = reference): void {
   Object.assign(header, {
     kind: fact.kind, status: fact.status, sign: fact.negative ? -1 : 1, accountPartition: fact.partition, accountOrdinal: fact.account, processedAtMs: fact.processedAtMs, batch: fact.batch,
     ruleSet: fact.ruleSet, referenceVersion: fact.version, points: fact.points, sourceTopic: fact.topic, sourcePartition: fact.partition, sourceOffset: fact.offset, sourceIndex: fact.index,
@@ -121,7 +121,7 @@ export function addCase(block: FactBlock, fact: FactCase): void {
   });
   postings.clear();
   for (const p of fact.postings) postings.add(p.kind, p.balance, p.counter, p.currency, p.funder, p.points, p.award, p.expires, p.matures);
-  block.add(fact.withTransaction ? t : null, header, awards, postings, reference);
+  block.add(fact.withTransaction ? t : null, header, awards, postings, known);
 }
 
 export function expectedFact(fact: FactCase): FactRecord {

@@ -34,7 +34,7 @@ export class Lists<C extends Record<string, ElementColumn>> {
   }
   clear(): void {
     this.rows.clear();
-    for (const [, column] of this.elements) if (!(column instanceof Integers)) column.clear();
+    for (const [, column] of this.elements) column.clear();
   }
   measure(): void {
     for (const [, column] of this.elements) column.measure();

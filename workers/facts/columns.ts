@@ -20,12 +20,13 @@ export class Integers {
   at(row: number): number {
     return this.rows.values[row * this.rows.width + this.place]!;
   }
+  clear(): void { /* the rows are cleared */ }
   /** Before `isDefault`, `type` and `write`. */
   measure(): void {
-    const { values, width, count } = this.rows, end = count * width, lastFour = end - 3 * width;
+    const { values, width, count } = this.rows, two = (2 * width) | 0, three = (3 * width) | 0, four = (4 * width) | 0, end = (count * width) | 0, lastFour = (end - three) | 0;
     let smallest = 0, largest = 0, from = this.place;
-    for (; from < lastFour; from += 4 * width) {
-      const first = values[from]!, second = values[from + width]!, third = values[from + 2 * width]!, fourth = values[from + 3 * width]!;
+    for (; from < lastFour; from = (from + four) | 0) {
+      const first = values[from]!, second = values[(from + width) | 0]!, third = values[(from + two) | 0]!, fourth = values[(from + three) | 0]!;
       if (first > largest) largest = first;
       else if (first < smallest) smallest = first;
       if (second > largest) largest = second;
@@ -35,7 +36,7 @@ export class Integers {
       if (fourth > largest) largest = fourth;
       else if (fourth < smallest) smallest = fourth;
     }
-    for (; from < end; from += width) {
+    for (; from < end; from = (from + width) | 0) {
       const value = values[from]!;
       if (value > largest) largest = value;
       else if (value < smallest) smallest = value;
@@ -53,11 +54,11 @@ export class Integers {
     }
   }
   write64(out: NativeWriter): void {
-    const { values, width, count } = this.rows, end = count * width;
+    const { values, width, count } = this.rows, end = (count * width) | 0;
     out.reserve(count * 8);
     const { view } = out;
     let to = out.length;
-    for (let from = this.place; from < end; from += width, to += 8) {
+    for (let from = this.place; from < end; from = (from + width) | 0, to = (to + 8) | 0) {
       const value = values[from]!;
       view.setInt32(to, value | 0, true);
       view.setInt32(to + 4, Math.floor(value / 2 ** 32), true);
@@ -65,41 +66,41 @@ export class Integers {
     out.length = to;
   }
   write32(out: NativeWriter): void {
-    const { values, width, count } = this.rows, end = count * width, lastFour = end - 3 * width;
+    const { values, width, count } = this.rows, two = (2 * width) | 0, three = (3 * width) | 0, four = (4 * width) | 0, end = (count * width) | 0, lastFour = (end - three) | 0;
     out.reserve(count * 4);
     const { view } = out;
     let from = this.place, to = out.length;
-    for (; from < lastFour; from += 4 * width, to += 16) {
+    for (; from < lastFour; from = (from + four) | 0, to = (to + 16) | 0) {
       view.setInt32(to, values[from]! | 0, true);
-      view.setInt32(to + 4, values[from + width]! | 0, true);
-      view.setInt32(to + 8, values[from + 2 * width]! | 0, true);
-      view.setInt32(to + 12, values[from + 3 * width]! | 0, true);
+      view.setInt32(to + 4, values[(from + width) | 0]! | 0, true);
+      view.setInt32(to + 8, values[(from + two) | 0]! | 0, true);
+      view.setInt32(to + 12, values[(from + three) | 0]! | 0, true);
     }
-    for (; from < end; from += width, to += 4) view.setInt32(to, values[from]! | 0, true);
+    for (; from < end; from = (from + width) | 0, to = (to + 4) | 0) view.setInt32(to, values[from]! | 0, true);
     out.length = to;
   }
   write16(out: NativeWriter): void {
-    const { values, width, count } = this.rows, end = count * width, lastFour = end - 3 * width;
+    const { values, width, count } = this.rows, two = (2 * width) | 0, three = (3 * width) | 0, four = (4 * width) | 0, end = (count * width) | 0, lastFour = (end - three) | 0;
     out.reserve(count * 2);
     const { view } = out;
     let from = this.place, to = out.length;
-    for (; from < lastFour; from += 4 * width, to += 8) {
-      view.setInt32(to, (values[from]! & 0xffff) | (values[from + width]! << 16), true);
-      view.setInt32(to + 4, (values[from + 2 * width]! & 0xffff) | (values[from + 3 * width]! << 16), true);
+    for (; from < lastFour; from = (from + four) | 0, to = (to + 8) | 0) {
+      view.setInt32(to, (values[from]! & 0xffff) | (values[(from + width) | 0]! << 16), true);
+      view.setInt32(to + 4, (values[(from + two) | 0]! & 0xffff) | (values[(from + three) | 0]! << 16), true);
     }
-    for (; from < end; from += width, to += 2) view.setInt16(to, values[from]! | 0, true);
+    for (; from < end; from = (from + width) | 0, to = (to + 2) | 0) view.setInt16(to, values[from]! | 0, true);
     out.length = to;
   }
   write8(out: NativeWriter): void {
-    const { values, width, count } = this.rows, end = count * width, lastFour = end - 3 * width;
+    const { values, width, count } = this.rows, two = (2 * width) | 0, three = (3 * width) | 0, four = (4 * width) | 0, end = (count * width) | 0, lastFour = (end - three) | 0;
     out.reserve(count);
     const { view } = out;
     let from = this.place, to = out.length;
-    for (; from < lastFour; from += 4 * width, to += 4) {
-      const low = (values[from]! & 0xff) | ((values[from + width]! & 0xff) << 8), high = (values[from + 2 * width]! & 0xff) | (values[from + 3 * width]! << 8);
+    for (; from < lastFour; from = (from + four) | 0, to = (to + 4) | 0) {
+      const low = (values[from]! & 0xff) | ((values[(from + width) | 0]! & 0xff) << 8), high = (values[(from + two) | 0]! & 0xff) | (values[(from + three) | 0]! << 8);
       view.setInt32(to, (low & 0xffff) | (high << 16), true);
     }
-    for (; from < end; from += width, to++) view.setInt8(to, values[from]! | 0);
+    for (; from < end; from = (from + width) | 0, to = (to + 1) | 0) view.setInt8(to, values[from]! | 0);
     out.length = to;
   }
 }

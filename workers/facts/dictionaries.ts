@@ -1,6 +1,7 @@
 /**
  * Ways from what a fact names to its number in a block's dictionary: by ordinal of reference data, by two numbers, by the text itself. All forget what a block had when it ends (`clear`) and
- * allocate nothing for what it has already. Numbers are kept plus 1, so that 0 says that the block has no such name yet.
+ * allocate nothing for what it has already. Numbers are kept plus 1, so that 0 says that the block has no such name yet; `| 0` lets optimized
+ * code know that they are integers.
  */
 import type { Names } from './columns.js';
 import { ViewedBytes } from './texts.js';
@@ -48,7 +49,7 @@ export class ByOrdinal<S> {
     const { numbers } = this;
     if (ordinal < 0) return 0;
     const known = ordinal < numbers.length && source === this.source ? numbers[ordinal]! : 0;
-    return known > 0 ? known - 1 : this.enter(ordinal, source);
+    return (known > 0 ? known - 1 : this.enter(ordinal, source)) | 0;
   }
   private enter(ordinal: number, source: S): number {
     if (source !== this.source) {
@@ -90,7 +91,7 @@ export class ByPair<S> {
   /** Number of the name of (first, second), of which neither is negative, in `source`. */
   number(first: number, second: number, source: S): number {
     const known = this.numbers[this.slot(first, second)]!;
-    return known > 0 && source === this.source ? known - 1 : this.enter(first, second, source);
+    return (known > 0 && source === this.source ? known - 1 : this.enter(first, second, source)) | 0;
   }
   private enter(first: number, second: number, source: S): number {
     if (source !== this.source) {
@@ -140,7 +141,7 @@ export class ByText {
   number(source: ViewedBytes, start: number, length: number): number {
     if (length === 0) return 0;
     const hash = hashOf(source, start, length), known = this.numbers[this.slot(source, start, length, hash)]!;
-    return known > 0 ? known - 1 : this.enter(source, start, length, hash);
+    return (known > 0 ? known - 1 : this.enter(source, start, length, hash)) | 0;
   }
   private enter(source: ViewedBytes, start: number, length: number, hash: number): number {
     if (this.count * 2 >= this.numbers.length) this.grow();

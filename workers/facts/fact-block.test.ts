@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { addCase, expectedFact, factCase } from '../../test/facts/fact-cases.js';
+import { addCase, expectedFact, factCase, names, reference, referenceSet } from '../../test/facts/fact-cases.js';
 import { FactBlock } from './fact-block.js';
 import { countRows, readFact, readFacts } from './read-fact.js';
 
@@ -72,4 +72,22 @@ t.test('dictionaries grow past a byte and past two', async (t) => {
     const bytes = block.finish().slice();
     for (const row of [0, 255, 256, count - 1]) t.equal(readFact(bytes, row).store, `store ${row}`);
   }
+});
+
+t.test('of two sets of reference data in one block each names its own', async (t) => {
+  const [fact] = fc.sample(factCase(3), { seed, numRuns: 1 });
+  fact!.withTransaction = true;
+  const renamed = {
+    set: { ...referenceSet, partners: referenceSet.partners.map((partner) => ({ ...partner, id: `new-${partner.id}` })), funders: referenceSet.funders.map((id) => `new-${id}`) },
+    names: names.map((name) => `new ${name}`),
+  };
+  const block = new FactBlock(), line = { kind: 0, category: 1, ownCategory: '', department: 2, brand: 3, quantity: 1000, amount: 99, discount: 0, line: 1, sku: 'a' };
+  const award = { rule: 3, currency: 0, points: 5, input: 0, milestones: 0, period: 0, shares: [] };
+  const posting = { kind: 0, balance: 0, counter: 1, currency: 0, funder: 4, points: 5, award: 0, expires: 1, matures: 1 };
+  for (const known of [reference, renamed, reference]) addCase(block, { ...fact!, lines: [line], awards: [award], postings: [posting] }, known);
+  const facts = [...readFacts(block.finish())];
+  const partner = referenceSet.partners[fact!.partner]!.id;
+  t.same(facts.map((fact) => fact.partner), [partner, `new-${partner}`, partner]);
+  t.same(facts.map((fact) => fact.lines[0]!.category), [names[1], `new ${names[1]}`, names[1]]);
+  t.same(facts.map((fact) => fact.postings[0]!.funder), ['partner-4', 'new-partner-4', 'partner-4']);
 });

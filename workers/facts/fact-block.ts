@@ -8,7 +8,7 @@ import { factTable } from '../../schemas/fact-table.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import type { AwardSet } from '../awards.js';
 import type { Postings } from '../ledger/postings.js';
-import { LINES_MAX, Text, type Transaction } from '../transaction.js';
+import { Text, type Transaction } from '../transaction.js';
 import { blockOf, columnsOf, placesOf, widthOf, writeBlock } from './block-columns.js';
 import { ByOrdinal, ByPair, ByText } from './dictionaries.js';
 import { FactKind, type FactHeader } from './fact-header.js';
@@ -37,9 +37,6 @@ const { side: POSTING_SIDE, points: POSTING_POINTS, award: POSTING_AWARD, expire
 const LINE_TEXTS_WIDTH = widthOf(factTable.line_texts.columns), LINE_VALUES_WIDTH = widthOf(factTable.line_values.columns);
 const AWARD_WIDTH = widthOf(factTable.awards.columns), SHARE_WIDTH = widthOf(factTable.shares.columns), POSTING_WIDTH = widthOf(factTable.postings.columns);
 
-/** Points of each line of the transaction at hand, over all awards. */
-const linePoints = new Float64Array(LINES_MAX);
-
 export class FactBlock {
   private readonly numbers = new NumberRows(widthOf(factTable));
   private readonly columns = columnsOf(factTable, this.numbers);
@@ -50,6 +47,8 @@ export class FactBlock {
   private readonly bytes = new ViewedBytes();
   /** Of the purchase that is being added, 0 for anything else: an award of 0 points on all of them has its shares left out, since they say nothing (read-fact.ts puts them back). */
   private earningLines = 0;
+  /** Where the lines of the transaction that is being added begin. */
+  private linesAt = 0;
 
   // What is filled, as fields: an object made from entries is a hash table to V8.
   private readonly id = this.columns.id;
@@ -90,7 +89,7 @@ export class FactBlock {
   reset(): void {
     this.ownRows = undefined;
     this.numbers.clear();
-    for (const [, column] of this.order) if ('clear' in column) column.clear();
+    for (const [, column] of this.order) column.clear();
     for (const dictionary of this.dictionaries) dictionary.clear();
   }
   /** One row. `t` is null for what happens without a transaction (settlement, import, reconciliation). */
@@ -102,10 +101,10 @@ export class FactBlock {
     else {
       this.bytes.look(t.bytes);
       this.addTransaction(values, at, t, header.sign, reference.set);
-      this.addLines(t, header.sign, awards, reference.names);
+      this.addLines(t, header.sign, reference.names);
       if (header.kind !== FactKind.purchase || header.sign < 0) this.earningLines = 0;
     }
-    this.addAwards(t, awards, reference.set);
+    this.addAwards(t === null ? 0 : t.lineCount, awards, reference.set);
     this.addPostings(postings, reference.set);
     values[at + LINE_TEXTS] = this.lineTexts.count;
     values[at + LINE_VALUES] = this.lineValues.count;
@@ -169,12 +168,12 @@ export class FactBlock {
     values[at + OCCURRED_AT] = header.processedAtMs;
     values[at + TOTAL] = 0;
   }
-  private addLines(t: Transaction, sign: 1 | -1, awards: AwardSet, names: readonly string[]): void {
+  private addLines(t: Transaction, sign: 1 | -1, names: readonly string[]): void {
     const { lineCount } = t, { bytes, sku, category, department, brand } = this;
-    sumByLine(awards, lineCount);
     let textsAt = this.lineTexts.add(lineCount), at = this.lineValues.add(lineCount), earning = 0;
+    this.linesAt = at;
     const { values: texts } = this.lineTexts, { values } = this.lineValues;
-    for (let i = 0; i < lineCount; i++, textsAt += LINE_TEXTS_WIDTH, at += LINE_VALUES_WIDTH) {
+    for (let i = 0; i < lineCount; i++, textsAt = (textsAt + LINE_TEXTS_WIDTH) | 0, at = (at + LINE_VALUES_WIDTH) | 0) {
       const own = t.lineCategory[i]!, quantity = t.quantity[i]!, amount = t.amount[i]!;
       sku.push(bytes, t.skuStart[i]!, t.skuLength[i]!);
       texts[textsAt + LINE_CATEGORY] = own < 0 ? this.ownCategory.number(bytes, t.categoryStart[i]!, t.categoryLength[i]!) : category.number(own, names);
@@ -185,20 +184,20 @@ export class FactBlock {
       values[at + LINE_QUANTITY] = quantity * sign;
       values[at + LINE_AMOUNT] = amount * sign;
       values[at + LINE_DISCOUNT] = t.discount[i]! * sign;
-      values[at + LINE_POINTS] = linePoints[i]!;
+      values[at + LINE_POINTS] = 0; // addShares
       if (amount > 0 && quantity > 0) earning++;
     }
     this.earningLines = earning;
   }
-  private addAwards(t: Transaction | null, awards: AwardSet, set: ReferenceSet): void {
+  private addAwards(lineCount: number, awards: AwardSet, set: ReferenceSet): void {
     let at = this.awards.add(awards.count);
     const { values } = this.awards;
-    for (let award = 0; award < awards.count; award++, at += AWARD_WIDTH) {
+    for (let award = 0; award < awards.count; award++, at = (at + AWARD_WIDTH) | 0) {
       const points = awards.points[award]!, impliedShares = points === 0 && this.earningLines > 0 && awards.shareCount[award] === this.earningLines;
       values[at + AWARD_RULE] = this.rule.number(awards.rule[award]!, awards.currency[award]!, set);
       values[at + AWARD_POINTS] = points;
       if (awards.input[award] !== 0 || awards.milestones[award] !== 0 || awards.period[award] !== 0) this.addCounter(award, awards);
-      if (!impliedShares) this.addShares(t, award, awards);
+      if (!impliedShares) this.addShares(lineCount, award, awards);
     }
   }
   private addCounter(award: number, { input, milestones, period }: AwardSet): void {
@@ -208,36 +207,32 @@ export class FactBlock {
     values[at + COUNTER_MILESTONES] = milestones[award]!;
     values[at + COUNTER_PERIOD] = period[award]!;
   }
-  private addShares(t: Transaction | null, award: number, { shareStart, shareCount, shareLine, sharePoints }: AwardSet): void {
-    const first = shareStart[award]!, end = first + shareCount[award]!;
+  private addShares(lineCount: number, award: number, { shareStart, shareCount, shareLine, sharePoints }: AwardSet): void {
+    const { linesAt, lineValues: { values: lines } } = this, first = shareStart[award]!, end = (first + shareCount[award]!) | 0;
     let at = this.shares.add(end - first);
     const { values } = this.shares;
-    // A transaction without lines counts as one line 1.
-    const lineNumber = t === null || t.lineCount === 0 ? undefined : t.lineNumber;
-    for (let i = first; i < end; i++, at += SHARE_WIDTH) {
+    for (let i = first; i < end; i++, at = (at + SHARE_WIDTH) | 0) {
+      const points = sharePoints[i]!, line = (linesAt + shareLine[i]! * LINE_VALUES_WIDTH) | 0;
       values[at + SHARE_AWARD] = award;
-      values[at + SHARE_LINE] = lineNumber === undefined ? 1 : lineNumber[shareLine[i]!]!;
-      values[at + SHARE_POINTS] = sharePoints[i]!;
+      values[at + SHARE_POINTS] = points;
+      // A transaction without lines counts as one line 1.
+      if (lineCount === 0) values[at + SHARE_LINE] = 1;
+      else {
+        values[at + SHARE_LINE] = lines[line + LINE_NUMBER]!;
+        lines[line + LINE_POINTS] = lines[line + LINE_POINTS]! + points;
+      }
     }
   }
   private addPostings(postings: Postings, set: ReferenceSet): void {
     const { count } = postings;
     let at = this.postings.add(count);
     const { values } = this.postings;
-    for (let i = 0; i < count; i++, at += POSTING_WIDTH) {
+    for (let i = 0; i < count; i++, at = (at + POSTING_WIDTH) | 0) {
       values[at + POSTING_SIDE] = this.side.number(postings.funder[i]! + 1, postingSide(postings.kind[i]!, postings.balance[i]!, postings.counter[i]!, postings.currency[i]!), set);
       values[at + POSTING_POINTS] = postings.points[i]!;
       values[at + POSTING_AWARD] = postings.award[i]!;
       values[at + POSTING_EXPIRES] = postings.expires[i]!;
       values[at + POSTING_MATURES] = postings.matures[i]!;
     }
-  }
-}
-
-function sumByLine({ count, shareStart, shareCount, shareLine, sharePoints }: AwardSet, lineCount: number): void {
-  for (let i = 0; i < lineCount; i++) linePoints[i] = 0;
-  for (let award = 0; award < count; award++) {
-    const first = shareStart[award]!, end = first + shareCount[award]!;
-    for (let i = first; i < end; i++) linePoints[shareLine[i]!]! += sharePoints[i]!;
   }
 }

@@ -16,9 +16,9 @@ export class NumberRows {
   }
   /** Adds `count` rows, whose numbers the caller writes into `values`; returns the place of the first. */
   add(count: number): number {
-    const first = this.count * this.width;
-    this.count += count;
-    if (this.count * this.width > this.values.length) this.grow();
+    const { width } = this, first = (this.count * width) | 0, rows = (this.count + count) | 0;
+    this.count = rows;
+    if (rows * width > this.values.length) this.grow();
     return first;
   }
   private grow(): void {

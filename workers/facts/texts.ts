@@ -46,9 +46,10 @@ export class Texts extends TextCells {
     if (length > 0) this.copy(source, start, length, at);
   }
   private copy({ bytes, view }: ViewedBytes, start: number, length: number, at: number): void {
-    if (length > COPY_BY_HAND_MAX) this.bytes.set(bytes.subarray(start, start + length), at);
-    else if (start + length + 3 <= bytes.length) for (let i = 0; i < length; i += 4) this.view.setInt32(at + i, view.getInt32(start + i));
-    else for (let i = 0; i < length; i++) this.bytes[at + i] = bytes[start + i]!;
+    const { bytes: own, view: ownView } = this;
+    if (length > COPY_BY_HAND_MAX) own.set(bytes.subarray(start, start + length), at);
+    else if (start + length + 3 <= bytes.length) for (let i = 0; i < length; i += 4) ownView.setInt32(at + i, view.getInt32(start + i, true), true);
+    else for (let i = 0; i < length; i++) own[at + i] = bytes[start + i]!;
   }
   measure(): void { /* texts know */ }
   /** Nothing but empty texts: a byte for each. */
