@@ -26,7 +26,9 @@ class Workspace {
   /** Those of them that are multipliers, in rule order, as indexes. */
   multiplierCount = 0;
   readonly multipliers = new Int32Array(AWARDS_MAX);
-  /** Those that are in a stacking group, the same way. */
+  /** Those that have a cap per transaction, and those that are in a stacking group, the same way. */
+  cappedCount = 0;
+  readonly capped = new Int32Array(AWARDS_MAX);
   groupedCount = 0;
   readonly grouped = new Int32Array(AWARDS_MAX);
 
@@ -42,7 +44,7 @@ class Workspace {
 
   begin(): void {
     this.stamp++;
-    this.firedCount = this.multiplierCount = this.groupedCount = this.touchedCount = 0;
+    this.firedCount = this.multiplierCount = this.cappedCount = this.groupedCount = this.touchedCount = 0;
   }
   /** The first line of the transaction that falls into a selection. */
   touch(selection: Selection): void {
