@@ -19,13 +19,16 @@ const PLANNED_MAX = 2_000_000;
 /** Bounds of a rule without validFrom and validTo; no transaction that is decided lies beyond them. */
 const ALWAYS_MS = 8.64e15;
 
+/** Its numbers are numbers from the beginning: fields that once were undefined would be asked at each look what they hold. */
 export class CompiledRule {
+  /** Its place among the rules of the set. */
+  readonly index: number = 0;
   readonly document: RuleDocument;
   /** Ordinal of the rule's id, which all its versions share. */
-  readonly rule: number;
-  readonly program: number;
-  readonly fromMs: number;
-  readonly toMs: number;
+  readonly rule: number = 0;
+  readonly program: number = 0;
+  readonly fromMs: number = 0;
+  readonly toMs: number = 0;
   readonly stores: ReadonlySet<number> | undefined;
   readonly channels: ReadonlySet<number> | undefined;
   readonly week: Uint8Array | undefined;
@@ -44,25 +47,26 @@ export class CompiledRule {
   readonly factor: Factor | undefined;
   /** Ordinals of the ids that a multiplier multiplies; few, mostly one. */
   private readonly of: readonly number[];
-  readonly currency: number;
-  readonly rounding: number;
-  readonly capPerTransaction: number;
-  readonly capPerDay: number;
+  readonly currency: number = 0;
+  readonly rounding: number = 0;
+  readonly capPerTransaction: number = 0;
+  readonly capPerDay: number = 0;
   /** Ordinal of the stacking group's name, 0: none. */
-  readonly group: number;
+  readonly group: number = 0;
   readonly groupMode: 'best' | 'first' | 'sum';
-  readonly groupCap: number;
+  readonly groupCap: number = 0;
   readonly onReturn: 'proportional' | 'requalify' | 'keep';
   /** Funders and their parts; none: the transaction's partner. */
   readonly funders: Int32Array;
   readonly fundingParts: Float64Array;
-  readonly pendingDays: number;
+  readonly pendingDays: number = 0;
   /** -1: never. */
-  readonly expiresAfterDays: number;
+  readonly expiresAfterDays: number = 0;
 
-  constructor(readonly index: number, reference: Reference, matchers: Map<string, LineMatcher>) {
+  constructor(index: number, reference: Reference, matchers: Map<string, LineMatcher>) {
     const { set, nameTable: names } = reference, { rule, program, document, fromMs, toMs } = set.rules[index]!;
     const { scope, schedule, award, caps, stacking, funding } = document;
+    this.index = index;
     this.document = document;
     this.rule = rule;
     this.program = program;

@@ -39,7 +39,7 @@ export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCel
   sortFired(firedCount);
 
   const day = reference.programDay(t.programOrdinal, t.occurredAtMs), exponent = reference.moneyExponent(t);
-  for (let i = 0; i < firedCount; i++) award(i, candidates[ranks[i]!]!, t, exponent, day, cells);
+  awardFired(candidates, t, exponent, day, cells);
   if (workspace.multiplierCount > 0) multiply(plan, t, exponent);
   if (awards.overflow) return;
   for (let i = 0; i < workspace.cappedCount; i++) {
@@ -47,7 +47,7 @@ export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCel
     if (points[place]! > capPerTransaction) points[place] = capPerTransaction;
   }
   if (workspace.groupedCount > 0) compete(candidates);
-  for (let i = 0; i < firedCount; i++) record(i, candidates, t, day, cells);
+  recordFired(candidates, t, day, cells);
 }
 
 // ── steps 2 and 3: candidates and matched lines ──
@@ -148,25 +148,28 @@ function sortFired(count: number): void {
 
 // ── steps 4 to 6: the exact award, multipliers, and rounding once ──
 
-function award(i: number, { rule, selection: { matched } }: Candidate, t: Transaction, exponent: number, day: number, cells: AccountCells | null): void {
-  units[i] = points[i] = lost[i] = 0;
-  if (rule.limited) {
-    if (rule.capPerTransaction !== Infinity) capped[workspace.cappedCount++] = i;
-    if (rule.group !== 0) grouped[workspace.groupedCount++] = i;
+function awardFired(candidates: readonly Candidate[], t: Transaction, exponent: number, day: number, cells: AccountCells | null): void {
+  for (let i = 0, { firedCount } = workspace; i < firedCount; i++) {
+    const { rule, selection: { matched } } = candidates[ranks[i]!]!;
+    units[i] = points[i] = lost[i] = 0;
+    if (rule.limited) {
+      if (rule.capPerTransaction !== Infinity) capped[workspace.cappedCount++] = i;
+      if (rule.group !== 0) grouped[workspace.groupedCount++] = i;
+    }
+    if (rule.factor !== undefined) {
+      multipliers[workspace.multiplierCount++] = i;
+      continue;
+    }
+    if (rule.countUnits !== undefined) {
+      const count = counts[i]!;
+      count.input = count.milestones = count.period = 0;
+      units[i] = rule.countUnits(matched.base, rule.rule, day, rule.terms, cells, count);
+    } else if (!rule.perLine) {
+      units[i] = rule.units!(matched.base, matched.quantity, rule.terms);
+    }
+    points[i] = pointsOf(rule, matched, units[i]!, t, exponent, ONE, rule.perLine ? workspace.linePointsOf(i, matched.count) : undefined);
+    if (points[i]! > Number.MAX_SAFE_INTEGER) awards.overflow = true;
   }
-  if (rule.factor !== undefined) {
-    multipliers[workspace.multiplierCount++] = i;
-    return;
-  }
-  if (rule.countUnits !== undefined) {
-    const count = counts[i]!;
-    count.input = count.milestones = count.period = 0;
-    units[i] = rule.countUnits(matched.base, rule.rule, day, rule.terms, cells, count);
-  } else if (!rule.perLine) {
-    units[i] = rule.units!(matched.base, matched.quantity, rule.terms);
-  }
-  points[i] = pointsOf(rule, matched, units[i]!, t, exponent, ONE, rule.perLine ? workspace.linePointsOf(i, matched.count) : undefined);
-  if (points[i]! > Number.MAX_SAFE_INTEGER) awards.overflow = true;
 }
 
 /**
@@ -213,31 +216,33 @@ function multiply({ candidates, factors }: PartnerPlan, t: Transaction, exponent
 
 // ── steps 9 to 11: the cap of a day, counters, shares ──
 
-function record(place: number, candidates: readonly Candidate[], t: Transaction, day: number, cells: AccountCells | null): void {
-  const { rule, selection: { matched } } = candidates[ranks[place]!]!;
-  let given = points[place]!;
-  if (rule.capPerDay !== Infinity && given > 0) {
-    const key = cellKey(CellKind.ruleDay, 0, rule.rule), before = cells === null ? 0 : cells.get(key, day);
-    given = Math.min(given, Math.max(0, rule.capPerDay - before));
-    if (given > 0) addCounter(key, day, given);
+function recordFired(candidates: readonly Candidate[], t: Transaction, day: number, cells: AccountCells | null): void {
+  for (let place = 0, { firedCount } = workspace; place < firedCount; place++) {
+    const { rule, selection: { matched } } = candidates[ranks[place]!]!;
+    let given = points[place]!;
+    if (rule.capPerDay !== Infinity && given > 0) {
+      const key = cellKey(CellKind.ruleDay, 0, rule.rule), before = cells === null ? 0 : cells.get(key, day);
+      given = Math.min(given, Math.max(0, rule.capPerDay - before));
+      if (given > 0) addCounter(key, day, given);
+    }
+    const isCounted = rule.countUnits !== undefined;
+    if (given === 0 && !isCounted) continue;
+    const i = awards.count++;
+    awardRule[i] = rule.index;
+    awardCurrency[i] = rule.currency;
+    awardPoints[i] = given;
+    if (isCounted) recordCount(place, i, rule);
+    else awardInput[i] = awardMilestones[i] = awardPeriod[i] = 0;
+    if (given === 0) {
+      shareNothing(matched, i);
+      continue;
+    }
+    const start = (shareStart[i] = awards.shareTotal);
+    if (rule.factor !== undefined) shareOverMultiplied(rule, given, candidates, t);
+    else if (rule.perLine) shareOver(matched, given, linePoints[place]!, sum(linePoints[place]!, matched.count));
+    else shareOver(matched, given, matched.amounts, matched.earned);
+    shareCount[i] = awards.shareTotal - start;
   }
-  const isCounted = rule.countUnits !== undefined;
-  if (given === 0 && !isCounted) return;
-  const i = awards.count++;
-  awardRule[i] = rule.index;
-  awardCurrency[i] = rule.currency;
-  awardPoints[i] = given;
-  if (isCounted) recordCount(place, i, rule);
-  else awardInput[i] = awardMilestones[i] = awardPeriod[i] = 0;
-  if (given === 0) {
-    shareNothing(matched, i);
-    return;
-  }
-  const start = (shareStart[i] = awards.shareTotal);
-  if (rule.factor !== undefined) shareOverMultiplied(rule, given, candidates, t);
-  else if (rule.perLine) shareOver(matched, given, linePoints[place]!, sum(linePoints[place]!, matched.count));
-  else shareOver(matched, given, matched.amounts, matched.earned);
-  shareCount[i] = awards.shareTotal - start;
 }
 
 function recordCount(place: number, i: number, { rule }: CompiledRule): void {
