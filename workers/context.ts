@@ -169,8 +169,8 @@ export class Context implements AccountCells {
   }
   /** Takes a command into the counts of the batch. */
   count(): void {
-    for (let i = 0, { count } = awards; i < count; i++) {
-      const points = awardPoints[i]!;
+    for (let i = 0, { count } = awards, given = awardPoints; i < count; i++) {
+      const points = given[i]!;
       if (points === 0) continue;
       if (points < 0) this.reversed.add(awardCurrency[i]!, -points);
       else this.awarded.add(awardCurrency[i]!, points);
@@ -179,7 +179,7 @@ export class Context implements AccountCells {
   }
   countPostings(): void {
     let posted = 0;
-    for (let i = 0, { count } = postings; i < count; i++) posted += postedPoints[i]!;
+    for (let i = 0, { count } = postings, points = postedPoints; i < count; i++) posted += points[i]!;
     this.imbalance -= posted;
   }
   /** Today in a program's zone, by the clock of the command. */

@@ -156,7 +156,7 @@ export function writeFact(c: Context, kind: number, sign: 1 | -1, ordinal: numbe
   const { header, reference } = c;
   const first = reference.firstCurrency(c.transaction.programOrdinal);
   let points = 0;
-  for (let i = 0, { count } = awards; i < count; i++) if (awardCurrency[i] === first) points += awardPoints[i]!;
+  for (let i = 0, { count } = awards, currency = awardCurrency, given = awardPoints; i < count; i++) if (currency[i] === first) points += given[i]!;
   header.ledgerRow(kind, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, reference.set.version);
   header.sign = sign;
   header.status = status;
@@ -176,7 +176,7 @@ export function mayEarn({ state }: Pick<Context, 'state'>, { set }: Reference, p
 }
 function overflows(c: Context, ordinal: number): boolean {
   let given = 0;
-  for (let i = 0, { count } = awards; i < count; i++) given += awardPoints[i]!;
+  for (let i = 0, { count } = awards, points = awardPoints; i < count; i++) given += points[i]!;
   if (given > POINTS_MAX) return true;
   if (given < 2 ** 40 || ordinal < 0) return false;
   let held = 0;
@@ -190,12 +190,12 @@ function overflows(c: Context, ordinal: number): boolean {
 /** Splits each award over its funders and posts the parts; counters move together with them. */
 function postAwards(c: Context, ordinal: number, today: number): void {
   const { reference } = c, { rules } = reference;
-  for (let i = 0, { counterTotal } = awards; i < counterTotal; i++) c.addToCounter(counterKey1[i]!, counterKey2[i]!, counterDelta[i]!);
+  for (let i = 0, { counterTotal } = awards, key1 = counterKey1; i < counterTotal; i++) c.addToCounter(key1[i]!, counterKey2[i]!, counterDelta[i]!);
   const program = c.transaction.programOrdinal, ownFunder = reference.partnerFunder[c.transaction.partnerOrdinal]!;
   const awardDay = rules.expiresFromReceipt[program]! ? today : reference.programDay(program, c.transaction.occurredAtMs);
   let asked = -1, indebted = false;
-  for (let award = 0, { count } = awards; award < count; award++) {
-    const points = awardPoints[award]!;
+  for (let award = 0, { count } = awards, given = awardPoints; award < count; award++) {
+    const points = given[award]!;
     if (points === 0) continue;
     const { funders, fundingParts, pendingDays, expiresAfterDays } = rules.rule(awardRule[award]!);
     const matures = awardDay + pendingDays;

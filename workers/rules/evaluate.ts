@@ -137,11 +137,12 @@ function whyNotThere({ rule, zone, higher }: Candidate, frame: Frame): number {
 
 /** Into rule order. Insertion: there are few, and mostly in order already. */
 function sortFired(count: number): void {
+  const fired = ranks;
   for (let i = 1; i < count; i++) {
-    const rank = ranks[i]!;
+    const rank = fired[i]!;
     let j = i - 1;
-    for (; j >= 0 && ranks[j]! > rank; j--) ranks[j + 1] = ranks[j]!;
-    ranks[j + 1] = rank;
+    for (; j >= 0 && fired[j]! > rank; j--) fired[j + 1] = fired[j]!;
+    fired[j + 1] = rank;
   }
 }
 

@@ -60,15 +60,16 @@ function giveRest(left: number, count: number, into: Float64Array, start: number
     for (let i = 0; i < left; i++) into[start + order[i]!]!++;
     return;
   }
+  const rests = remainders; // named here for the sake of the loop: workspace.ts
   for (; left > 0; left--) {
-    let largest = 0, most = remainders[0]!;
+    let largest = 0, most = rests[0]!;
     for (let i = 1; i < count; i++) {
-      const remainder = remainders[i]!;
+      const remainder = rests[i]!;
       if (remainder <= most) continue;
       largest = i;
       most = remainder;
     }
     into[start + largest]!++;
-    remainders[largest] = -1;
+    rests[largest] = -1;
   }
 }

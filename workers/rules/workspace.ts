@@ -2,7 +2,8 @@
  * Room for one evaluation, reused for each transaction: the rules that fired, in rule order once sorted, and the selections that lines fell into.
  *
  * One for the thread, and a constant: optimized code knows the addresses of arrays that constants of its own module name, and saves the six instructions and more that
- * finding one in an object takes each time. Evaluation therefore names those that it works with.
+ * finding one in an object takes each time. Evaluation therefore names those that it works with. A loop's first look at one is met before it is known that the name is a
+ * constant: short loops give it a local name before they begin.
  */
 import { AWARDS_MAX } from '../awards.js';
 import { LINES_MAX } from '../transaction.js';
