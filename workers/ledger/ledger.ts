@@ -6,7 +6,8 @@ import type { Context } from '../context.js';
 import { CellKind, cellA, cellB, cellKey, lotExpires, lotKey, lotMatures, NEVER } from './cells.js';
 import { Balance, Counter, post, PostingKind } from './postings.js';
 
-const { available, pending } = CellKind, { accrual } = PostingKind;
+const { available, pending } = CellKind, { accrual, import: imported } = PostingKind, { issuance } = Counter;
+const availableBalance = Balance.available, pendingBalance = Balance.pending;
 
 /** Brings points to the account; what is available pays debt first. `today` decides whether the lot is mature. The caller applies the cells at the end. */
 export function credit(
@@ -24,7 +25,7 @@ export function bring(
 ): void {
   const mature = matures <= today;
   c.add(cellKey(mature ? available : pending, currency, funder), lotKey(expires, matures), points);
-  const balance = mature ? Balance.available : Balance.pending, counter = kind === PostingKind.import ? Counter.import : Counter.issuance;
+  const balance = mature ? availableBalance : pendingBalance, counter = kind === imported ? Counter.import : issuance;
   post(kind, balance, counter, currency, funder, points, award, expires, matures);
 }
 
