@@ -5,7 +5,7 @@
  */
 import { ReferenceStore } from '../engine/reference.js';
 import type { PartnerDocument, ProductDocument, RuleDocument } from '../schemas/reference.js';
-import { AwardSet } from '../workers/awards.js';
+import { awards } from '../workers/awards.js';
 import { fillTransaction } from '../workers/parse/fill.js';
 import { Reference } from '../workers/reference.js';
 import { evaluate } from '../workers/rules/evaluate.js';
@@ -53,19 +53,19 @@ function measure(name: string, shops: Shop[], rules: RuleDocument[], fill: (n: n
     reference.resolveLines(t);
     return t;
   });
-  const out = new AwardSet(), none = { get: () => 0 }, sums = { lines: 0, candidates: 0, awards: 0 };
+  const none = { get: () => 0 }, sums = { lines: 0, candidates: 0, awards: 0 };
   for (const t of transactions) {
-    evaluate(reference.rules, t, none, reference, out);
+    evaluate(reference.rules, t, none, reference);
     sums.lines += t.lineCount;
-    sums.candidates += out.candidates;
-    sums.awards += out.count;
+    sums.candidates += awards.candidates;
+    sums.awards += awards.count;
   }
   const per = (count: number): string => (count / TRANSACTIONS).toFixed(1);
   row('resolve lines', () => {
     for (const t of transactions) reference.resolveLines(t);
   }, `${per(sums.lines)} lines`);
   row('evaluate', () => {
-    for (const t of transactions) evaluate(reference.rules, t, none, reference, out);
+    for (const t of transactions) evaluate(reference.rules, t, none, reference);
   }, `${per(sums.candidates)} candidates, ${per(sums.awards)} awards`);
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the rules decided for one transaction: parallel arrays, one instance per shard, refilled for each transaction. In rule order; of kinds with counters also awards of
- * 0 points (docs/calculation.md, step 11). The one line of a transaction that only states its total has index 0.
+ * What the rules decided for one transaction: parallel arrays, refilled for each transaction. Those of the transaction at hand are one for the thread (`awards`).
+ * In rule order; of kinds with counters also awards of 0 points (docs/calculation.md, step 11). The one line of a transaction that only states its total has index 0.
  *
  *   award i:  rule[i] (index into Reference.rules: one id and version), currency[i], points[i], input[i]
  *   shares:   shareLine[j], sharePoints[j]  for j in shareStart[i] … shareStart[i] + shareCount[i] - 1   (line = index into the transaction's lines)
@@ -42,12 +42,6 @@ export class AwardSet {
     this.candidates = 0;
     this.overflow = false;
   }
-  addCounter(key1: number, key2: number, delta: number): void {
-    const i = this.counterTotal++;
-    this.counterKey1[i] = key1;
-    this.counterKey2[i] = key2;
-    this.counterDelta[i] = delta;
-  }
   addShare(line: number, points: number): void {
     const i = this.shareTotal++;
     if (i === this.shareLine.length) this.growShares();
@@ -65,4 +59,16 @@ export class AwardSet {
     this.shareLine = line;
     this.sharePoints = points;
   }
+}
+
+/** What is decided of the transaction at hand. A constant of the thread, as workers/rules/workspace.ts is, so that optimized code knows where the arrays lie. */
+export const awards = new AwardSet();
+const { counterKey1, counterKey2, counterDelta } = awards;
+
+/** Notes what the transaction at hand adds to a counter. */
+export function addCounter(key1: number, key2: number, delta: number): void {
+  const i = awards.counterTotal++;
+  counterKey1[i] = key1;
+  counterKey2[i] = key2;
+  counterDelta[i] = delta;
 }

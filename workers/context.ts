@@ -3,13 +3,13 @@
  * between batches; everything that lasts goes through effects.
  */
 import { apply } from './apply.js';
-import { AwardSet } from './awards.js';
+import { awards } from './awards.js';
 import { EffectsReader, EffectsWriter } from './effects.js';
 import { FactBlock } from './facts/fact-block.js';
 import { FactHeader } from './facts/fact-header.js';
 import type { FactCache } from './fact-cache.js';
 import type { OpenFacts } from './facts/read-fact.js';
-import { Postings } from './ledger/postings.js';
+import { postings } from './ledger/postings.js';
 import { cellKey, CellKind, type AccountCells } from './ledger/cells.js';
 import { RecordedPurchase } from './recorded-purchase.js';
 import type { Reference } from './reference.js';
@@ -24,13 +24,17 @@ const MERGED_MAX = 16;
 const OUTBOX_ROUND_BYTES = 1 << 16;
 const DEBT = cellKey(CellKind.debt, 0, 0), HELD = cellKey(CellKind.held, 0, 0), AFTER_BALANCES = cellKey(CellKind.held + 1, 0, 0);
 
+/** Additions to cells that wait for `applyCells`, and what awards gave. Constants of the module: optimized code knows where they lie. Nothing stays in them from one command to the next. */
+const cellKey1 = new Float64Array(CELLS_MAX), cellKey2 = new Float64Array(CELLS_MAX), cellAddition = new Float64Array(CELLS_MAX);
+const { points: awardPoints, currency: awardCurrency } = awards, { points: postedPoints } = postings;
+
 /** A record for another partition's `internal` topic, committed together with this batch. */
 export interface Forward { partition: number; value: Uint8Array }
 
 export class Context implements AccountCells {
   readonly transaction = new Transaction();
-  readonly awards = new AwardSet();
-  readonly postings = new Postings();
+  readonly awards = awards;
+  readonly postings = postings;
   readonly effects = new EffectsWriter();
   readonly facts = new FactBlock();
   readonly header = new FactHeader();
@@ -78,9 +82,6 @@ export class Context implements AccountCells {
   private readonly reader = new EffectsReader();
   private applied = 0;
   private cellTotal = 0;
-  private readonly cellKey1 = new Float64Array(CELLS_MAX);
-  private readonly cellKey2 = new Float64Array(CELLS_MAX);
-  private readonly cellAddition = new Float64Array(CELLS_MAX);
 
   beginBatch(state: PartitionState, reference: Reference): void {
     this.state = state;
@@ -104,7 +105,7 @@ export class Context implements AccountCells {
   add(key1: number, key2: number, addition: number): void {
     if (addition === 0) return;
     if (key1 < AFTER_BALANCES) this.imbalance += key1 >= DEBT && key1 < HELD ? -addition : addition;
-    const { cellKey1, cellKey2, cellAddition, cellTotal } = this;
+    const { cellTotal } = this;
     // Awards mostly go to one lot: it is changed once.
     for (let i = cellTotal - 1, end = Math.max(0, cellTotal - MERGED_MAX); i >= end; i--) {
       if (cellKey1[i] !== key1 || cellKey2[i] !== key2) continue;
@@ -120,14 +121,14 @@ export class Context implements AccountCells {
   addToCounter(key1: number, key2: number, addition: number): void {
     if (addition === 0) return;
     const i = this.cellTotal++;
-    this.cellKey1[i] = key1;
-    this.cellKey2[i] = key2;
-    this.cellAddition[i] = addition;
+    cellKey1[i] = key1;
+    cellKey2[i] = key2;
+    cellAddition[i] = addition;
   }
   /** Makes the noted additions. What goes into the effects is done at once, as `apply` does it when it reads them: only the reading is left out. */
   applyCells(ordinal: number): void {
     this.applyEffects();
-    const { effects, cellKey1, cellKey2, cellAddition, cellTotal } = this;
+    const { effects, cellTotal } = this;
     if (cellTotal === 0) return;
     effects.cells(ordinal, cellTotal);
     for (let i = 0; i < cellTotal; i++) effects.cell(cellKey1[i]!, cellKey2[i]!, cellAddition[i]!);
@@ -168,16 +169,18 @@ export class Context implements AccountCells {
   }
   /** Takes a command into the counts of the batch. */
   count(): void {
-    const { awards, postings } = this;
-    for (let i = 0; i < awards.count; i++) {
-      const points = awards.points[i]!;
-      if (points < 0) this.reversed.add(awards.currency[i]!, -points);
-      else this.awarded.add(awards.currency[i]!, points);
+    for (let i = 0, { count } = awards, given = awardPoints; i < count; i++) {
+      const points = given[i]!;
+      if (points === 0) continue;
+      if (points < 0) this.reversed.add(awardCurrency[i]!, -points);
+      else this.awarded.add(awardCurrency[i]!, points);
     }
-    this.countPostings(postings);
+    this.countPostings();
   }
-  countPostings({ count, points }: Postings): void {
-    for (let i = 0; i < count; i++) this.imbalance -= points[i]!;
+  countPostings(): void {
+    let posted = 0;
+    for (let i = 0, { count } = postings, points = postedPoints; i < count; i++) posted += points[i]!;
+    this.imbalance -= posted;
   }
   /** Today in a program's zone, by the clock of the command. */
   today(program: number): number {

@@ -4,6 +4,7 @@
  */
 import { reasons, type Reason } from '../schemas/reasons.js';
 import { FUNDERS_MAX } from '../schemas/rule.js';
+import { awards } from './awards.js';
 import type { Context } from './context.js';
 import { contentHash, transactionHash } from './envelope.js';
 import { bring, credit, owes, settle } from './ledger/ledger.js';
@@ -17,6 +18,7 @@ import { Kind, Text, type Transaction } from './transaction.js';
 import { partitionOf } from './hash.js';
 import { hashCard } from './state/card-index.js';
 
+const { rule: awardRule, currency: awardCurrency, points: awardPoints, counterKey1, counterKey2, counterDelta } = awards;
 /** Of one award, by funder. */
 const fundedParts = new Float64Array(FUNDERS_MAX);
 export const FUTURE_MS = 600_000;
@@ -92,7 +94,7 @@ export function decide(c: Context): Outcome {
   c.awards.clear();
   c.ordinal = ordinal;
   if (identified && mayEarn(c, reference, program, ordinal)) {
-    evaluate(reference.rules, t, c, reference, c.awards);
+    evaluate(reference.rules, t, c, reference);
     if (c.awards.overflow || overflows(c, ordinal)) return refuse('overflow');
   }
 
@@ -141,7 +143,7 @@ export function parseAccount(text: string): { partition: number; ordinal: number
 export function settleFirst(c: Context, ordinal: number, today: number): void {
   c.postings.clear();
   if (!settle(c, ordinal, today)) return;
-  c.countPostings(c.postings);
+  c.countPostings();
   const { count } = c.awards;
   c.awards.count = 0;
   c.header.ledgerRow(FactKind.settlement, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, c.reference.set.version);
@@ -151,10 +153,10 @@ export function settleFirst(c: Context, ordinal: number, today: number): void {
 
 /** Puts the transaction into the facts and among the known ones. */
 export function writeFact(c: Context, kind: number, sign: 1 | -1, ordinal: number, status: number = FactStatus.processed): void {
-  const { header, reference, awards } = c;
+  const { header, reference } = c;
   const first = reference.firstCurrency(c.transaction.programOrdinal);
   let points = 0;
-  for (let i = 0; i < awards.count; i++) if (awards.currency[i] === first) points += awards.points[i]!;
+  for (let i = 0, { count } = awards, currency = awardCurrency, given = awardPoints; i < count; i++) if (currency[i] === first) points += given[i]!;
   header.ledgerRow(kind, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, reference.set.version);
   header.sign = sign;
   header.status = status;
@@ -173,9 +175,8 @@ export function mayEarn({ state }: Pick<Context, 'state'>, { set }: Reference, p
   return ordinal >= 0 && (state.accounts.flags(ordinal) & Flag.registered) !== 0;
 }
 function overflows(c: Context, ordinal: number): boolean {
-  const { awards } = c;
   let given = 0;
-  for (let i = 0; i < awards.count; i++) given += awards.points[i]!;
+  for (let i = 0, { count } = awards, points = awardPoints; i < count; i++) given += points[i]!;
   if (given > POINTS_MAX) return true;
   if (given < 2 ** 40 || ordinal < 0) return false;
   let held = 0;
@@ -188,18 +189,18 @@ function overflows(c: Context, ordinal: number): boolean {
 
 /** Splits each award over its funders and posts the parts; counters move together with them. */
 function postAwards(c: Context, ordinal: number, today: number): void {
-  const { awards, reference } = c;
-  for (let i = 0; i < awards.counterTotal; i++) c.addToCounter(awards.counterKey1[i]!, awards.counterKey2[i]!, awards.counterDelta[i]!);
+  const { reference } = c, { rules } = reference;
+  for (let i = 0, { counterTotal } = awards, key1 = counterKey1; i < counterTotal; i++) c.addToCounter(key1[i]!, counterKey2[i]!, counterDelta[i]!);
   const program = c.transaction.programOrdinal, ownFunder = reference.partnerFunder[c.transaction.partnerOrdinal]!;
-  const awardDay = reference.set.programs[program]!.document.expiryFrom === 'received' ? today : reference.programDay(program, c.transaction.occurredAtMs);
+  const awardDay = rules.expiresFromReceipt[program]! ? today : reference.programDay(program, c.transaction.occurredAtMs);
   let asked = -1, indebted = false;
-  for (let award = 0; award < awards.count; award++) {
-    const points = awards.points[award]!;
+  for (let award = 0, { count } = awards, given = awardPoints; award < count; award++) {
+    const points = given[award]!;
     if (points === 0) continue;
-    const { funders, fundingParts, pendingDays, expiresAfterDays } = reference.rules.rule(awards.rule[award]!);
+    const { funders, fundingParts, pendingDays, expiresAfterDays } = rules.rule(awardRule[award]!);
     const matures = awardDay + pendingDays;
     const expires = expiresAfterDays < 0 ? NEVER : awardDay + expiresAfterDays;
-    const currency = awards.currency[award]!;
+    const currency = awardCurrency[award]!;
     if (currency !== asked) indebted = owes(c, ordinal, (asked = currency));
     if (funders.length > 0) shareOut(points, fundingParts, funders.length, fundedParts);
     for (let i = 0; i < Math.max(1, funders.length); i++) {

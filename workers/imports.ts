@@ -141,7 +141,7 @@ function openWith(c: Context, program: number, cards: Uint8Array[], flags: numbe
 
 /** A fact of what an account got that is not a transaction's. `ofPartner`, `ofId`: the posting that it is about. */
 export function ledgerFact(c: Context, kind: number, ordinal: number, ofPartner = -1, ofId?: Uint8Array): void {
-  c.countPostings(c.postings);
+  c.countPostings();
   c.header.ledgerRow(kind, c.state, ordinal, c.nowMs, c.topic, c.offset, c.index, c.reference.set.version);
   c.header.ofPartner = ofPartner;
   c.header.ofId = ofId;

@@ -115,7 +115,7 @@ export class RecordedPurchase {
   private readAwards(reference: Reference): void {
     const { awards, rows, row, transaction: t } = this, { awards: list, counters, shares } = rows.lists, first = list.start(row), points = list.number('points');
     awards.clear();
-    awards.count = (list.ends.at(row) - first) | 0;
+    awards.count = (list.ends.at(row) - first) | 0; // an integer also to the compiler, as in all other AwardSets
     for (let i = 0; i < awards.count; i++) {
       const { ruleIndex, currency } = rows.rule.at(first + i);
       awards.rule[i] = ruleIndex;

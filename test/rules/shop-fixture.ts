@@ -4,7 +4,7 @@
 import { ReferenceStore } from '../../engine/reference.js';
 import type { PartnerDocument, ProductDocument, ProgramDocument, RuleDocument } from '../../schemas/reference.js';
 import type { TransactionDocument } from '../../schemas/transaction.js';
-import { AwardSet } from '../../workers/awards.js';
+import { awards } from '../../workers/awards.js';
 import { FactBlock } from '../../workers/facts/fact-block.js';
 import { FactHeader, FactKind } from '../../workers/facts/fact-header.js';
 import { cellB, cellKey, cellKind, CellKind } from '../../workers/ledger/cells.js';
@@ -30,7 +30,7 @@ const someMonday = '2026-03-02T10:30:00Z';
 export class Shop {
   readonly store = new ReferenceStore();
   readonly reference: Reference;
-  readonly awards = new AwardSet();
+  readonly awards = awards;
   readonly t = new Transaction();
   /** Cells of the one account. */
   readonly cells = new Map<string, number>();
@@ -59,7 +59,7 @@ export class Shop {
   /** Decides; the account keeps what is counted. */
   buy(purchase: TestPurchase): Given[] {
     const { awards, reference } = this;
-    evaluate(reference.rules, this.transaction(purchase), this, reference, awards);
+    evaluate(reference.rules, this.transaction(purchase), this, reference);
     if (awards.overflow) throw new RangeError('overflow');
     const given = this.given();
     for (let i = 0; i < awards.counterTotal; i++) {
@@ -71,7 +71,7 @@ export class Shop {
   /** The purchase as its fact records it, decided for an account without counters. */
   recorded(purchase: TestPurchase): RecordedPurchase {
     const { t, awards, reference } = this, block = new FactBlock(), header = new FactHeader(), recorded = new RecordedPurchase();
-    evaluate(reference.rules, this.transaction(purchase), null, reference, awards);
+    evaluate(reference.rules, this.transaction(purchase), null, reference);
     header.ledgerRow(FactKind.purchase, { partition: 0, batch: 0 }, 1, t.occurredAtMs, 0, 0, 0, reference.set.version);
     block.add(t, header, awards, new Postings(), reference);
     recorded.read(block.written(), 0, reference);

@@ -4,9 +4,10 @@
  */
 import type { Context } from '../context.js';
 import { CellKind, cellA, cellB, cellKey, lotExpires, lotKey, lotMatures, NEVER } from './cells.js';
-import { Balance, Counter, PostingKind } from './postings.js';
+import { Balance, Counter, post, PostingKind } from './postings.js';
 
-const { available, pending } = CellKind, { accrual } = PostingKind;
+const { available, pending } = CellKind, { accrual, import: imported } = PostingKind, { issuance } = Counter;
+const availableBalance = Balance.available, pendingBalance = Balance.pending;
 
 /** Brings points to the account; what is available pays debt first. `today` decides whether the lot is mature. The caller applies the cells at the end. */
 export function credit(
@@ -24,8 +25,8 @@ export function bring(
 ): void {
   const mature = matures <= today;
   c.add(cellKey(mature ? available : pending, currency, funder), lotKey(expires, matures), points);
-  const balance = mature ? Balance.available : Balance.pending, counter = kind === PostingKind.import ? Counter.import : Counter.issuance;
-  c.postings.add(kind, balance, counter, currency, funder, points, award, expires, matures);
+  const balance = mature ? availableBalance : pendingBalance, counter = kind === imported ? Counter.import : issuance;
+  post(kind, balance, counter, currency, funder, points, award, expires, matures);
 }
 
 export function owes({ state }: Context, ordinal: number, currency: number): boolean {
@@ -39,8 +40,8 @@ function payDebt(c: Context, ordinal: number, currency: number, funder: number, 
   if (paid <= 0) return;
   c.add(cellKey(CellKind.available, currency, funder), lotKey(expires, matures), -paid);
   c.add(cellKey(CellKind.debt, currency, 0), 0, -paid);
-  c.postings.add(PostingKind.debt, Balance.available, Counter.own, currency, funder, -paid, award, expires, matures);
-  c.postings.add(PostingKind.debt, Balance.debt, Counter.own, currency, funder, paid, award, expires, matures);
+  post(PostingKind.debt, Balance.available, Counter.own, currency, funder, -paid, award, expires, matures);
+  post(PostingKind.debt, Balance.debt, Counter.own, currency, funder, paid, award, expires, matures);
   c.applyCells(ordinal);
 }
 
@@ -50,14 +51,14 @@ export function settle(c: Context, ordinal: number, day: number): boolean {
   for (const lot of lotsOf(c, ordinal, CellKind.pending).filter((lot) => lot.matures <= day).sort(byFunder)) {
     c.add(cellKey(CellKind.pending, lot.currency, lot.funder), lot.key2, -lot.points);
     c.add(cellKey(CellKind.available, lot.currency, lot.funder), lot.key2, lot.points);
-    c.postings.add(PostingKind.maturity, Balance.pending, Counter.own, lot.currency, lot.funder, -lot.points, -1, lot.expires, lot.matures);
-    c.postings.add(PostingKind.maturity, Balance.available, Counter.own, lot.currency, lot.funder, lot.points, -1, lot.expires, lot.matures);
+    post(PostingKind.maturity, Balance.pending, Counter.own, lot.currency, lot.funder, -lot.points, -1, lot.expires, lot.matures);
+    post(PostingKind.maturity, Balance.available, Counter.own, lot.currency, lot.funder, lot.points, -1, lot.expires, lot.matures);
     c.applyCells(ordinal);
     payDebt(c, ordinal, lot.currency, lot.funder, lot.points, -1, lot.expires, lot.matures);
   }
   for (const lot of lotsOf(c, ordinal, CellKind.available).filter((lot) => lot.expires <= day).sort(byFunder)) {
     c.add(cellKey(CellKind.available, lot.currency, lot.funder), lot.key2, -lot.points);
-    c.postings.add(PostingKind.expiry, Balance.available, Counter.breakage, lot.currency, lot.funder, -lot.points, -1, lot.expires, lot.matures);
+    post(PostingKind.expiry, Balance.available, Counter.breakage, lot.currency, lot.funder, -lot.points, -1, lot.expires, lot.matures);
     c.applyCells(ordinal);
   }
   return true;
@@ -70,7 +71,7 @@ export function takeBack(c: Context, ordinal: number, currency: number, funder: 
     const taken = Math.min(left, c.state.accounts.get(ordinal, cellKey(kind, currency, funder), lotKey(expires, matures)));
     if (taken <= 0) continue;
     c.add(cellKey(kind, currency, funder), lotKey(expires, matures), -taken);
-    c.postings.add(PostingKind.reversal, balance, Counter.issuance, currency, funder, -taken, award, expires, matures);
+    post(PostingKind.reversal, balance, Counter.issuance, currency, funder, -taken, award, expires, matures);
     c.applyCells(ordinal);
     left -= taken;
   }
@@ -79,14 +80,14 @@ export function takeBack(c: Context, ordinal: number, currency: number, funder: 
       const taken = Math.min(left, lot.points);
       if (taken <= 0) break;
       c.add(cellKey(CellKind.available, currency, lot.funder), lot.key2, -taken);
-      c.postings.add(PostingKind.reversal, Balance.available, Counter.issuance, currency, funder, -taken, award, lot.expires, lot.matures);
+      post(PostingKind.reversal, Balance.available, Counter.issuance, currency, funder, -taken, award, lot.expires, lot.matures);
       left -= taken;
     }
     c.applyCells(ordinal);
   }
   if (left > 0) {
     c.add(cellKey(CellKind.debt, currency, 0), 0, left);
-    c.postings.add(PostingKind.reversal, Balance.debt, Counter.issuance, currency, funder, -left, award, NEVER, 0);
+    post(PostingKind.reversal, Balance.debt, Counter.issuance, currency, funder, -left, award, NEVER, 0);
     c.applyCells(ordinal);
   }
 }

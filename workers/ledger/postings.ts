@@ -1,5 +1,6 @@
 /**
- * The postings of one command: parallel arrays, refilled for each command. A posting adds `points` to a balance of the account and takes them from the
+ * The postings of one command: parallel arrays, refilled for each command. Those of the command at hand are one for the thread
+ * (`postings`). A posting adds `points` to a balance of the account and takes them from the
  * counter account (docs/calculation.md, Ledger accounts).
  */
 export const POSTINGS_MAX = 1 << 16;
@@ -41,4 +42,22 @@ export class Postings {
     this.expires[i] = expires;
     this.matures[i] = matures;
   }
+}
+
+/** Those of the command at hand. A constant of the thread, as workers/rules/workspace.ts is, so that optimized code knows where the arrays lie. */
+export const postings = new Postings();
+const { kind: kinds, balance: balances, counter: counters, currency: currencies, funder: funders, points: sums, award: awards, expires: expiryDays, matures: maturityDays } = postings;
+
+/** Adds to the postings of the command at hand. */
+export function post(kind: number, balance: number, counter: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number): void {
+  const i = postings.count++;
+  kinds[i] = kind;
+  balances[i] = balance;
+  counters[i] = counter;
+  currencies[i] = currency;
+  funders[i] = funder;
+  sums[i] = points;
+  awards[i] = award;
+  expiryDays[i] = expires;
+  maturityDays[i] = matures;
 }

@@ -16,17 +16,24 @@ import { compileWeek } from './schedule.js';
 
 /** Candidates kept in plans, over all partners; past it plans are made anew. */
 const PLANNED_MAX = 2_000_000;
+/** Bounds of a rule without validFrom and validTo; no transaction that is decided lies beyond them. */
+const ALWAYS_MS = 8.64e15;
 
+/** Its numbers are numbers from the beginning: fields that once were undefined would be asked at each look what they hold. */
 export class CompiledRule {
+  /** Its place among the rules of the set. */
+  readonly index: number = 0;
   readonly document: RuleDocument;
   /** Ordinal of the rule's id, which all its versions share. */
-  readonly rule: number;
-  readonly program: number;
-  readonly fromMs: number;
-  readonly toMs: number;
+  readonly rule: number = 0;
+  readonly program: number = 0;
+  readonly fromMs: number = 0;
+  readonly toMs: number = 0;
   readonly stores: ReadonlySet<number> | undefined;
   readonly channels: ReadonlySet<number> | undefined;
   readonly week: Uint8Array | undefined;
+  /** Whether it has any of those, from `fromMs` on. */
+  readonly restricted: boolean;
   readonly condition: Condition | undefined;
   readonly matcher: LineMatcher | undefined;
   readonly kind: AwardKind;
@@ -35,28 +42,31 @@ export class CompiledRule {
   readonly units: AwardKind['units'];
   readonly countUnits: AwardKind['countUnits'];
   readonly perLine: boolean;
+  /** Whether it has a cap per transaction or a stacking group: more to be done before its points are known. */
+  readonly limited: boolean;
   readonly factor: Factor | undefined;
   /** Ordinals of the ids that a multiplier multiplies; few, mostly one. */
   private readonly of: readonly number[];
-  readonly currency: number;
-  readonly rounding: number;
-  readonly capPerTransaction: number;
-  readonly capPerDay: number;
+  readonly currency: number = 0;
+  readonly rounding: number = 0;
+  readonly capPerTransaction: number = 0;
+  readonly capPerDay: number = 0;
   /** Ordinal of the stacking group's name, 0: none. */
-  readonly group: number;
+  readonly group: number = 0;
   readonly groupMode: 'best' | 'first' | 'sum';
-  readonly groupCap: number;
+  readonly groupCap: number = 0;
   readonly onReturn: 'proportional' | 'requalify' | 'keep';
   /** Funders and their parts; none: the transaction's partner. */
   readonly funders: Int32Array;
   readonly fundingParts: Float64Array;
-  readonly pendingDays: number;
+  readonly pendingDays: number = 0;
   /** -1: never. */
-  readonly expiresAfterDays: number;
+  readonly expiresAfterDays: number = 0;
 
-  constructor(readonly index: number, reference: Reference, matchers: Map<string, LineMatcher>) {
+  constructor(index: number, reference: Reference, matchers: Map<string, LineMatcher>) {
     const { set, nameTable: names } = reference, { rule, program, document, fromMs, toMs } = set.rules[index]!;
     const { scope, schedule, award, caps, stacking, funding } = document;
+    this.index = index;
     this.document = document;
     this.rule = rule;
     this.program = program;
@@ -65,6 +75,7 @@ export class CompiledRule {
     this.stores = scope?.stores && new Set(scope.stores.map((store) => names.ordinal(store)));
     this.channels = scope?.channels && new Set(scope.channels.map((channel) => names.ordinal(channel)));
     this.week = schedule && compileWeek(schedule);
+    this.restricted = fromMs > -ALWAYS_MS || toMs < ALWAYS_MS || this.stores !== undefined || this.channels !== undefined || this.week !== undefined;
     this.condition = document.condition === undefined ? undefined : compileCondition(document.condition, 'transaction', names);
     this.matcher = document.lines && matcherOf(document.lines, reference, matchers);
     this.currency = award.currency === undefined ? reference.firstCurrency(program) : reference.currencyOrdinal(award.currency, program);
@@ -79,6 +90,7 @@ export class CompiledRule {
     this.capPerTransaction = caps?.perTransaction ?? Infinity;
     this.capPerDay = caps?.perAccountPerDay ?? Infinity;
     this.group = stacking ? names.ordinal(stacking.group) : 0;
+    this.limited = caps?.perTransaction !== undefined || stacking !== undefined;
     this.groupMode = stacking?.mode ?? 'sum';
     this.groupCap = stacking?.cap ?? Infinity;
     this.onReturn = document.onReturn ?? 'proportional';
@@ -100,6 +112,8 @@ export class CompiledRules {
   /** By place in the set. */
   private readonly compiled: (CompiledRule | undefined)[];
   private readonly matchers: Map<string, LineMatcher>;
+  /** By program: whether points expire by the day on which the purchase arrives, not by the day on which it was made. */
+  readonly expiresFromReceipt: readonly boolean[];
   private plans: (PartnerPlan | undefined)[] = [];
   private planned = 0;
   /** Places of live rules by program: those without partners in their scope, and by partner ordinal those that name it. */
@@ -111,6 +125,7 @@ export class CompiledRules {
     this.compiled.length = Math.max(this.compiled.length, reference.set.rules.length);
     this.matchers = previous?.matchers ?? new Map();
     this.live = liveRules(reference.set);
+    this.expiresFromReceipt = reference.set.programs.map(({ document }) => document.expiryFrom === 'received');
   }
 
   /** A published version of a rule by its place in the set, live or not. */

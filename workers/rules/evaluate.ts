@@ -1,52 +1,52 @@
 /**
- * Steps 2 to 11 of docs/calculation.md for one purchase: which rules fire, what each gives, on which lines, and what it counts.
+ * Steps 2 to 11 of docs/calculation.md for one purchase: which rules fire, what each gives, on which lines, and what it counts (9 to 11: record.ts).
  *
- * Promises: the same set, transaction and cells give the same awards, whatever order the rules were published in; nothing is changed but `out` (counters
- * are additions in it); it never throws because of a transaction. When a result passes 2^53-1, `out.overflow` is set and the rest of `out` means nothing.
+ * Promises: the same set, transaction and cells give the same awards, whatever order the rules were published in; nothing is changed but `awards` (counters
+ * are additions in it); it never throws because of a transaction. When a result passes 2^53-1, `awards.overflow` is set and the rest of it means nothing.
  * The cost grows with the rules that the transaction can set off, not with those that exist. Needs t.partnerOrdinal, t.programOrdinal and resolved lines.
  */
-import type { AwardSet } from '../awards.js';
-import { CellKind, cellKey, type AccountCells } from '../ledger/cells.js';
+import { awards } from '../awards.js';
+import type { AccountCells } from '../ledger/cells.js';
 import type { Reference } from '../reference.js';
 import { Text, type Transaction } from '../transaction.js';
 import type { CompiledRule, CompiledRules } from './compile.js';
 import { ONE, roundProduct, type Fraction } from './fraction.js';
 import type { Frame } from './frame.js';
 import type { Candidate, PartnerPlan } from './plan.js';
+import { recordFired } from './record.js';
 import { isOpen } from './schedule.js';
 import type { MatchedLines } from './selection.js';
-import { shareOut } from './shares.js';
 import { compete } from './stacking.js';
 import { workspace } from './workspace.js';
 
-const { ranks, units, points, lost, counts, linePoints, multipliers, grouped, all, lineSeen, weights } = workspace;
+const { ranks, units, points, lost, counts, multipliers, capped, grouped, all } = workspace;
 const { lines: allLines, amounts: allAmounts } = all;
 /** Those multipliers that multiply one rule, by their places in the plan. */
 const applied = new Int32Array(multipliers.length), appliedRanks = new Int32Array(multipliers.length);
 
-/** `cells` null: an account without any. */
-export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCells | null, reference: Reference, out: AwardSet): void {
-  out.clear();
+/** Fills `awards`. `cells` null: an account without any. */
+export function evaluate(rules: CompiledRules, t: Transaction, cells: AccountCells | null, reference: Reference): void {
+  awards.clear();
   const { frame } = rules, plan = rules.plan(t.partnerOrdinal), { candidates } = plan;
   if (candidates.length === 0) return;
   frame.begin(t);
   workspace.begin();
   matchLines(plan, frame);
-  fireCandidates(plan, frame, out);
+  fireCandidates(plan, frame);
   const { firedCount } = workspace;
   if (firedCount === 0) return;
-  sortFired(candidates, firedCount);
+  sortFired(firedCount);
 
   const day = reference.programDay(t.programOrdinal, t.occurredAtMs), exponent = reference.moneyExponent(t);
-  for (let i = 0; i < firedCount; i++) award(i, candidates[ranks[i]!]!, t, exponent, day, cells, out);
-  if (workspace.multiplierCount > 0) multiply(plan, t, exponent, out);
-  if (out.overflow) return;
-  for (let i = 0; i < firedCount; i++) {
-    const { capPerTransaction } = candidates[ranks[i]!]!.rule;
-    if (points[i]! > capPerTransaction) points[i] = capPerTransaction;
+  awardFired(candidates, t, exponent, day, cells);
+  if (workspace.multiplierCount > 0) multiply(plan, t, exponent);
+  if (awards.overflow) return;
+  for (let i = 0; i < workspace.cappedCount; i++) {
+    const place = capped[i]!, { capPerTransaction } = candidates[ranks[place]!]!.rule;
+    if (points[place]! > capPerTransaction) points[place] = capPerTransaction;
   }
   if (workspace.groupedCount > 0) compete(candidates);
-  for (let i = 0; i < firedCount; i++) record(i, candidates, t, day, cells, out);
+  recordFired(candidates, t, day, cells);
 }
 
 // ── steps 2 and 3: candidates and matched lines ──
@@ -81,17 +81,17 @@ function matchLines(plan: PartnerPlan, frame: Frame): void {
   }
 }
 
-function fireCandidates(plan: PartnerPlan, frame: Frame, out: AwardSet): void {
-  fireFrom(plan.always, frame, out);
-  for (let i = 0; i < workspace.touchedCount; i++) fireFrom(workspace.touched[i]!.candidates, frame, out);
+function fireCandidates(plan: PartnerPlan, frame: Frame): void {
+  fireFrom(plan.always, frame);
+  for (let i = 0; i < workspace.touchedCount; i++) fireFrom(workspace.touched[i]!.candidates, frame);
   if (plan.byStore.size > 0) {
     const there = plan.byStore.get(frame.textName(Text.store));
-    if (there !== undefined) fireFrom(there, frame, out);
+    if (there !== undefined) fireFrom(there, frame);
   }
   workspace.makeRoom();
 }
 
-function fireFrom(candidates: readonly Candidate[], frame: Frame, out: AwardSet): void {
+function fireFrom(candidates: readonly Candidate[], frame: Frame): void {
   const { stamp } = workspace;
   let count = workspace.firedCount;
   for (let i = 0; i < candidates.length; i++) {
@@ -99,7 +99,7 @@ function fireFrom(candidates: readonly Candidate[], frame: Frame, out: AwardSet)
     if (whyNot(candidate, frame, stamp) === fires) ranks[count++] = candidate.rank;
   }
   workspace.firedCount = count;
-  out.candidates += candidates.length;
+  awards.candidates += candidates.length;
 }
 
 /** Why a candidate does not fire, in the order in which it is checked. */
@@ -108,7 +108,21 @@ export const WhyNot = {
 } as const;
 const { fires } = WhyNot;
 
-export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Frame, stamp: number): number {
+export function whyNot(candidate: Candidate, frame: Frame, stamp: number): number {
+  if (candidate.restricted) {
+    const restriction = whyNotThere(candidate, frame);
+    if (restriction !== fires) return restriction;
+  }
+  const { rule: { condition }, selection } = candidate;
+  if (selection.stamp !== stamp) return WhyNot.noLine;
+  if (!selection.matched.earns) return WhyNot.nothingEarned;
+  if (condition === undefined || condition.run(frame, frame.t, condition.constants, 0)) return fires;
+  if (!frame.overflow) return WhyNot.condition;
+  frame.overflows++;
+  return WhyNot.conditionOverflow;
+}
+/** The same as to when and where the purchase was made. */
+function whyNotThere({ rule, zone, higher }: Candidate, frame: Frame): number {
   const { occurredAtMs } = frame.t;
   if (occurredAtMs < rule.fromMs || occurredAtMs >= rule.toMs) return WhyNot.notValid;
   for (let i = 0; i < higher.length; i++) if (occurredAtMs >= higher[i]!.fromMs && occurredAtMs < higher[i]!.toMs) return WhyNot.otherVersion;
@@ -118,43 +132,44 @@ export function whyNot({ rule, selection, zone, higher }: Candidate, frame: Fram
     const minute = zone < 0 ? frame.minuteOfWeek() : frame.reference.localMinuteOfWeek(zone, occurredAtMs);
     if (!isOpen(rule.week, minute)) return WhyNot.schedule;
   }
-  if (selection.stamp !== stamp) return WhyNot.noLine;
-  if (!selection.matched.earns) return WhyNot.nothingEarned;
-  if (rule.condition === undefined || rule.condition.run(frame, frame.t, rule.condition.constants, 0)) return fires;
-  if (!frame.overflow) return WhyNot.condition;
-  frame.overflows++;
-  return WhyNot.conditionOverflow;
+  return fires;
 }
 
 /** Into rule order. Insertion: there are few, and mostly in order already. */
-function sortFired(candidates: readonly Candidate[], count: number): void {
+function sortFired(count: number): void {
+  const fired = ranks;
   for (let i = 1; i < count; i++) {
-    const rank = ranks[i]!;
+    const rank = fired[i]!;
     let j = i - 1;
-    for (; j >= 0 && ranks[j]! > rank; j--) ranks[j + 1] = ranks[j]!;
-    ranks[j + 1] = rank;
-  }
-  for (let i = 0; i < count; i++) {
-    const { factor, group } = candidates[ranks[i]!]!.rule;
-    if (factor !== undefined) multipliers[workspace.multiplierCount++] = i;
-    if (group !== 0) grouped[workspace.groupedCount++] = i;
+    for (; j >= 0 && fired[j]! > rank; j--) fired[j + 1] = fired[j]!;
+    fired[j + 1] = rank;
   }
 }
 
 // ── steps 4 to 6: the exact award, multipliers, and rounding once ──
 
-function award(i: number, { rule, selection: { matched } }: Candidate, t: Transaction, exponent: number, day: number, cells: AccountCells | null, out: AwardSet): void {
-  units[i] = points[i] = lost[i] = 0;
-  if (rule.factor !== undefined) return;
-  if (rule.countUnits !== undefined) {
-    const count = counts[i]!;
-    count.input = count.milestones = count.period = 0;
-    units[i] = rule.countUnits(matched.base, rule.rule, day, rule.terms, cells, count);
-  } else if (!rule.perLine) {
-    units[i] = rule.units!(matched.base, matched.quantity, rule.terms);
+function awardFired(candidates: readonly Candidate[], t: Transaction, exponent: number, day: number, cells: AccountCells | null): void {
+  for (let i = 0, { firedCount } = workspace; i < firedCount; i++) {
+    const { rule, selection: { matched } } = candidates[ranks[i]!]!;
+    units[i] = points[i] = lost[i] = 0;
+    if (rule.limited) {
+      if (rule.capPerTransaction !== Infinity) capped[workspace.cappedCount++] = i;
+      if (rule.group !== 0) grouped[workspace.groupedCount++] = i;
+    }
+    if (rule.factor !== undefined) {
+      multipliers[workspace.multiplierCount++] = i;
+      continue;
+    }
+    if (rule.countUnits !== undefined) {
+      const count = counts[i]!;
+      count.input = count.milestones = count.period = 0;
+      units[i] = rule.countUnits(matched.base, rule.rule, day, rule.terms, cells, count);
+    } else if (!rule.perLine) {
+      units[i] = rule.units!(matched.base, matched.quantity, rule.terms);
+    }
+    points[i] = pointsOf(rule, matched, units[i]!, t, exponent, ONE, rule.perLine ? workspace.linePointsOf(i, matched.count) : undefined);
+    if (points[i]! > Number.MAX_SAFE_INTEGER) awards.overflow = true;
   }
-  points[i] = pointsOf(rule, matched, units[i]!, t, exponent, ONE, rule.perLine ? workspace.linePointsOf(i, matched.count) : undefined);
-  if (points[i]! > Number.MAX_SAFE_INTEGER) out.overflow = true;
 }
 
 /**
@@ -175,7 +190,7 @@ export function pointsOf(
   return sum > Number.MAX_SAFE_INTEGER ? Infinity : sum;
 }
 
-function multiply({ candidates, factors }: PartnerPlan, t: Transaction, exponent: number, out: AwardSet): void {
+function multiply({ candidates, factors }: PartnerPlan, t: Transaction, exponent: number): void {
   const { firedCount, multiplierCount } = workspace;
   for (let i = 0; i < firedCount; i++) {
     const { rule, selection: { matched } } = candidates[ranks[i]!]!;
@@ -194,94 +209,7 @@ function multiply({ candidates, factors }: PartnerPlan, t: Transaction, exponent
       const { multiplier, factor } = steps[j]!, upTo = pointsOf(rule, matched, units[i]!, t, exponent, factor), other = applied[multiplier]!;
       points[other]! += upTo - reported;
       reported = upTo;
-      if (!(points[other]! <= Number.MAX_SAFE_INTEGER)) out.overflow = true;
+      if (!(points[other]! <= Number.MAX_SAFE_INTEGER)) awards.overflow = true;
     }
   }
-}
-
-// ── steps 9 to 11: the cap of a day, counters, shares ──
-
-function record(place: number, candidates: readonly Candidate[], t: Transaction, day: number, cells: AccountCells | null, out: AwardSet): void {
-  const { rule, selection: { matched } } = candidates[ranks[place]!]!;
-  let given = points[place]!;
-  if (rule.capPerDay !== Infinity && given > 0) {
-    const key = cellKey(CellKind.ruleDay, 0, rule.rule), before = cells === null ? 0 : cells.get(key, day);
-    given = Math.min(given, Math.max(0, rule.capPerDay - before));
-    if (given > 0) out.addCounter(key, day, given);
-  }
-  const isCounted = rule.countUnits !== undefined;
-  if (given === 0 && !isCounted) return;
-  const i = out.count++;
-  out.rule[i] = rule.index;
-  out.currency[i] = rule.currency;
-  out.points[i] = given;
-  if (isCounted) recordCount(place, i, rule, out);
-  else out.input[i] = out.milestones[i] = out.period[i] = 0;
-  if (given === 0) {
-    shareNothing(matched, i, out);
-    return;
-  }
-  const start = (out.shareStart[i] = out.shareTotal);
-  if (rule.factor !== undefined) shareOverMultiplied(rule, given, candidates, t, out);
-  else if (rule.perLine) shareOver(matched, given, linePoints[place]!, undefined, out);
-  else shareOver(matched, given, matched.amounts, matched.earned, out);
-  out.shareCount[i] = out.shareTotal - start;
-}
-
-function recordCount(place: number, i: number, { rule }: CompiledRule, out: AwardSet): void {
-  const { cell, period, addition, input, milestones } = counts[place]!, paid = lost[place] === 1 ? 0 : milestones;
-  out.input[i] = input;
-  out.milestones[i] = paid;
-  out.period[i] = period;
-  out.addCounter(cellKey(cell, 0, rule), period, addition);
-  if (paid > 0) out.addCounter(cellKey(CellKind.rulePaid, 0, rule), period, paid);
-}
-
-/** All shares are 0: awards of nothing on the same lines have them in common. */
-function shareNothing(matched: MatchedLines, i: number, out: AwardSet): void {
-  if (matched.sharesOfNothing < 0) {
-    matched.sharesOfNothing = out.shareTotal;
-    shareOver(matched, 0, matched.amounts, 0, out);
-  }
-  out.shareStart[i] = matched.sharesOfNothing;
-  out.shareCount[i] = matched.count;
-}
-
-function shareOver({ lines, count }: MatchedLines, given: number, weights: Float64Array, total: number | undefined, out: AwardSet): void {
-  out.reserveShares(count);
-  const { shareLine, sharePoints, shareTotal } = out;
-  shareOut(given, weights, count, sharePoints, shareTotal, total);
-  for (let i = 0; i < count; i++) shareLine[shareTotal + i] = lines[i]!;
-  out.shareTotal = shareTotal + count;
-}
-
-/** Over the union of the earning lines of the rules that it multiplies and that fired, by amount. */
-function shareOverMultiplied(rule: CompiledRule, given: number, candidates: readonly Candidate[], t: Transaction, out: AwardSet): void {
-  const { firedCount } = workspace, stamp = ++workspace.lineStamp;
-  let only: MatchedLines | undefined, several = false, last = -1;
-  for (let j = 0; j < firedCount; j++) {
-    const { rule: base, selection: { matched } } = candidates[ranks[j]!]!;
-    if (matched === only || !rule.multiplies(base.rule)) continue;
-    several ||= only !== undefined;
-    only = matched;
-    for (let i = 0; i < matched.count; i++) {
-      const line = matched.lines[i]!;
-      lineSeen[line] = stamp;
-      if (line > last) last = line;
-    }
-  }
-  if (only !== undefined && !several) {
-    shareOver(only, given, only.amounts, only.earned, out);
-    return;
-  }
-  out.reserveShares(last + 1);
-  const { shareLine, sharePoints, shareTotal } = out;
-  let count = 0;
-  for (let line = 0; line <= last; line++) {
-    if (lineSeen[line] !== stamp) continue;
-    shareLine[shareTotal + count] = line;
-    weights[count++] = t.amount[line]!;
-  }
-  shareOut(given, weights, count, sharePoints, shareTotal);
-  out.shareTotal += count;
 }

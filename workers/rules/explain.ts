@@ -2,7 +2,7 @@
  * Why each live rule of a program did or did not give points for a purchase, from the same compiled parts that evaluation runs; worked out on demand,
  * never on the hot path.
  */
-import { AwardSet } from '../awards.js';
+import { awards } from '../awards.js';
 import { CellKind, cellKey, type AccountCells } from '../ledger/cells.js';
 import type { Reference } from '../reference.js';
 import type { Transaction } from '../transaction.js';
@@ -36,8 +36,8 @@ const reasons: Record<number, string> = {
 
 /** In rule order, then the rules of other partners. Points and counters by `cells`: what the purchase would be given with them. */
 export function explain(rules: CompiledRules, t: Transaction, cells: AccountCells | null, reference: Reference): Explanation[] {
-  const out = new AwardSet(), { set } = reference, { frame } = rules, plan = rules.plan(t.partnerOrdinal);
-  evaluate(rules, t, cells, reference, out);
+  const { set } = reference, { frame } = rules, plan = rules.plan(t.partnerOrdinal);
+  evaluate(rules, t, cells, reference);
   const fired = [...workspace.ranks.subarray(0, workspace.firedCount)];
   const concerned = plan.candidates.map((candidate): Explanation => {
     const { document: { id, version }, index, countUnits, capPerDay } = candidate.rule, place = fired.indexOf(candidate.rank), found = place >= 0;
@@ -46,8 +46,8 @@ export function explain(rules: CompiledRules, t: Transaction, cells: AccountCell
       { rule: id, version, fired: found, points, why, ...(counters && { counters }) }
     );
     if (!found) return explained(0, reasons[whyNot(candidate, frame, workspace.stamp)]!);
-    if (out.overflow) return explained(0, 'a result passes 2^53-1: the purchase is refused');
-    const award = out.rule.subarray(0, out.count).indexOf(index), points = award < 0 ? 0 : out.points[award]!;
+    if (awards.overflow) return explained(0, 'a result passes 2^53-1: the purchase is refused');
+    const award = awards.rule.subarray(0, awards.count).indexOf(index), points = award < 0 ? 0 : awards.points[award]!;
     if (workspace.lost[place] === 1) return explained(0, `another rule of stacking group ${candidate.rule.document.stacking!.group} was taken`);
     if (points > 0) return explained(points, 'fired');
     return explained(0, countUnits ? 'counted; no milestone was reached, or a cap left nothing' : 'it comes to 0 points, or a cap left nothing');

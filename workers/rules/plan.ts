@@ -24,6 +24,8 @@ export interface Candidate {
   readonly zone: number;
   /** Live versions of the same rule that go before this one where they are valid. */
   readonly higher: readonly CompiledRule[];
+  /** Whether when or where the purchase is made matters: by the rule's validity, other versions, stores, channels, or schedule. */
+  readonly restricted: boolean;
 }
 
 const CATEGORY_BITS = 2 ** 26;
@@ -53,9 +55,10 @@ export class PartnerPlan {
   constructor(reference: Reference, partner: number, rules: readonly CompiledRule[], higher: (rule: CompiledRule) => CompiledRule[]) {
     this.products = reference.productTable(partner);
     const selections = new Map<LineMatcher, Selection>();
-    this.candidates = [...rules].sort(ruleOrder).map((rule, rank): Candidate => ({
-      rule, rank, selection: this.selectionOf(rule, selections), zone: zoneOf(reference, rule), higher: higher(rule),
-    }));
+    this.candidates = [...rules].sort(ruleOrder).map((rule, rank): Candidate => {
+      const above = higher(rule);
+      return { rule, rank, selection: this.selectionOf(rule, selections), zone: zoneOf(reference, rule), higher: above, restricted: rule.restricted || above.length > 0 };
+    });
     this.namesSkus = this.selections.some(({ matcher }) => matcher!.namesSkus);
     this.classByProduct = new Int32Array(this.products?.size ?? 0);
     for (const candidate of this.candidates) this.index(candidate);

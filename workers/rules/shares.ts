@@ -9,11 +9,15 @@ const SCAN_MAX = 32;
 /** A constant of the module: optimized code knows its address. */
 const remainders = new Float64Array(LINES_MAX);
 
+/** Writes into[0 … count - 1], which sum to `whole`. */
+export function shareOut(whole: number, weights: Float64Array, count: number, into: Float64Array): void {
+  shareOutFrom(whole, weights, count, sum(weights, count), into, 0);
+}
 /**
  * Writes into[start … start + count - 1], which sum to `whole`. Weights are at most LINES_MAX integers ≥ 0 whose sum, `total`, is at most 2^53-1; when it is 0 all goes to the
  * first. Ties go to the earlier. `into` may not be `weights`.
  */
-export function shareOut(whole: number, weights: Float64Array, count: number, into: Float64Array, start = 0, total = sum(weights, count)): void {
+export function shareOutFrom(whole: number, weights: Float64Array, count: number, total: number, into: Float64Array, start: number): void {
   if (!(whole > 0) || total === 0) {
     for (let i = 0; i < count; i++) into[start + i] = 0;
     if (count > 0) into[start] = whole;
@@ -23,13 +27,13 @@ export function shareOut(whole: number, weights: Float64Array, count: number, in
     into[start] = whole;
     return;
   }
-  let left = whole;
+  let given = 0;
   if (whole * total <= MAX) {
     for (let i = 0; i < count; i++) {
       const product = whole * weights[i]!, share = Math.floor(product / total);
       into[start + i] = share;
       remainders[i] = product - share * total;
-      left -= share;
+      given += share;
     }
   } else {
     for (let i = 0; i < count; i++) {
@@ -37,13 +41,14 @@ export function shareOut(whole: number, weights: Float64Array, count: number, in
       const share = Number(product / BigInt(total));
       into[start + i] = share;
       remainders[i] = Number(product % BigInt(total));
-      left -= share;
+      given += share;
     }
   }
+  const left = (whole - given) | 0; // less than one for each weight
   if (left > 0) giveRest(left, count, into, start);
 }
 
-function sum(weights: Float64Array, count: number): number {
+export function sum(weights: Float64Array, count: number): number {
   let total = 0;
   for (let i = 0; i < count; i++) total += weights[i]!;
   return total;
@@ -55,15 +60,16 @@ function giveRest(left: number, count: number, into: Float64Array, start: number
     for (let i = 0; i < left; i++) into[start + order[i]!]!++;
     return;
   }
+  const rests = remainders; // named here for the sake of the loop: workspace.ts
   for (; left > 0; left--) {
-    let largest = 0, most = remainders[0]!;
+    let largest = 0, most = rests[0]!;
     for (let i = 1; i < count; i++) {
-      const remainder = remainders[i]!;
+      const remainder = rests[i]!;
       if (remainder <= most) continue;
       largest = i;
       most = remainder;
     }
     into[start + largest]!++;
-    remainders[largest] = -1;
+    rests[largest] = -1;
   }
 }

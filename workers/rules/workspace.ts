@@ -2,7 +2,8 @@
  * Room for one evaluation, reused for each transaction: the rules that fired, in rule order once sorted, and the selections that lines fell into.
  *
  * One for the thread, and a constant: optimized code knows the addresses of arrays that constants of its own module name, and saves the six instructions and more that
- * finding one in an object takes each time. Evaluation therefore names those that it works with.
+ * finding one in an object takes each time. Evaluation therefore names those that it works with. A loop's first look at one is met before it is known that the name is a
+ * constant: short loops give it a local name before they begin.
  */
 import { AWARDS_MAX } from '../awards.js';
 import { LINES_MAX } from '../transaction.js';
@@ -26,7 +27,9 @@ class Workspace {
   /** Those of them that are multipliers, in rule order, as indexes. */
   multiplierCount = 0;
   readonly multipliers = new Int32Array(AWARDS_MAX);
-  /** Those that are in a stacking group, the same way. */
+  /** Those that have a cap per transaction, and those that are in a stacking group, the same way. */
+  cappedCount = 0;
+  readonly capped = new Int32Array(AWARDS_MAX);
   groupedCount = 0;
   readonly grouped = new Int32Array(AWARDS_MAX);
 
@@ -42,7 +45,7 @@ class Workspace {
 
   begin(): void {
     this.stamp++;
-    this.firedCount = this.multiplierCount = this.groupedCount = this.touchedCount = 0;
+    this.firedCount = this.multiplierCount = this.cappedCount = this.groupedCount = this.touchedCount = 0;
   }
   /** The first line of the transaction that falls into a selection. */
   touch(selection: Selection): void {
