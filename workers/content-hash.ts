@@ -55,7 +55,7 @@ function layOut(t: Transaction): number {
   words[3] = t.total;
   words[4] = highWord(t.total);
   let at = HEAD_WORDS;
-  for (let field = 0; field < TEXT_FIELDS; field++) {
+  for (let field = 0, fields = text.length / 2; field < fields; field++) {
     const length = text[2 * field + 1]!;
     if (length !== 0) at = putText(at, view, text[2 * field]!, length, field);
   }

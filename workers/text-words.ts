@@ -23,7 +23,11 @@ export function word(view: DataView, start: number, length: number): number {
 
 /** The last bytes of a text, 1 to 3, as a word: from the four bytes that end with it, as there may be none after it. */
 export function lastWord(view: DataView, end: number, length: number): number {
-  if (end >= 4) return view.getInt32(end - 4, true) >>> 32 - 8 * length;
+  // `| 0`, or it would be a double on its way.
+  return end >= 4 ? view.getInt32(end - 4, true) >>> 32 - 8 * length | 0 : lastWordOfFew(view, end, length);
+}
+/** Of a text at the very beginning. */
+function lastWordOfFew(view: DataView, end: number, length: number): number {
   let value = 0;
   for (let at = end; at > end - length; at--) value = value << 8 | view.getUint8(at - 1);
   return value;

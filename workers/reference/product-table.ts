@@ -59,6 +59,8 @@ const hashes = new Int32Array(LINES_MAX), firsts = new Int32Array(LINES_MAX), se
 
 export class ProductTable {
   private readonly slots: Int32Array;
+  /** Number of slots, a power of two, less one. */
+  private readonly mask: number;
   /** Nobody reads it: it keeps the compiler from leaving out what was only touched. */
   touched = 0;
   private arena: Uint8Array;
@@ -71,6 +73,7 @@ export class ProductTable {
     let slots = 16;
     while (slots * 4 < products * 5) slots *= 2;
     this.slots = new Int32Array(slots * WORDS);
+    this.mask = slots - 1;
     this.arena = new Uint8Array(products * 8);
     this.arenaView = new DataView(this.arena.buffer);
   }
@@ -80,8 +83,7 @@ export class ProductTable {
   }
   /** Fills lineProduct, lineCategory, lineDepartment and lineBrand. Touches where all skus are looked up before it compares the first one, so that the misses overlap. */
   resolve(t: Transaction): void {
-    const { lineCount, skuStart, skuLength, lineProduct, lineCategory, lineDepartment, lineBrand } = t, { slots } = this;
-    const view = viewOf(t.bytes), mask = slots.length / WORDS - 1;
+    const { lineCount, skuStart, skuLength, lineProduct, lineCategory, lineDepartment, lineBrand } = t, { slots, mask } = this, view = viewOf(t.bytes);
     let touched = 0;
     for (let i = 0; i < lineCount; i++) {
       const start = skuStart[i]!, length = skuLength[i]!, first = word(view, start, length), second = word(view, start + 4, length - 4);
@@ -93,8 +95,8 @@ export class ProductTable {
     }
     this.touched = touched;
     for (let i = 0; i < lineCount; i++) {
-      const at = this.slotOf(hashes[i]!, firsts[i]!, seconds[i]!, view, skuStart[i]!, skuLength[i]!) * WORDS;
-      lineProduct[i] = slots[at + LENGTH] === 0 ? -1 : at / WORDS;
+      const slot = this.slotOf(hashes[i]!, firsts[i]!, seconds[i]!, view, skuStart[i]!, skuLength[i]!), at = slot * WORDS | 0;
+      lineProduct[i] = slots[at + LENGTH] === 0 ? -1 : slot;
       lineCategory[i] = slots[at + CATEGORY]!;
       lineDepartment[i] = slots[at + DEPARTMENT]!;
       lineBrand[i] = slots[at + BRAND]!;
@@ -126,9 +128,9 @@ export class ProductTable {
   }
   /** The slot of a sku, or the free one (all of it 0) where it would be put. */
   private slotOf(hash: number, first: number, second: number, view: DataView, start: number, length: number): number {
-    const { slots } = this, mask = slots.length / WORDS - 1;
+    const { slots, mask } = this;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const at = slot * WORDS, found = slots[at + LENGTH]!;
+      const at = slot * WORDS | 0, found = slots[at + LENGTH]!;
       if (found === 0) return slot;
       if (slots[at] === hash && found === length + 1 && slots[at + 2] === first && slots[at + 3] === second && (length <= SLOT_BYTES || this.endsWith(at, view, start, length))) return slot;
     }
