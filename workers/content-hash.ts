@@ -5,11 +5,20 @@
  * Content is laid out as words, field by field in the order of the table, and hashed two at a time in two lanes (the steps of MurmurHash3_x86_128,
  * with half its lanes). A field that is added later must not leave a word when it is absent.
  */
-import { hash128 } from './hash.js';
-import { Kind, Text, TEXT_FIELDS, type Transaction } from './transaction.js';
+import { hash128OfView } from './hash.js';
+import { lastWord, viewOf } from './text-words.js';
+import { Kind, LINES_MAX, Text, TEXT_FIELDS, type Transaction } from './transaction.js';
 
-/** The content of one transaction; grows to the largest. */
-let words = new Int32Array(1 << 12);
+/** Most bytes that readers take as a text of a transaction, and of a line. */
+const TEXT_BYTES_MAX = 0xffff, LINE_TEXT_BYTES_MAX = 0xff;
+const TEXT_WORDS_MAX = 1 + (TEXT_BYTES_MAX + 1) / 4, LINE_TEXT_WORDS_MAX = 1 + (LINE_TEXT_BYTES_MAX + 1) / 4;
+/** Most words of the numbers at the beginning and in a line. */
+const HEAD_WORDS = 5, LINE_WORDS_MAX = 7;
+/** Of tenders and coupons as JSON: a hundred of each, with texts of 128 bytes at most, each of which may be written as six. */
+const LIST_WORDS_MAX = 1 << 16;
+
+/** The content of one transaction. Of the largest size from the beginning, so that optimized code knows its address; memory that is never touched costs nothing. */
+const words = new Int32Array(HEAD_WORDS + TEXT_FIELDS * TEXT_WORDS_MAX + LINES_MAX * (LINE_WORDS_MAX + 2 * LINE_TEXT_WORDS_MAX) + 2 * LIST_WORDS_MAX);
 
 /**
  * 64 bits over the content: all fields but the index in the request. Lines with and without explicit numbers, total given or left out: the same
@@ -39,32 +48,32 @@ export function contentHash(t: Transaction, out: Uint32Array): void {
  * another.
  */
 function layOut(t: Transaction): number {
-  const { bytes, text, lineCount, lineNumber, lineKind, quantity, amount, discount, skuStart, skuLength, categoryStart, categoryLength } = t;
-  reserve(t);
+  const { text, lineCount, lineNumber, lineKind, quantity, amount, discount, skuStart, skuLength, categoryLength } = t, view = viewOf(t.bytes);
   words[0] = lineCount << 1 | t.kind;
   words[1] = t.occurredAtMs;
   words[2] = highWord(t.occurredAtMs);
   words[3] = t.total;
   words[4] = highWord(t.total);
-  let at = 5;
-  for (let field = 0; field < TEXT_FIELDS; field++) {
+  let at = HEAD_WORDS;
+  for (let field = 0, fields = text.length / 2; field < fields; field++) {
     const length = text[2 * field + 1]!;
-    if (length !== 0) at = putText(at, bytes, text[2 * field]!, length, field);
+    if (length !== 0) at = putText(at, view, text[2 * field]!, length, field);
   }
   for (let i = 0; i < lineCount; i++) {
     const lineQuantity = quantity[i]!, lineAmount = amount[i]!, lineDiscount = discount[i]!, category = categoryLength[i]!;
     const fits = lineQuantity <= 0xffffffff && lineAmount <= 0xffffffff && lineAmount >= 0 && lineDiscount <= 0xffffffff;
-    words[at++] = lineNumber[i]! << 4 | lineKind[i]! << 2 | (fits ? 0 : 2) | (category === 0 ? 0 : 1);
-    words[at++] = lineQuantity;
-    words[at++] = lineAmount;
-    words[at++] = lineDiscount;
+    words[at] = lineNumber[i]! << 4 | lineKind[i]! << 2 | (fits ? 0 : 2) | (category === 0 ? 0 : 1);
+    words[at + 1] = lineQuantity;
+    words[at + 2] = lineAmount;
+    words[at + 3] = lineDiscount;
+    at += 4;
     if (!fits) {
       words[at++] = highWord(lineQuantity);
       words[at++] = highWord(lineAmount);
       words[at++] = highWord(lineDiscount);
     }
-    at = putText(at, bytes, skuStart[i]!, skuLength[i]!, 0);
-    if (category !== 0) at = putText(at, bytes, categoryStart[i]!, category, 1);
+    at = putText(at, view, skuStart[i]!, skuLength[i]!, 0);
+    if (category !== 0) at = putText(at, view, t.categoryStart[i]!, category, 1);
   }
   const { tenders, coupons } = t;
   if (tenders !== undefined && tenders.length > 0) at = putList(at, tenders.map(({ kind, amount, redemption }) => [kind, amount, redemption ?? null]), 30);
@@ -77,57 +86,43 @@ function highWord(value: number): number {
 }
 
 /** Four bytes a word, after a word with the length and what text it is (below 32). */
-function putText(at: number, bytes: Uint8Array, start: number, length: number, tag: number): number {
-  const end = start + length, wordsEnd = end - (length & 3);
+function putText(at: number, view: DataView, start: number, length: number, tag: number): number {
+  const rest = length & 3, end = start + length, wordsEnd = end - rest;
   words[at++] = length << 5 | tag;
-  let i = start;
-  for (; i < wordsEnd; i += 4) words[at++] = bytes[i]! | bytes[i + 1]! << 8 | bytes[i + 2]! << 16 | bytes[i + 3]! << 24;
-  if (i === end) return at;
-  let last = bytes[i]!;
-  if (i + 1 < end) last |= bytes[i + 1]! << 8;
-  if (i + 2 < end) last |= bytes[i + 2]! << 16;
-  words[at] = last;
-  return at + 1;
+  for (let i = start; i < wordsEnd; i += 4) words[at++] = view.getInt32(i, true);
+  if (rest !== 0) words[at++] = lastWord(view, end, rest);
+  return at;
 }
 
 function putList(at: number, list: unknown[], tag: number): number {
   const bytes = Buffer.from(JSON.stringify(list));
-  grow(at + bytes.length + 2);
-  return putText(at, bytes, 0, bytes.length, tag);
+  if (bytes.length > 4 * (LIST_WORDS_MAX - 2)) throw new RangeError(`tenders or coupons of ${bytes.length} bytes`);
+  return putText(at, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length, tag);
 }
 
-function reserve({ text, lineCount, skuLength, categoryLength }: Transaction): void {
-  let size = 65 + 16 * lineCount;
-  for (let field = 0; field < TEXT_FIELDS; field++) size += text[2 * field + 1]! >> 2;
-  for (let i = 0; i < lineCount; i++) size += skuLength[i]! + categoryLength[i]! >> 2;
-  grow(size);
-}
-
-function grow(size: number): void {
-  if (size <= words.length) return;
-  const grown = new Int32Array(2 * size);
-  grown.set(words);
-  words = grown;
-}
-
-const identity = new Uint8Array(1024);
-const KIND_NAMES = Object.keys(Kind).map(name => Uint8Array.from(`\n${name}`, character => character.charCodeAt(0)));
+const NEWLINE = 0x0a;
+/** Partner and id, each with up to three bytes more that are written over, and the kind. */
+const identity = new DataView(new ArrayBuffer(2 * (TEXT_BYTES_MAX + 3) + 16));
+/** After the id, as words: a newline and the name; zeros after it do not matter. */
+const KIND_NAMES = Object.keys(Kind).map(name => new DataView(Uint8Array.from(`\n${name}`.padEnd(12, '\0'), character => character.charCodeAt(0)).buffer));
+const KIND_LENGTHS = Object.keys(Kind).map(name => 1 + name.length);
 
 /** 128 bits over `partner \n id \n kind`, as bytes of UTF-8. */
 export function transactionHash(t: Transaction, out: Uint32Array): void {
-  let at = copyText(t, Text.partner, 0);
-  identity[at++] = 0x0a;
-  at = copyText(t, Text.id, at);
-  const kind = KIND_NAMES[t.kind]!;
-  for (let i = 0; i < kind.length; i++) identity[at++] = kind[i]!;
-  hash128(identity, 0, at, out, 0);
+  const { text } = t, view = viewOf(t.bytes), kind = KIND_NAMES[t.kind]!;
+  let at = copyText(view, text[2 * Text.partner]!, text[2 * Text.partner + 1]!, 0);
+  identity.setUint8(at, NEWLINE);
+  at = copyText(view, text[2 * Text.id]!, text[2 * Text.id + 1]!, at + 1);
+  for (let i = 0; i < 12; i += 4) identity.setInt32(at + i, kind.getInt32(i));
+  hash128OfView(identity, 0, at + KIND_LENGTHS[t.kind]!, out, 0);
 }
 
-function copyText(t: Transaction, field: number, at: number): number {
-  const { bytes } = t;
-  const start = t.text[2 * field]!, end = start + t.text[2 * field + 1]!;
-  for (let i = start; i < end; i++) identity[at++] = bytes[i]!;
-  return at;
+/** Four bytes at a time; what is too much is written over by what comes after it. Returns where it ends. */
+function copyText(view: DataView, start: number, length: number, to: number): number {
+  const rest = length & 3, end = to + length, wordsEnd = end - rest, distance = start - to;
+  for (let at = to; at < wordsEnd; at += 4) identity.setInt32(at, view.getInt32(at + distance, true), true);
+  if (rest !== 0) identity.setInt32(wordsEnd, lastWord(view, start + length, rest), true);
+  return end;
 }
 
 function avalanche(hash: number): number {

@@ -9,10 +9,10 @@ import { isCommand } from '../schemas/commands.js';
 import { ENVELOPE_COMMAND, ENVELOPE_MARK, ENVELOPE_TRANSACTIONS, type EnvelopeHeader } from '../schemas/envelope.js';
 import type { Reason } from '../schemas/reasons.js';
 import { fillIdentity } from './parse/fill.js';
-import { got } from './parse/generate.js';
 import { formatOf, Items } from './parse/items.js';
 import { readPositional } from './parse/positional.js';
 import { integer } from './parse/read-msgpack.js';
+import { lastRead } from './parse/texts.js';
 import type { Transaction } from './transaction.js';
 
 export { contentHash, transactionHash } from './content-hash.js';
@@ -22,6 +22,7 @@ export { EnvelopeWriter } from './envelope-writer.js';
 export type EnvelopeForm = 'transactions' | 'command' | 'json' | 'msgpack' | 'unreadable';
 export interface EnvelopeProblem { index: number; reason: Reason; pointer: string; detail: string }
 
+const { got } = lastRead;
 const NOBODY: EnvelopeHeader = { gateway: '', request: 0, detailed: false, count: 0 };
 
 export class EnvelopeReader {

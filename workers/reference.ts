@@ -8,12 +8,12 @@
 import { moneyExponents } from '../schemas/money.js';
 import type { ReferenceSet } from '../schemas/reference.js';
 import { ZoneClock } from './calendar.js';
-import { ByteTable, hashBytes } from './reference/byte-table.js';
+import { ByteTable } from './reference/byte-table.js';
 import { compileRanges, looksLikePaymentCard, takesCard, type CompiledRange } from './reference/cards.js';
 import { Names } from './reference/names.js';
 import { ProductTableBuilding, type ProductTable } from './reference/product-table.js';
 import { CompiledRules } from './rules/compile.js';
-import { LINES_MAX, Text, type Transaction } from './transaction.js';
+import { Text, type Transaction } from './transaction.js';
 
 interface Partner { zone: number; exponent: number; stores: ByteTable | undefined; storeZones: number[]; products: ProductTable | undefined }
 interface Program { zone: number; ranges: readonly CompiledRange[] | undefined; firstCurrency: number }
@@ -28,10 +28,6 @@ export class Reference {
   /** Funder of an award that names none, by partner ordinal. */
   readonly partnerFunder: Int32Array;
 
-  /** Of the skus of the lines that are resolved. */
-  private readonly hashes = new Int32Array(LINES_MAX);
-  /** Nobody reads it: it keeps the compiler from leaving out what was only touched. */
-  touched = 0;
   private readonly partnerTable = new ByteTable();
   private readonly programTable = new ByteTable();
   private ruleOrdinals: Map<string, number> | undefined;
@@ -97,15 +93,11 @@ export class Reference {
    * names, read it from the line.
    */
   resolveLines(t: Transaction): void {
-    const { products } = this.partners[t.partnerOrdinal]!, { bytes, lineCount, skuStart, skuLength } = t, { hashes } = this;
-    for (let i = 0; i < lineCount; i++) hashes[i] = hashBytes(bytes, skuStart[i]!, skuLength[i]!);
-    if (products !== undefined) this.touched = products.warm(hashes, lineCount);
+    const { products } = this.partners[t.partnerOrdinal]!, { lineCount, categoryLength, lineCategory } = t;
+    if (products !== undefined) products.resolve(t);
+    else leaveUnresolved(t);
     for (let i = 0; i < lineCount; i++) {
-      const product = products === undefined ? -1 : products.find(hashes[i]!, bytes, skuStart[i]!, skuLength[i]!), own = t.categoryLength[i]!;
-      t.lineProduct[i] = product;
-      t.lineDepartment[i] = product < 0 ? 0 : products!.department(product);
-      t.lineBrand[i] = product < 0 ? 0 : products!.brand(product);
-      t.lineCategory[i] = own > 0 ? this.nameTable.intern(bytes, t.categoryStart[i]!, own) : product < 0 ? 0 : products!.category(product);
+      if (categoryLength[i] !== 0) lineCategory[i] = this.nameTable.intern(t.bytes, t.categoryStart[i]!, categoryLength[i]!);
     }
   }
   productTable(partner: number): ProductTable | undefined {
@@ -170,6 +162,13 @@ export class Reference {
     if (table !== undefined) return table;
     if (content === undefined) throw new Error(`reference set ${this.set.version} lacks the products of partner ${partner}`);
     return new ProductTableBuilding(hash, content, this.nameTable).step(Infinity);
+  }
+}
+
+function leaveUnresolved({ lineCount, lineProduct, lineCategory, lineDepartment, lineBrand }: Transaction): void {
+  for (let i = 0; i < lineCount; i++) {
+    lineProduct[i] = -1;
+    lineCategory[i] = lineDepartment[i] = lineBrand[i] = 0;
   }
 }
 

@@ -4,9 +4,9 @@
  *
  * What comes out, for JSON and the field `store`:
  *
- *   switch (bytes[p + 1] | bytes[p + 2] << 8 | bytes[p + 3] << 16) {        // the key's first three bytes tell the fields apart
+ *   switch (p + 5 > limit ? 0 : view.getInt32(p + 1, true) & 0xffffff) {    // the key's first three bytes tell the fields apart
  *     case 0x6f7473:                                                        // store
- *       if (seen & 8 || bytes[p + 4] !== 114 || …) return -1;               // given twice, or another key after all
+ *       if (seen & 8 || p + 7 > limit || bytes[p] !== 34 || …) return -1;   // given twice, or another key after all
  *       seen |= 8;
  *       …to the value
  *       p = text(bytes, p, 128); if (p < 0) return p;
@@ -18,7 +18,8 @@ import { INTEGER_MAX, type Field, type RecordField } from '../../schemas/fields.
 import { line, LINES_MAX, transaction } from '../../schemas/transaction.js';
 import { Text, type Transaction } from '../transaction.js';
 import { settle } from './settle.js';
-import { choiceOf, isCode, place } from './texts.js';
+import { viewOf } from '../text-words.js';
+import { choiceOf, isCode, lastRead } from './texts.js';
 
 /**
  * Returns the place after the transaction that begins at `start`, or a negative number when it wasn't taken; it never takes one that ends after
@@ -26,13 +27,11 @@ import { choiceOf, isCode, place } from './texts.js';
  */
 export type ReadTransaction = (bytes: Uint8Array, start: number, end: number, t: Transaction) => number;
 
-/** The number that was read last; readers return the place after it. */
-export const got = new Float64Array(1);
 /** What was read last by `tree`: a decoded and checked part of a transaction. */
 export const part: { value: unknown } = { value: undefined };
 
 /**
- * Reads a value at a place and returns the place after it, or a negative number when it is not taken. Texts set `place`, numbers `got`, trees `part`.
+ * Reads a value at a place and returns the place after it, or a negative number when it is not taken. Texts set `place`, numbers `got` (lastRead of texts.ts), trees `part`.
  */
 export interface Format {
   text(bytes: Uint8Array, at: number, bytesMax: number): number;
@@ -63,22 +62,24 @@ const LINE_ARRAYS = 'const { lineNumber, lineKind, quantity, amount, discount, s
 const CLEAR_TRANSACTION = `texts.fill(0);
   t.bytes = bytes; t.kind = 0; t.occurredAtMs = 0; t.total = 0; t.lineCount = 0; t.tenders = undefined; t.coupons = undefined;`;
 const CLEAR_LINE = 'lineNumber[n] = 0; lineKind[n] = 0; discount[n] = 0; skuLength[n] = 0; categoryLength[n] = 0;';
+const VIEW = 'const view = viewOf(bytes), limit = bytes.length;';
 /** Not required here: files may leave it out, and the caller puts it in. */
 const LEFT_TO_CALLER = ['partner'];
 
 export function generateReader(format: Format): ReadTransaction {
   const constants: Record<string, unknown> = {
     ...format.functions, text: format.text, integer: format.integer, thousandths: format.thousandths, dateTime: format.dateTime, tree: format.tree,
-    got, part, place, isCode, choiceOf, settle,
+    ...lastRead, part, isCode, choiceOf, settle, viewOf,
   };
-  const source = `'use strict';
-function original(bytes, p, end, t) {
+  const functions = `function original(bytes, p, end, t) {
+  ${VIEW}
   const texts = t.text;
   let seen = 0;
   ${recordSource(format, constants, transaction.fields.original, 'original')}
   return p;
 }
 function lines(bytes, p, end, t) {
+  ${VIEW}
   ${LINE_ARRAYS}
   let n = 0, seen = 0;
   ${format.list.begin}
@@ -93,14 +94,16 @@ function lines(bytes, p, end, t) {
   return n === 0 ? -1 : p;
 }
 return function transaction(bytes, p, end, t) {
+  ${VIEW}
   const texts = t.text;
   let seen = 0;
   ${CLEAR_TRANSACTION}
   ${recordSource(format, constants, transaction, '')}
   return p <= end && settle(t, (seen & ${bitOf(transaction, 'total')}) !== 0) ? p : -1;
 };`;
-  const names = Object.keys(constants);
-  return new Function(...names, source)(...names.map(name => constants[name])) as ReadTransaction;
+  // Optimized code knows what a `const` is, and does not know what an argument is.
+  const source = `'use strict'; const { ${Object.keys(constants).join(', ')} } = constants;\n${functions}`;
+  return new Function('constants', source)(constants) as ReadTransaction;
 }
 
 const bitOf = (record: RecordField, name: string): number => 2 ** Object.keys(record.fields).indexOf(name);
@@ -114,7 +117,7 @@ function recordSource(format: Format, constants: Record<string, unknown>, record
   // Keys are told apart by three bytes, and those that were seen are bits of one integer.
   if (codes.size !== names.length || names.length > 31) throw new TypeError(`the fields of ${path || 'transaction'} can't be told apart: ${names.join(', ')}`);
   return `${format.record.begin}
-    switch (bytes[p + ${format.keyOffset}] | bytes[p + ${format.keyOffset + 1}] << 8 | bytes[p + ${format.keyOffset + 2}] << 16) {
+    switch (p + ${format.keyOffset + 4} > limit ? 0 : view.getInt32(p + ${format.keyOffset}, true) & 0xffffff) {
       ${names.map(name => fieldSource(format, constants, name, record.fields[name]!, prefix, bitOf(record, name))).join('\n      ')}
       default:
         return -1;
@@ -130,15 +133,32 @@ function keyCode(format: Format, name: string): number {
 }
 
 function fieldSource(format: Format, constants: Record<string, unknown>, name: string, field: Field, prefix: string, bit: number): string {
-  const key = format.keyBytes(name), first = format.keyOffset;
-  const others = [...key.keys()].filter(i => i < first || i > first + 2).map(i => ` || bytes[p + ${i}] !== ${key[i]}`).join('');
+  const key = format.keyBytes(name);
   return `case ${keyCode(format, name)}: // ${prefix}${name}
-        if (seen & ${bit}${others}) return -1;
+        if (seen & ${bit}${otherBytes(key, format.keyOffset)}) return -1;
         seen |= ${bit};
         p += ${key.length};
         ${format.toValue}
         ${valueSource(constants, field, READ_INTO[prefix + name] ?? name)}
         break;`;
+}
+
+/** Source: conditions, true when a byte of the key is another one, but the three from `first` on. Four at a time as far as it goes. */
+function otherBytes(key: Uint8Array, first: number): string {
+  const view = new DataView(key.buffer, key.byteOffset, key.length);
+  let source = key.length > first + 4 ? ` || p + ${key.length} > limit` : '';
+  for (let i = 0; i < first; i++) source += ` || bytes[p + ${i}] !== ${key[i]}`;
+  for (let i = first + 3; i < key.length; i += 4) {
+    const left = key.length - i;
+    if (left === 1) source += ` || bytes[p + ${i}] !== ${key[i]}`;
+    else if (left === 2) source += ` || view.getUint16(p + ${i}, true) !== ${view.getUint16(i, true)}`;
+    else {
+      // Of three, the one before them is compared again.
+      const from = left === 3 ? i - 1 : i;
+      source += ` || view.getInt32(p + ${from}, true) !== ${view.getInt32(from, true)}`;
+    }
+  }
+  return source;
 }
 
 /** Source that reads a value and puts it where it belongs. */

@@ -6,10 +6,11 @@
  */
 import { COUPONS_MAX, TENDERS_MAX } from '../../schemas/transaction.js';
 import { LINES_MAX, TEXT_FIELDS, type Transaction } from '../transaction.js';
-import { got } from './generate.js';
 import { readMessagePackTree } from './msgpack-tree.js';
 import { integer } from './read-msgpack.js';
+import { lastRead } from './texts.js';
 
+const { got } = lastRead;
 const NIL = 0xc0;
 /** Values before the texts: index, kind, occurredAtMs, total. */
 const BEFORE_TEXTS = 4;
@@ -42,13 +43,17 @@ export function readPositional(bytes: Uint8Array, at: number, t: Transaction): n
   let field = 0;
   for (; field < texts; field++) {
     const lead = bytes[at++]!;
+    if (lead === NIL) {
+      text[2 * field + 1] = 0;
+      continue;
+    }
     let length = 0;
     if ((lead & 0xe0) === 0xa0) length = lead & 31;
     else if (lead === 0xd9) length = bytes[at++]!;
     else if (lead === 0xda) {
       length = bytes[at]! << 8 | bytes[at + 1]!;
       at += 2;
-    } else if (lead !== NIL) return -1;
+    } else return -1;
     text[2 * field] = at;
     text[2 * field + 1] = length;
     at += length;
@@ -88,7 +93,7 @@ function readLines(bytes: Uint8Array, at: number, t: Transaction): number {
     skuStart[i] = at;
     skuLength[i] = length;
     at += length;
-    let lineQuantity = 0, lineAmount = 0, lineDiscount = 0, number = 0, kind = 0, categoryAt = 0, categoryBytes = 0;
+    let lineQuantity = 0, lineAmount = 0, lineDiscount = 0, number = 0, kind = 0, categoryBytes = 0;
     if (size > 1) {
       if ((at = integer(bytes, at)) < 0) return -1;
       lineQuantity = got[0]!;
@@ -109,7 +114,7 @@ function readLines(bytes: Uint8Array, at: number, t: Transaction): number {
         const lead = bytes[at++]!;
         categoryBytes = lead === 0xd9 ? bytes[at++]! : (lead & 0xe0) === 0xa0 ? lead & 31 : -1;
         if (!(categoryBytes >= 0)) return -1;
-        categoryAt = at;
+        categoryStart[i] = at;
         at += categoryBytes;
       }
     }
@@ -118,7 +123,6 @@ function readLines(bytes: Uint8Array, at: number, t: Transaction): number {
     discount[i] = lineDiscount;
     lineNumber[i] = number === 0 ? i + 1 : number;
     lineKind[i] = kind;
-    categoryStart[i] = categoryAt;
     categoryLength[i] = categoryBytes;
     total += lineAmount;
   }

@@ -11,10 +11,11 @@ import type { Field } from '../../schemas/fields.js';
 import { problem, validateDocument, type Problem } from '../../schemas/validate.js';
 import type { Transaction } from '../transaction.js';
 import { fillChecked } from './fill.js';
-import { generateReader, got, part, type Format } from './generate.js';
+import { generateReader, part, type Format } from './generate.js';
 import { ITEM_BYTES_MAX, readTree, valueEnd } from './json-tree.js';
-import { afterCharacter, place, plainJsonByte, unescapeInPlace } from './texts.js';
+import { afterCharacter, lastRead, plainJsonByte, unescapeInPlace } from './texts.js';
 
+const { place, got } = lastRead;
 const QUOTE = 0x22, MINUS = 0x2d, DOT = 0x2e, BACKSLASH = 0x5c;
 /** Not taken because of an escape: worth a second try on a copy, in which escapes are decoded in place. */
 const ESCAPED = -2;

@@ -10,13 +10,15 @@ import { Moment } from '../../schemas/decoded.js';
 import type { Field } from '../../schemas/fields.js';
 import { transaction } from '../../schemas/transaction.js';
 import { problem, validateDocument } from '../../schemas/validate.js';
+import { viewOf } from '../text-words.js';
 import type { Transaction } from '../transaction.js';
 import { fillChecked } from './fill.js';
-import { generateReader, got, part, type Format } from './generate.js';
+import { generateReader, part, type Format } from './generate.js';
 import { readMessagePackTree } from './msgpack-tree.js';
 import type { Read } from './read-json.js';
-import { afterCharacter, place, plainByte } from './texts.js';
+import { isText, lastRead } from './texts.js';
 
+const { place, got } = lastRead;
 const FIELDS_MAX = Object.keys(transaction.fields).length;
 
 /** To turn eight bytes, most significant first, into a double. */
@@ -30,15 +32,10 @@ function text(bytes: Uint8Array, at: number, bytesMax: number): number {
   else if (head === 0xd9) length = bytes[at++]!;
   else if (head === 0xda) length = bytes[at++]! << 8 | bytes[at++]!;
   else return -1;
-  if (!(length > 0 && length <= bytesMax)) return -1;
-  const start = at, end = at + length;
-  while (at < end) {
-    if (plainByte[bytes[at]!] === 1) at++;
-    else if ((at = afterCharacter(bytes, at)) < 0) return -1;
-  }
-  place[0] = start;
+  if (!(length > 0 && length <= bytesMax) || !isText(bytes, at, length)) return -1;
+  place[0] = at;
   place[1] = length;
-  return at === end ? at : -1;
+  return at + length;
 }
 
 /** Any number of MessagePack into `got`; not rounded: integers past 2^53-1 are not taken. */
@@ -90,8 +87,9 @@ function anyNumber(bytes: Uint8Array, at: number): number {
   }
 }
 
+/** NaN, which nobody takes, where the bytes have ended. */
 function unsigned32(bytes: Uint8Array, at: number): number {
-  return bytes[at]! * 0x1000000 + (bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!);
+  return at + 4 <= bytes.length ? viewOf(bytes).getUint32(at) : NaN;
 }
 
 /** An integer within ±(2^53-1) into `got`. */
@@ -104,6 +102,14 @@ export function integer(bytes: Uint8Array, at: number): number {
   if (head === 0xcd) {
     got[0] = bytes[at + 1]! << 8 | bytes[at + 2]!;
     return at + 3;
+  }
+  if (head === 0xcc) {
+    got[0] = bytes[at + 1]! | 0;
+    return at + 2;
+  }
+  if (head === 0xce && at + 5 <= bytes.length) {
+    got[0] = unsigned32(bytes, at + 1);
+    return at + 5;
   }
   at = anyNumber(bytes, at);
   if (at < 0 || !Number.isSafeInteger(got[0])) return -1;

@@ -2,8 +2,14 @@
  * Texts in the bytes of a record, checked where they lie: UTF-8, no control characters, no lone surrogates. The readers keep places, not strings.
  */
 
-/** Where the text that was read last begins, and its length in bytes: `place[0]`, `place[1]`. */
-export const place = new Int32Array(2);
+import { lastWord, viewOf } from '../text-words.js';
+
+/**
+ * What was read last. Text: where it begins, and its length in bytes (`place[0]`, `place[1]`). Number: `got[0]`.
+ * Who reads takes them out at the top of the module, and they have buffers of their own: then optimized code knows where they are.
+ */
+export const lastRead = { place: new Int32Array(new ArrayBuffer(8)), got: new Float64Array(new ArrayBuffer(8)) };
+const { place } = lastRead;
 
 /** Bytes that may stand in a MessagePack text, and (without quote and backslash) in a JSON text, and need no closer look. */
 export const plainByte = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byte < 0x7f ? 1 : 0));
@@ -24,14 +30,25 @@ export function afterCharacter(bytes: Uint8Array, at: number): number {
 }
 const continues = (byte: number): boolean => (byte & 0xc0) === 0x80;
 
-/** Whether all of a text's bytes are UTF-8 without control characters. */
+/** Whether all of a text's bytes are there, and are UTF-8 without control characters. */
 export function isText(bytes: Uint8Array, start: number, length: number): boolean {
   const end = start + length;
-  for (let at = start; at < end;) {
+  if (end > bytes.length) return false;
+  const view = viewOf(bytes);
+  let at = start;
+  while (at + 4 <= end && isPlain(view.getInt32(at, true))) at += 4;
+  const rest = end - at;
+  if (rest === 0 || rest < 4 && isPlain(lastWord(view, end, rest) | BLANKS << 8 * rest)) return true;
+  while (at < end) {
     if (plainByte[bytes[at]!] === 1) at++;
     else if ((at = afterCharacter(bytes, at)) < 0 || at > end) return false;
   }
   return true;
+}
+const BLANKS = 0x20202020;
+/** Whether four bytes are all of 0x20 … 0x7e: none has its highest bit, nor gets it when 1 is added or 0x20 taken away. */
+function isPlain(word: number): boolean {
+  return ((word | word + 0x01010101 | word - BLANKS) & 0x80808080) === 0;
 }
 
 /** Whether the text read last has exactly `count` bytes from a range. */

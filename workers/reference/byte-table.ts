@@ -7,26 +7,30 @@
  * Looking up allocates nothing and makes no string, and a text of up to 8 bytes is compared without leaving its record. Grows by doubling; never shrinks, never forgets.
  * Callers bound how much they add.
  */
+import { viewOf, word } from '../text-words.js';
 import { utf8 } from '../utf8.js';
 
 const RECORD_WORDS = 4;
 const RECORD_BYTES = 8;
 
-export function hashBytes(bytes: Uint8Array, start: number, length: number): number {
-  let hash = 0x811c9dc5, i = start;
-  for (const end = start + length - 3; i < end; i += 4) {
-    hash = Math.imul(hash ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)), 0x85ebca6b);
-    hash ^= hash >>> 15;
-  }
-  for (const end = start + length; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
-  return hash ^ (hash >>> 13);
+/** Of a text whose first 8 bytes are these two words (0 where it has ended). Only in memory: it may be another one in the next version. */
+export function hashText(view: DataView, start: number, length: number, first: number, second: number): number {
+  let hash = mix(mix(length, first), second);
+  for (let i = RECORD_BYTES; i < length; i += 4) hash = mix(hash, word(view, start + i, length - i));
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return hash ^ hash >>> 13;
+}
+function mix(hash: number, next: number): number {
+  hash = Math.imul(hash ^ next, 0x85ebca6b);
+  return hash ^ hash >>> 15;
 }
 
 export class ByteTable {
   size = 0;
   private records: Int32Array;
   private arena: Uint8Array;
+  /** Of the same bytes. */
+  private arenaView: DataView;
   private used = 0;
   private slots: Int32Array;
 
@@ -36,32 +40,30 @@ export class ByteTable {
     this.slots = new Int32Array(slots * 2);
     this.records = new Int32Array((slots / 2) * RECORD_WORDS);
     this.arena = new Uint8Array(Math.max(64, bytesExpected));
+    this.arenaView = new DataView(this.arena.buffer);
   }
 
   /** The ordinal, -1 when the text was never added. */
   find(bytes: Uint8Array, start: number, length: number): number {
-    const hash = hashBytes(bytes, start, length), { slots } = this, mask = slots.length - 2;
-    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
-      const ordinal = slots[slot + 1]! - 1;
-      if (ordinal < 0) return -1;
-      if (slots[slot] === hash && this.equals(ordinal, bytes, start, length)) return ordinal;
-    }
+    const view = viewOf(bytes), first = word(view, start, length), second = word(view, start + 4, length - 4);
+    return this.look(hashText(view, start, length, first, second), first, second, view, start, length);
   }
 
   /** The ordinal of a text, new or old. */
   add(bytes: Uint8Array, start: number, length: number): number {
-    const found = this.find(bytes, start, length);
+    const view = viewOf(bytes), first = word(view, start, length), second = word(view, start + 4, length - 4);
+    const hash = hashText(view, start, length, first, second), found = this.look(hash, first, second, view, start, length);
     if (found >= 0) return found;
     if (this.size * 4 === this.slots.length) this.grow();
-    if (this.used + length > this.arena.length) this.arena = copied(this.arena, Math.max(this.arena.length * 2, this.used + length));
+    if (this.used + length > this.arena.length) this.growArena(this.used + length);
     const ordinal = this.size++, at = ordinal * RECORD_WORDS;
     this.arena.set(bytes.subarray(start, start + length), this.used);
     this.records[at] = length;
     this.records[at + 1] = this.used;
-    this.records[at + 2] = word(bytes, start, length);
-    this.records[at + 3] = word(bytes, start + 4, length - 4);
+    this.records[at + 2] = first;
+    this.records[at + 3] = second;
     this.used += length;
-    this.place(ordinal, hashBytes(bytes, start, length));
+    this.place(ordinal, hash);
     return ordinal;
   }
 
@@ -84,11 +86,18 @@ export class ByteTable {
     return Buffer.from(this.arena.buffer, this.start(ordinal), this.length(ordinal)).toString('utf8');
   }
 
-  private equals(ordinal: number, bytes: Uint8Array, start: number, length: number): boolean {
-    const { records, arena } = this, at = ordinal * RECORD_WORDS;
-    if (records[at] !== length || records[at + 2] !== word(bytes, start, length) || records[at + 3] !== word(bytes, start + 4, length - 4)) return false;
-    for (let i = RECORD_BYTES, from = records[at + 1]!; i < length; i++) if (arena[from + i] !== bytes[start + i]) return false;
-    return true;
+  private look(hash: number, first: number, second: number, view: DataView, start: number, length: number): number {
+    const { slots, records } = this, mask = slots.length - 2;
+    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
+      const ordinal = slots[slot + 1]! - 1;
+      if (ordinal < 0) return -1;
+      if (slots[slot] !== hash) continue;
+      const at = ordinal * RECORD_WORDS;
+      if (records[at] === length && records[at + 2] === first && records[at + 3] === second && (length <= RECORD_BYTES || this.endsWith(at, view, start, length))) return ordinal;
+    }
+  }
+  private endsWith(at: number, view: DataView, start: number, length: number): boolean {
+    return sameFrom(RECORD_BYTES, this.arenaView, this.records[at + 1]!, view, start, length);
   }
   private place(ordinal: number, hash: number): void {
     const { slots } = this, mask = slots.length - 2;
@@ -96,6 +105,12 @@ export class ByteTable {
     while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
     slots[slot] = hash;
     slots[slot + 1] = ordinal + 1;
+  }
+  private growArena(length: number): void {
+    const { arena } = this;
+    this.arena = new Uint8Array(Math.max(arena.length * 2, length));
+    this.arena.set(arena);
+    this.arenaView = new DataView(this.arena.buffer);
   }
   private grow(): void {
     const old = this.slots, { records } = this;
@@ -106,12 +121,10 @@ export class ByteTable {
   }
 }
 
-/** Up to four bytes of a text, the first one lowest; 0 where it has ended. */
-export function word(bytes: Uint8Array, start: number, length: number): number {
-  if (length >= 4) return bytes[start]! | (bytes[start + 1]! << 8) | (bytes[start + 2]! << 16) | (bytes[start + 3]! << 24);
-  let value = 0;
-  for (let i = 0; i < length; i++) value |= bytes[start + i]! << (i * 8);
-  return value;
+/** Whether two texts of the same length are the same from their byte `from` on. */
+export function sameFrom(from: number, a: DataView, startA: number, b: DataView, startB: number, length: number): boolean {
+  for (let i = from; i < length; i += 4) if (word(a, startA + i, length - i) !== word(b, startB + i, length - i)) return false;
+  return true;
 }
 
 /** Short plain texts are added without an array of their own: catalogs have ten thousands of them. */
@@ -124,10 +137,4 @@ function isShortAscii(text: string): boolean {
     scratch[i] = code;
   }
   return true;
-}
-
-function copied(bytes: Uint8Array, length: number): Uint8Array {
-  const longer = new Uint8Array(length);
-  longer.set(bytes);
-  return longer;
 }

@@ -4,6 +4,7 @@
 import { utf8 } from '../utf8.js';
 import type { CardRange } from '../../schemas/reference.js';
 
+const DIGITS_MIN = 13, DIGITS_MAX = 19;
 const ZERO = 0x30, BLANK = 0x20, HYPHEN = 0x2d;
 
 export interface CompiledRange { prefix: Uint8Array; length: number; luhn: boolean }
@@ -22,14 +23,17 @@ export function takesCard(ranges: readonly CompiledRange[] | undefined, bytes: U
 
 /** 13 to 19 digits with a right check digit that begin as the numbers of an issuer of payment cards do; also as people write them, with blanks and hyphens. */
 export function looksLikePaymentCard(bytes: Uint8Array, start: number, length: number): boolean {
+  if (length < DIGITS_MIN) return false;
   let digits = 0, first = 0;
   for (let i = 0; i < length; i++) {
     const value = digit(bytes, start + i);
     if (value < 0) {
       if (bytes[start + i] !== BLANK && bytes[start + i] !== HYPHEN) return false;
     } else if (digits++ < 4) first = first * 10 + value;
+    // Most numbers of cards are told apart here.
+    if (digits === 4 && !isIssuer(first)) return false;
   }
-  return digits >= 13 && digits <= 19 && isIssuer(first) && checks(bytes, start, length);
+  return digits >= DIGITS_MIN && digits <= DIGITS_MAX && checks(bytes, start, length);
 }
 
 /** Ranges of the first four digits of issuers of payment cards. */

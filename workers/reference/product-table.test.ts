@@ -1,7 +1,6 @@
 /** A table of products that is built in steps is the one that is built at once; each step reads about as much as it may. */
 import t from 'tap';
 import type { ProductDocument } from '../../schemas/reference.js';
-import { hashBytes } from './byte-table.js';
 import { Names } from './names.js';
 import { ProductTableBuilding } from './product-table.js';
 
@@ -15,11 +14,11 @@ for (const [bytes, least] of [[Infinity, 1], [1, 500], [100, 200], [4096, 6]] as
   t.ok(steps >= least, `${steps} steps of ${bytes} bytes`);
   const lastBySku = new Map(products.map((product) => [product.sku, product]));
   const found = [...lastBySku.keys()].map((text) => {
-    const sku = new TextEncoder().encode(text), product = table.find(hashBytes(sku, 0, sku.length), sku, 0, sku.length);
+    const sku = new TextEncoder().encode(text), product = table.find(sku, 0, sku.length);
     return [table.sku(product), names.texts[table.category(product)], names.texts[table.brand(product)], names.texts[table.department(product)]];
   });
   t.strictSame(found, [...lastBySku.values()].map(({ sku, category = '', brand = '', department = '' }) => [sku, category, brand, department]));
   const unknown = new TextEncoder().encode('unknown');
-  t.equal(table.find(hashBytes(unknown, 0, unknown.length), unknown, 0, unknown.length), -1);
+  t.equal(table.find(unknown, 0, unknown.length), -1);
 }
 t.equal(new ProductTableBuilding('hash', new Uint8Array(), new Names()).step(1)?.size, 16, 'no products at all');

@@ -8,8 +8,10 @@
  * says all that evaluation wants to know. At most four fifths of the slots are taken.
  */
 import type { ProductDocument } from '../../schemas/reference.js';
+import { viewOf, word } from '../text-words.js';
+import { LINES_MAX, type Transaction } from '../transaction.js';
 import { utf8 } from '../utf8.js';
-import { hashBytes, word } from './byte-table.js';
+import { hashText, sameFrom } from './byte-table.js';
 import type { Names } from './names.js';
 
 const NEWLINE = 0x0a;
@@ -52,9 +54,18 @@ export class ProductTableBuilding {
   }
 }
 
+/** Of the skus of the lines that are looked up: hashes, and the first 8 bytes. */
+const hashes = new Int32Array(LINES_MAX), firsts = new Int32Array(LINES_MAX), seconds = new Int32Array(LINES_MAX);
+
 export class ProductTable {
   private readonly slots: Int32Array;
+  /** Number of slots, a power of two, less one. */
+  private readonly mask: number;
+  /** Nobody reads it: it keeps the compiler from leaving out what was only touched. */
+  touched = 0;
   private arena: Uint8Array;
+  /** Of the same bytes. */
+  private arenaView: DataView;
   private used = 0;
 
   /** Room for so many products. */
@@ -62,23 +73,39 @@ export class ProductTable {
     let slots = 16;
     while (slots * 4 < products * 5) slots *= 2;
     this.slots = new Int32Array(slots * WORDS);
+    this.mask = slots - 1;
     this.arena = new Uint8Array(products * 8);
+    this.arenaView = new DataView(this.arena.buffer);
   }
   /** Numbers of products are below it. */
   get size(): number {
     return this.slots.length / WORDS;
   }
-  /** Touches where skus with these hashes are looked up, so that the misses overlap; what it returns means nothing. */
-  warm(hashes: Int32Array, count: number): number {
-    const { slots } = this, mask = slots.length / WORDS - 1;
+  /** Fills lineProduct, lineCategory, lineDepartment and lineBrand. Touches where all skus are looked up before it compares the first one, so that the misses overlap. */
+  resolve(t: Transaction): void {
+    const { lineCount, skuStart, skuLength, lineProduct, lineCategory, lineDepartment, lineBrand } = t, { slots, mask } = this, view = viewOf(t.bytes);
     let touched = 0;
-    for (let i = 0; i < count; i++) touched += slots[(hashes[i]! & mask) * WORDS]!;
-    return touched;
+    for (let i = 0; i < lineCount; i++) {
+      const start = skuStart[i]!, length = skuLength[i]!, first = word(view, start, length), second = word(view, start + 4, length - 4);
+      const hash = hashText(view, start, length, first, second);
+      hashes[i] = hash;
+      firsts[i] = first;
+      seconds[i] = second;
+      touched ^= slots[(hash & mask) * WORDS]!;
+    }
+    this.touched = touched;
+    for (let i = 0; i < lineCount; i++) {
+      const slot = this.slotOf(hashes[i]!, firsts[i]!, seconds[i]!, view, skuStart[i]!, skuLength[i]!), at = slot * WORDS | 0;
+      lineProduct[i] = slots[at + LENGTH] === 0 ? -1 : slot;
+      lineCategory[i] = slots[at + CATEGORY]!;
+      lineDepartment[i] = slots[at + DEPARTMENT]!;
+      lineBrand[i] = slots[at + BRAND]!;
+    }
   }
-  /** Number of the product, -1: unknown. `hash`: hashBytes of the sku. */
-  find(hash: number, bytes: Uint8Array, start: number, length: number): number {
-    const { slots } = this, slot = this.slotOf(hash, bytes, start, length);
-    return slots[slot * WORDS + LENGTH] === 0 ? -1 : slot;
+  /** Number of the product, -1: unknown. */
+  find(bytes: Uint8Array, start: number, length: number): number {
+    const slot = this.search(viewOf(bytes), start, length);
+    return this.slots[slot * WORDS + LENGTH] === 0 ? -1 : slot;
   }
   /** Ordinals of names, 0: none. */
   category(product: number): number {
@@ -95,29 +122,29 @@ export class ProductTable {
     return Buffer.from(this.arena.buffer, this.slots[at + START]!, this.slots[at + LENGTH]! - 1).toString('utf8');
   }
 
-  /** The slot of a sku, or the free one where it would be put. */
-  private slotOf(hash: number, bytes: Uint8Array, start: number, length: number): number {
-    const { slots } = this, mask = slots.length / WORDS - 1;
-    const first = word(bytes, start, length), second = word(bytes, start + 4, length - 4);
+  private search(view: DataView, start: number, length: number): number {
+    const first = word(view, start, length), second = word(view, start + 4, length - 4);
+    return this.slotOf(hashText(view, start, length, first, second), first, second, view, start, length);
+  }
+  /** The slot of a sku, or the free one (all of it 0) where it would be put. */
+  private slotOf(hash: number, first: number, second: number, view: DataView, start: number, length: number): number {
+    const { slots, mask } = this;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const at = slot * WORDS, found = slots[at + LENGTH]!;
+      const at = slot * WORDS | 0, found = slots[at + LENGTH]!;
       if (found === 0) return slot;
-      if (slots[at] === hash && found === length + 1 && slots[at + 2] === first && slots[at + 3] === second && (length <= SLOT_BYTES || this.endsWith(at, bytes, start, length))) return slot;
+      if (slots[at] === hash && found === length + 1 && slots[at + 2] === first && slots[at + 3] === second && (length <= SLOT_BYTES || this.endsWith(at, view, start, length))) return slot;
     }
   }
-  private endsWith(at: number, bytes: Uint8Array, start: number, length: number): boolean {
-    const { arena } = this, from = this.slots[at + START]!;
-    for (let i = SLOT_BYTES; i < length; i++) if (arena[from + i] !== bytes[start + i]) return false;
-    return true;
+  private endsWith(at: number, view: DataView, start: number, length: number): boolean {
+    return sameFrom(SLOT_BYTES, this.arenaView, this.slots[at + START]!, view, start, length);
   }
   /** Of a sku that is there twice the last one counts. */
   add(line: string, names: Names): void {
     if (line.trim() === '') return;
     const product = JSON.parse(line) as ProductDocument, { slots } = this;
-    const sku = utf8(product.sku), hash = hashBytes(sku, 0, sku.length), at = this.slotOf(hash, sku, 0, sku.length) * WORDS;
-    if (slots[at + LENGTH] === 0) {
-      slots.set([hash, sku.length + 1, word(sku, 0, sku.length), word(sku, 4, sku.length - 4), this.keep(sku)], at);
-    }
+    const sku = utf8(product.sku), view = viewOf(sku), { length } = sku, first = word(view, 0, length), second = word(view, 4, length - 4);
+    const hash = hashText(view, 0, length, first, second), at = this.slotOf(hash, first, second, view, 0, length) * WORDS;
+    if (slots[at + LENGTH] === 0) slots.set([hash, length + 1, first, second, this.keep(sku)], at);
     slots[at + CATEGORY] = names.ordinal(product.category ?? '');
     slots[at + DEPARTMENT] = names.ordinal(product.department ?? '');
     slots[at + BRAND] = names.ordinal(product.brand ?? '');
@@ -129,6 +156,7 @@ export class ProductTable {
       const longer = new Uint8Array(this.used * 2);
       longer.set(this.arena);
       this.arena = longer;
+      this.arenaView = new DataView(longer.buffer);
     }
     this.arena.set(sku, start);
     return start;
