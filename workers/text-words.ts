@@ -32,3 +32,21 @@ function lastWordOfFew(view: DataView, end: number, length: number): number {
   for (let at = end; at > end - length; at--) value = value << 8 | view.getUint8(at - 1);
   return value;
 }
+
+/** Whether two texts of the same length are the same from their byte `from` on. */
+export function sameFrom(from: number, a: DataView, startA: number, b: DataView, startB: number, length: number): boolean {
+  for (let i = from; i < length; i += 4) if (word(a, startA + i, length - i) !== word(b, startB + i, length - i)) return false;
+  return true;
+}
+
+/** Of a text whose first 8 bytes are these two words (0 where it has ended). Only in memory: it may be another one in the next version. */
+export function hashText(view: DataView, start: number, length: number, first: number, second: number): number {
+  let hash = mix(mix(length, first), second);
+  for (let i = 8; i < length; i += 4) hash = mix(hash, word(view, start + i, length - i));
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return hash ^ hash >>> 13;
+}
+function mix(hash: number, next: number): number {
+  hash = Math.imul(hash ^ next, 0x85ebca6b);
+  return hash ^ hash >>> 15;
+}

@@ -7,7 +7,7 @@
  */
 import type { NativeWriter } from './native-writer.js';
 import type { NumberRows } from './number-rows.js';
-import { Texts, ViewedBytes } from './texts.js';
+import { Texts } from './texts.js';
 
 export class Integers {
   /** How wide the values are, and whether there are others than 0: as measured. */
@@ -124,7 +124,8 @@ export class Moments extends Integers {
 // Native's version of dictionaries that travel with the block, and the flags before one: own keys, update of the dictionary.
 const SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS = 1;
 const DICTIONARY_FLAGS = 0x600;
-const noText = new ViewedBytes();
+/** Where an absent text lies. */
+export const noText = new DataView(new ArrayBuffer(0));
 
 /** Numbers into a dictionary of this block, at `place` of each row; 0 is ''. Texts get their numbers by one of dictionaries.ts. */
 export class Names {
@@ -144,7 +145,7 @@ export class Names {
     return this.numbers.at(row);
   }
   /** A new entry; returns its number. */
-  enter(source: ViewedBytes, start: number, length: number): number {
+  enter(source: DataView, start: number, length: number): number {
     this.dictionary.push(source, start, length);
     return this.dictionary.count - 1;
   }

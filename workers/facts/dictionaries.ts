@@ -3,26 +3,25 @@
  * allocate nothing for what it has already. Numbers are kept plus 1, so that 0 says that the block has no such name yet; `| 0` lets optimized
  * code know that they are integers.
  */
+import { hashText, sameFrom, word } from '../text-words.js';
 import type { Names } from './columns.js';
-import { ViewedBytes } from './texts.js';
 
 const FIRST_SLOTS = 256;
 const encoder = new TextEncoder();
 
 /** Texts of reference data, encoded once. */
 class Encoded<S> {
-  private readonly texts = new Map<number, ViewedBytes>();
+  private readonly texts = new Map<number, DataView>();
 
   constructor(private readonly textOf: (source: S, key: number) => string) {}
 
   clear(): void {
     this.texts.clear();
   }
-  of(source: S, key: number): ViewedBytes {
+  of(source: S, key: number): DataView {
     let text = this.texts.get(key);
     if (!text) {
-      text = new ViewedBytes();
-      text.look(encoder.encode(this.textOf(source, key)));
+      text = new DataView(encoder.encode(this.textOf(source, key)).buffer);
       this.texts.set(key, text);
     }
     return text;
@@ -58,7 +57,7 @@ export class ByOrdinal<S> {
       this.clear();
     }
     if (ordinal >= this.numbers.length) this.grow(ordinal);
-    const text = this.encoded.of(source, ordinal), { length } = text.bytes, number = length === 0 ? 0 : this.column.enter(text, 0, length);
+    const text = this.encoded.of(source, ordinal), { byteLength } = text, number = byteLength === 0 ? 0 : this.column.enter(text, 0, byteLength);
     this.numbers[ordinal] = number + 1;
     this.entered[this.count++] = ordinal;
     return number;
@@ -100,7 +99,7 @@ export class ByPair<S> {
       this.clear();
     }
     if (this.count * 2 >= this.numbers.length) this.grow();
-    const text = this.encoded.of(source, first * 2 ** 32 + second), number = this.column.enter(text, 0, text.bytes.length);
+    const text = this.encoded.of(source, first * 2 ** 32 + second), number = this.column.enter(text, 0, text.byteLength);
     this.count++;
     this.set(this.slot(first, second), first, second, number + 1);
     return number;
@@ -138,12 +137,12 @@ export class ByText {
     if (this.count > 0) this.numbers.fill(0);
     this.count = 0;
   }
-  number(source: ViewedBytes, start: number, length: number): number {
+  number(source: DataView, start: number, length: number): number {
     if (length === 0) return 0;
-    const hash = hashOf(source, start, length), known = this.numbers[this.slot(source, start, length, hash)]!;
+    const hash = hashText(source, start, length, word(source, start, length), word(source, start + 4, length - 4)), known = this.numbers[this.slot(source, start, length, hash)]!;
     return (known > 0 ? known - 1 : this.enter(source, start, length, hash)) | 0;
   }
-  private enter(source: ViewedBytes, start: number, length: number, hash: number): number {
+  private enter(source: DataView, start: number, length: number, hash: number): number {
     if (this.count * 2 >= this.numbers.length) this.grow();
     const { dictionary } = this.column, slot = this.slot(source, start, length, hash), number = this.column.enter(source, start, length);
     this.count++;
@@ -156,18 +155,14 @@ export class ByText {
     this.starts[slot] = start;
     this.lengths[slot] = length;
   }
-  private slot(source: ViewedBytes, start: number, length: number, hash: number): number {
+  private slot(source: DataView, start: number, length: number, hash: number): number {
     const { numbers, hashes } = this, mask = numbers.length - 1;
     let slot = hash & mask;
-    while (numbers[slot] !== 0 && !(hashes[slot] === hash && this.lengths[slot] === length && this.isAt(this.starts[slot]!, source, start, length))) slot = (slot + 1) & mask;
+    while (numbers[slot] !== 0 && !(hashes[slot] === hash && this.lengths[slot] === length && this.isAt(slot, source, start, length))) slot = (slot + 1) & mask;
     return slot;
   }
-  private isAt(at: number, { bytes, view }: ViewedBytes, start: number, length: number): boolean {
-    const { bytes: own, view: ownView } = this.column.dictionary, words = length - 3;
-    let i = 0;
-    for (; i < words; i += 4) if (ownView.getInt32(at + i) !== view.getInt32(start + i)) return false;
-    for (; i < length; i++) if (own[at + i] !== bytes[start + i]) return false;
-    return true;
+  private isAt(slot: number, source: DataView, start: number, length: number): boolean {
+    return sameFrom(0, this.column.dictionary.view, this.starts[slot]!, source, start, length);
   }
   private grow(): void {
     const { hashes, numbers, starts, lengths } = this;
@@ -182,13 +177,6 @@ export class ByText {
   }
 }
 
-function hashOf({ bytes, view }: ViewedBytes, start: number, length: number): number {
-  const end = start + length, words = end - 3;
-  let hash = length, at = start;
-  for (; at < words; at += 4) hash = Math.imul(hash ^ view.getInt32(at), 0x85ebca6b) ^ hash >>> 15;
-  for (; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
-  return spread(hash);
-}
 /** MurmurHash3's last step: every bit of the input moves every bit of the result. */
 function spread(hash: number): number {
   hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);

@@ -8,15 +8,16 @@ import { factTable } from '../../schemas/fact-table.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import type { AwardSet } from '../awards.js';
 import type { Postings } from '../ledger/postings.js';
+import { viewOf } from '../text-words.js';
 import { Text, type Transaction } from '../transaction.js';
 import { blockOf, columnsOf, placesOf, widthOf, writeBlock } from './block-columns.js';
+import { noText } from './columns.js';
 import { ByOrdinal, ByPair, ByText } from './dictionaries.js';
 import { FactKind, type FactHeader } from './fact-header.js';
 import { nameText, partnerCurrency, partnerText, postingSide, programText, ruleText, sideText } from './fact-names.js';
 import { NativeWriter } from './native-writer.js';
 import { NumberRows } from './number-rows.js';
 import { FactRows } from './read-fact.js';
-import { ViewedBytes } from './texts.js';
 
 /** What a fact needs of reference data (workers/reference.ts has it). */
 export interface FactReference { readonly set: ReferenceSet; /** Category, department and brand by ordinal. */ readonly names: readonly string[] }
@@ -43,8 +44,6 @@ export class FactBlock {
   private readonly order = Object.entries(this.columns);
   private readonly out = new NativeWriter();
   private ownRows: FactRows | undefined;
-  /** Of the transaction that is being added. */
-  private readonly bytes = new ViewedBytes();
   /** Of the purchase that is being added, 0 for anything else: an award of 0 points on all of them has its shares left out, since they say nothing (read-fact.ts puts them back). */
   private earningLines = 0;
   /** Where the lines of the transaction that is being added begin. */
@@ -99,9 +98,9 @@ export class FactBlock {
     this.earningLines = 0;
     if (t === null) this.addNoTransaction(values, at, header, postings, reference.set);
     else {
-      this.bytes.look(t.bytes);
-      this.addTransaction(values, at, t, header.sign, reference.set);
-      this.addLines(t, header.sign, reference.names);
+      const view = viewOf(t.bytes);
+      this.addTransaction(values, at, t, view, header.sign, reference.set);
+      this.addLines(t, view, header.sign, reference.names);
       if (header.kind !== FactKind.purchase || header.sign < 0) this.earningLines = 0;
     }
     this.addAwards(t === null ? 0 : t.lineCount, awards, reference.set);
@@ -140,43 +139,41 @@ export class FactBlock {
     values[at + SOURCE_INDEX] = header.sourceIndex;
     values[at + BATCH] = header.batch;
   }
-  private addTransaction(values: Float64Array, at: number, t: Transaction, sign: 1 | -1, set: ReferenceSet): void {
-    const { bytes } = this, { text } = t, currencyLength = text[2 * Text.currency + 1]!;
-    this.id.push(bytes, text[2 * Text.id]!, text[2 * Text.id + 1]!);
-    this.originalId.push(bytes, text[2 * Text.originalId]!, text[2 * Text.originalId + 1]!);
-    this.card.push(bytes, text[2 * Text.card]!, text[2 * Text.card + 1]!);
-    this.terminal.push(bytes, text[2 * Text.terminal]!, text[2 * Text.terminal + 1]!);
-    this.cashier.push(bytes, text[2 * Text.cashier]!, text[2 * Text.cashier + 1]!);
-    values[at + STORE] = this.store.number(bytes, text[2 * Text.store]!, text[2 * Text.store + 1]!);
-    values[at + CHANNEL] = this.channel.number(bytes, text[2 * Text.channel]!, text[2 * Text.channel + 1]!);
-    values[at + MERCHANT] = this.merchant.number(bytes, text[2 * Text.merchant]!, text[2 * Text.merchant + 1]!);
-    values[at + MCC] = this.mcc.number(bytes, text[2 * Text.mcc]!, text[2 * Text.mcc + 1]!);
-    values[at + CURRENCY] = currencyLength > 0 ? this.currency.number(bytes, text[2 * Text.currency]!, currencyLength) : this.partnerCurrency.number(t.partnerOrdinal, set);
+  private addTransaction(values: Float64Array, at: number, t: Transaction, view: DataView, sign: 1 | -1, set: ReferenceSet): void {
+    const { text } = t, currencyLength = text[2 * Text.currency + 1]!;
+    this.id.push(view, text[2 * Text.id]!, text[2 * Text.id + 1]!);
+    this.originalId.push(view, text[2 * Text.originalId]!, text[2 * Text.originalId + 1]!);
+    this.card.push(view, text[2 * Text.card]!, text[2 * Text.card + 1]!);
+    this.terminal.push(view, text[2 * Text.terminal]!, text[2 * Text.terminal + 1]!);
+    this.cashier.push(view, text[2 * Text.cashier]!, text[2 * Text.cashier + 1]!);
+    values[at + STORE] = this.store.number(view, text[2 * Text.store]!, text[2 * Text.store + 1]!);
+    values[at + CHANNEL] = this.channel.number(view, text[2 * Text.channel]!, text[2 * Text.channel + 1]!);
+    values[at + MERCHANT] = this.merchant.number(view, text[2 * Text.merchant]!, text[2 * Text.merchant + 1]!);
+    values[at + MCC] = this.mcc.number(view, text[2 * Text.mcc]!, text[2 * Text.mcc + 1]!);
+    values[at + CURRENCY] = currencyLength > 0 ? this.currency.number(view, text[2 * Text.currency]!, currencyLength) : this.partnerCurrency.number(t.partnerOrdinal, set);
     values[at + PROGRAM] = this.program.number(t.programOrdinal, set);
     values[at + PARTNER] = this.partner.number(t.partnerOrdinal, set);
     values[at + OCCURRED_AT] = t.occurredAtMs;
     values[at + TOTAL] = t.total * sign;
   }
   private addNoTransaction(values: Float64Array, at: number, header: FactHeader, postings: Postings, set: ReferenceSet): void {
-    const { bytes } = this;
-    if (header.ofId) bytes.look(header.ofId);
-    this.id.push(bytes, 0, header.ofId?.length ?? 0);
-    for (const column of [this.originalId, this.card, this.terminal, this.cashier]) column.push(bytes, 0, 0);
+    this.id.push(header.ofId ? viewOf(header.ofId) : noText, 0, header.ofId?.length ?? 0);
+    for (const column of [this.originalId, this.card, this.terminal, this.cashier]) column.push(noText, 0, 0);
     values[at + STORE] = values[at + CHANNEL] = values[at + MERCHANT] = values[at + MCC] = values[at + CURRENCY] = 0;
     values[at + PARTNER] = this.partner.number(header.ofPartner, set);
     values[at + PROGRAM] = this.program.number(postings.count === 0 ? -1 : set.currencies[postings.currency[0]!]!.program, set);
     values[at + OCCURRED_AT] = header.processedAtMs;
     values[at + TOTAL] = 0;
   }
-  private addLines(t: Transaction, sign: 1 | -1, names: readonly string[]): void {
-    const { lineCount } = t, { bytes, sku, category, department, brand } = this;
+  private addLines(t: Transaction, view: DataView, sign: 1 | -1, names: readonly string[]): void {
+    const { lineCount } = t, { sku, category, department, brand } = this;
     let textsAt = this.lineTexts.add(lineCount), at = this.lineValues.add(lineCount), earning = 0;
     this.linesAt = at;
     const { values: texts } = this.lineTexts, { values } = this.lineValues;
     for (let i = 0; i < lineCount; i++, textsAt = (textsAt + LINE_TEXTS_WIDTH) | 0, at = (at + LINE_VALUES_WIDTH) | 0) {
       const own = t.lineCategory[i]!, quantity = t.quantity[i]!, amount = t.amount[i]!;
-      sku.push(bytes, t.skuStart[i]!, t.skuLength[i]!);
-      texts[textsAt + LINE_CATEGORY] = own < 0 ? this.ownCategory.number(bytes, t.categoryStart[i]!, t.categoryLength[i]!) : category.number(own, names);
+      sku.push(view, t.skuStart[i]!, t.skuLength[i]!);
+      texts[textsAt + LINE_CATEGORY] = own < 0 ? this.ownCategory.number(view, t.categoryStart[i]!, t.categoryLength[i]!) : category.number(own, names);
       texts[textsAt + LINE_DEPARTMENT] = department.number(t.lineDepartment[i]!, names);
       texts[textsAt + LINE_BRAND] = brand.number(t.lineBrand[i]!, names);
       values[at + LINE_NUMBER] = t.lineNumber[i]!;

@@ -1,24 +1,11 @@
 /** Texts as Native has them: each behind its length. Adding one allocates nothing, unless the bytes have to grow. */
 import { TextCells } from './cells.js';
+import { lastWord } from '../text-words.js';
 import { writeVarint, type NativeWriter } from './native-writer.js';
 
 const FIRST_TEXTS = 1024, FIRST_BYTES = 16 * FIRST_TEXTS;
-/** Shorter texts are copied four bytes at a time: that is faster than a call. */
-const COPY_BY_HAND_MAX = 48;
-/** Of a length, and of what is copied beyond a text. */
+/** Of a length, and of what is written beyond a text. */
 const SPARE_BYTES = 12;
-
-/** Bytes and a view of them, for whoever reads four at a time. The view is made again only when the bytes are others. */
-export class ViewedBytes {
-  bytes: Uint8Array = new Uint8Array(0);
-  view: DataView = new DataView(this.bytes.buffer);
-
-  look(bytes: Uint8Array): void {
-    if (bytes === this.bytes) return;
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-}
 
 export class Texts extends TextCells {
   count = 0;
@@ -33,7 +20,7 @@ export class Texts extends TextCells {
   clear(): void {
     this.count = this.length = 0;
   }
-  push(source: ViewedBytes, start: number, length: number): void {
+  push(source: DataView, start: number, length: number): void {
     if (this.length + length + SPARE_BYTES > this.bytes.length) this.grow(length + SPARE_BYTES);
     const { count } = this;
     if (count === this.starts.length) this.growStarts();
@@ -45,11 +32,11 @@ export class Texts extends TextCells {
     this.length = at + length;
     if (length > 0) this.copy(source, start, length, at);
   }
-  private copy({ bytes, view }: ViewedBytes, start: number, length: number, at: number): void {
-    const { bytes: own, view: ownView } = this;
-    if (length > COPY_BY_HAND_MAX) own.set(bytes.subarray(start, start + length), at);
-    else if (start + length + 3 <= bytes.length) for (let i = 0; i < length; i += 4) ownView.setInt32(at + i, view.getInt32(start + i, true), true);
-    else for (let i = 0; i < length; i++) own[at + i] = bytes[start + i]!;
+  /** Four bytes at a time; what is too much is written over by what comes next. */
+  private copy(source: DataView, start: number, length: number, at: number): void {
+    const { view } = this, rest = length & 3, words = length - rest;
+    for (let i = 0; i < words; i += 4) view.setInt32(at + i, source.getInt32(start + i, true), true);
+    if (rest > 0) view.setInt32(at + words, lastWord(source, start + length, rest), true);
   }
   measure(): void { /* texts know */ }
   /** Nothing but empty texts: a byte for each. */

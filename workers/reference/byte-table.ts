@@ -7,23 +7,11 @@
  * Looking up allocates nothing and makes no string, and a text of up to 8 bytes is compared without leaving its record. Grows by doubling; never shrinks, never forgets.
  * Callers bound how much they add.
  */
-import { viewOf, word } from '../text-words.js';
+import { hashText, sameFrom, viewOf, word } from '../text-words.js';
 import { utf8 } from '../utf8.js';
 
 const RECORD_WORDS = 4;
 const RECORD_BYTES = 8;
-
-/** Of a text whose first 8 bytes are these two words (0 where it has ended). Only in memory: it may be another one in the next version. */
-export function hashText(view: DataView, start: number, length: number, first: number, second: number): number {
-  let hash = mix(mix(length, first), second);
-  for (let i = RECORD_BYTES; i < length; i += 4) hash = mix(hash, word(view, start + i, length - i));
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return hash ^ hash >>> 13;
-}
-function mix(hash: number, next: number): number {
-  hash = Math.imul(hash ^ next, 0x85ebca6b);
-  return hash ^ hash >>> 15;
-}
 
 export class ByteTable {
   size = 0;
@@ -119,12 +107,6 @@ export class ByteTable {
     this.records.set(records);
     for (let slot = 0; slot < old.length; slot += 2) if (old[slot + 1] !== 0) this.place(old[slot + 1]! - 1, old[slot]!);
   }
-}
-
-/** Whether two texts of the same length are the same from their byte `from` on. */
-export function sameFrom(from: number, a: DataView, startA: number, b: DataView, startB: number, length: number): boolean {
-  for (let i = from; i < length; i += 4) if (word(a, startA + i, length - i) !== word(b, startB + i, length - i)) return false;
-  return true;
 }
 
 /** Short plain texts are added without an array of their own: catalogs have ten thousands of them. */

@@ -8,10 +8,9 @@
  * says all that evaluation wants to know. At most four fifths of the slots are taken.
  */
 import type { ProductDocument } from '../../schemas/reference.js';
-import { viewOf, word } from '../text-words.js';
+import { hashText, sameFrom, viewOf, word } from '../text-words.js';
 import { LINES_MAX, type Transaction } from '../transaction.js';
 import { utf8 } from '../utf8.js';
-import { hashText, sameFrom } from './byte-table.js';
 import type { Names } from './names.js';
 
 const NEWLINE = 0x0a;
