@@ -30,7 +30,7 @@ export function apply(state: PartitionState, reader: EffectsReader, end: number,
         for (let i = 0; i < 4; i++) id[i] = reader.uint32();
         content[0] = reader.uint32();
         content[1] = reader.uint32();
-        state.transactions.add(id, content, batch, reader.varint(), recovering);
+        state.addTransaction(id, content, batch, reader.varint(), recovering);
         break;
       }
       case Effect.open: {
