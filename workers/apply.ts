@@ -1,5 +1,6 @@
 /**
- * apply: effects → state. The only code that changes the state of a partition; live processing and recovery run this same function.
+ * apply: effects → state. The only code that changes the state of a partition; live processing and recovery run this same function. (What is most frequent, cells and known transactions,
+ * the context does at once as it writes the effect, by the same methods of the state: only the reading is left out.)
  * It decides nothing and can't fail on effects that decide wrote: a contradiction is a bug and stops the shard.
  */
 import { Effect, type EffectsReader } from './effects.js';
