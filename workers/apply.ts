@@ -1,5 +1,6 @@
 /**
- * apply: effects → state. The only code that changes the state of a partition; live processing and recovery run this same function.
+ * apply: effects → state. The only code that changes the state of a partition; live processing and recovery run this same function. (What is most frequent, cells and known transactions,
+ * the context does at once as it writes the effect, by the same methods of the state: only the reading is left out.)
  * It decides nothing and can't fail on effects that decide wrote: a contradiction is a bug and stops the shard.
  */
 import { Effect, type EffectsReader } from './effects.js';
@@ -30,7 +31,7 @@ export function apply(state: PartitionState, reader: EffectsReader, end: number,
         for (let i = 0; i < 4; i++) id[i] = reader.uint32();
         content[0] = reader.uint32();
         content[1] = reader.uint32();
-        state.transactions.add(id, content, batch, reader.varint(), recovering);
+        state.addTransaction(id, content, batch, reader.varint(), recovering);
         break;
       }
       case Effect.open: {

@@ -130,11 +130,18 @@ export class Context implements AccountCells {
     this.applyEffects();
     const { effects, cellTotal } = this;
     if (cellTotal === 0) return;
-    effects.cells(ordinal, cellTotal);
-    for (let i = 0; i < cellTotal; i++) effects.cell(cellKey1[i]!, cellKey2[i]!, cellAddition[i]!);
+    effects.cells(ordinal, cellTotal, cellKey1, cellKey2, cellAddition);
     this.cellTotal = 0;
     this.applied = effects.length;
     this.state.addToCells(ordinal, cellTotal, cellKey1, cellKey2, cellAddition);
+  }
+  /** Writes that the transaction of the hashes at hand was decided, its fact being that row, and does it at once, as `applyCells` does. */
+  addSeen(row: number): void {
+    this.applyEffects();
+    const { effects, idHash, contentHash, state } = this;
+    effects.seen(idHash, contentHash, row);
+    this.applied = effects.length;
+    state.addTransaction(idHash, contentHash, state.batch + 1, row, false);
   }
   /** Applies what was written since the last time: the same function as at recovery. */
   applyEffects(): void {

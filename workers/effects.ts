@@ -15,7 +15,9 @@
  */
 export const Effect = { open: 1, card: 2, cells: 3, seen: 4, wait: 5, unwait: 6, reference: 7, flags: 8, skip: 9 } as const;
 
-const TWO_20 = 2 ** 20;
+const TWO_20 = 2 ** 20, TWO_31 = 2 ** 31;
+/** Two keys, each 5 + 3 bytes, the sign and 8 bytes. */
+const CELL_BYTES_MAX = 32;
 
 export class EffectsWriter {
   bytes = new Uint8Array(1 << 20);
@@ -37,31 +39,25 @@ export class EffectsWriter {
     this.varint(program);
     this.text(source, start, length);
   }
-  /** To be followed by exactly `count` calls of cell. */
-  cells(ordinal: number, count: number): void {
-    this.reserve(32);
+  /** The first `count` of a list of additions. */
+  cells(ordinal: number, count: number, key1: Float64Array, key2: Float64Array, additions: Float64Array): void {
+    this.reserve(32 + count * CELL_BYTES_MAX);
     this.bytes[this.length++] = Effect.cells;
     this.varint(ordinal);
     this.varint(count);
-  }
-  cell(key1: number, key2: number, addition: number): void {
-    this.reserve(64);
-    const high1 = Math.floor(key1 / TWO_20), high2 = Math.floor(key2 / TWO_20);
-    this.varint(high1);
-    this.varint(key1 - high1 * TWO_20);
-    this.varint(high2);
-    this.varint(key2 - high2 * TWO_20);
-    if (addition >= 0) {
-      this.bytes[this.length++] = 0;
-      this.varint(addition);
-    } else {
-      this.bytes[this.length++] = 1;
-      this.varint(-addition);
+    const { bytes } = this;
+    let at = this.length;
+    for (let i = 0; i < count; i++) {
+      const addition = additions[i]!;
+      at = putKey(bytes, at, key1[i]!);
+      at = putKey(bytes, at, key2[i]!);
+      bytes[at++] = addition < 0 ? 1 : 0;
+      at = putVarint(bytes, at, Math.abs(addition));
     }
+    this.length = at;
   }
   oneCell(ordinal: number, key1: number, key2: number, addition: number): void {
-    this.cells(ordinal, 1);
-    this.cell(key1, key2, addition);
+    this.cells(ordinal, 1, Float64Array.of(key1), Float64Array.of(key2), Float64Array.of(addition));
   }
   seen(id: Uint32Array, content: Uint32Array, row: number): void {
     this.reserve(40);
@@ -115,19 +111,7 @@ export class EffectsWriter {
     this.length = at;
   }
   private varint(value: number): void {
-    const { bytes } = this;
-    let at = this.length;
-    while (value >= 0x80000000) {
-      bytes[at++] = (value % 128) | 128;
-      value = Math.floor(value / 128);
-    }
-    let rest = value | 0;
-    while (rest > 127) {
-      bytes[at++] = (rest & 127) | 128;
-      rest >>>= 7;
-    }
-    bytes[at++] = rest;
-    this.length = at;
+    this.length = putVarint(this.bytes, this.length, value);
   }
   private reserve(size: number): void {
     if (this.length + size <= this.bytes.length) return;
@@ -135,6 +119,45 @@ export class EffectsWriter {
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }
+}
+
+/** Returns the place after it, as all that put. */
+function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  while (value >= TWO_31) {
+    bytes[at++] = (value % 128) | 128;
+    value = Math.floor(value / 128);
+  }
+  return putSmall(bytes, at, value | 0);
+}
+/** A varint below 2^31, as steps instead of a loop: optimized code then checks the array once. */
+function putSmall(bytes: Uint8Array, at: number, value: number): number {
+  if (value < 1 << 7) {
+    bytes[at] = value;
+    return at + 1;
+  }
+  bytes[at] = value | 128;
+  if (value < 1 << 14) {
+    bytes[at + 1] = value >>> 7;
+    return at + 2;
+  }
+  bytes[at + 1] = (value >>> 7) | 128;
+  if (value < 1 << 21) {
+    bytes[at + 2] = value >>> 14;
+    return at + 3;
+  }
+  bytes[at + 2] = (value >>> 14) | 128;
+  if (value < 1 << 28) {
+    bytes[at + 3] = value >>> 21;
+    return at + 4;
+  }
+  bytes[at + 3] = (value >>> 21) | 128;
+  bytes[at + 4] = value >>> 28;
+  return at + 5;
+}
+/** A key as its upper bits and its lower 20. */
+function putKey(bytes: Uint8Array, at: number, key: number): number {
+  const high = Math.floor(key / TWO_20);
+  return putSmall(bytes, putVarint(bytes, at, high), (key - high * TWO_20) | 0);
 }
 
 export class EffectsReader {

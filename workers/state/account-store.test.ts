@@ -2,8 +2,14 @@ import fc from 'fast-check';
 import t from 'tap';
 import { cellKey } from '../ledger/cells.js';
 import { AccountStore } from './account-store.js';
+import { takePass } from './sorted-cells.js';
 
 const text = (value: string): Uint8Array => Buffer.from(value, 'utf8');
+/** Adds to one cell; returns whether it is new. */
+function add(store: AccountStore, ordinal: number, key1: number, key2: number, addition: number): boolean {
+  takePass(0, 1, Float64Array.of(key1), Float64Array.of(key2), Float64Array.of(addition));
+  return store.addPass(ordinal) === 1;
+}
 
 t.test('cells behave like a map of sums, whatever grows, moves or is evicted and loaded again', async (t) => {
   fc.assert(
@@ -16,7 +22,7 @@ t.test('cells behave like a map of sums, whatever grows, moves or is evicted and
           store.addCard(store.opened - 1, 0, text(`card-${store.opened - 1}-with-a-long-name`));
         }
         const name = `${ordinal} ${kind} ${key2}`;
-        const isNew = store.add(ordinal, cellKey(kind, 1, 2), key2, addition);
+        const isNew = add(store, ordinal, cellKey(kind, 1, 2), key2, addition);
         t.equal(isNew, addition !== 0 && !model.has(name), 'says whether the cell is new');
         const value = (model.get(name) ?? 0) + addition;
         if (value === 0) model.delete(name);
@@ -42,7 +48,7 @@ t.test('clean accounts make room, dirty ones stay, and what is loaded again is a
   for (let ordinal = 0; ordinal < COUNT; ordinal++) {
     store.open(ordinal, 3);
     store.addCard(ordinal, 3, text(`c${ordinal}`));
-    for (let cell = 0; cell < 5; cell++) store.add(ordinal, cellKey(1, cell, 0), ordinal, ordinal + 1);
+    for (let cell = 0; cell < 5; cell++) add(store, ordinal, cellKey(1, cell, 0), ordinal, ordinal + 1);
     saved.push(store.copyOut(ordinal));
     if (ordinal % 2 === 0) store.markClean(ordinal);
   }
@@ -66,4 +72,15 @@ t.test('card texts of every length up to the bound', async (t) => {
     t.equal(store.findCard(0, card, 0, length), length - 1);
     t.same(Buffer.from(store.cardsOf(length - 1)[0]!), card);
   }
+});
+
+t.test('an account without cards does not see a cell that it had, nor those of who was there before', async (t) => {
+  const store = new AccountStore(1 << 20);
+  store.open(0, 0);
+  add(store, 0, cellKey(1, 0, 0), 4, 9);
+  add(store, 0, cellKey(1, 0, 0), 4, -9);
+  t.equal(store.get(0, cellKey(1, 0, 0), 4), 0, 'what became 0 is gone');
+  for (let key2 = 0; key2 < 13; key2++) add(store, 0, cellKey(2, 0, 0), key2, 7);
+  store.open(1, 0);
+  t.equal(store.get(1, cellKey(2, 0, 0), 0), 0, 'its place was of an account that grew out of it');
 });

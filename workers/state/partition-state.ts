@@ -12,9 +12,11 @@ import { accountsOfBucket, asDoubles, BUCKET } from './bucket.js';
 import { hashCard } from './card-index.js';
 import { openEnvironment, readMeta, writeSlice, type Environment, type Meta, type Slice } from './checkpoint.js';
 import { DueIndex, type DueChunk, type DueKey } from './due-index.js';
+import { pass, takePass } from './sorted-cells.js';
 import { PAGE_ENTRIES, TransactionIndex, type Run } from './transaction-index.js';
 import { WaitingReturns } from './waiting.js';
 
+const { key1: passKey1, key2: passKey2 } = pass;
 const PENDING = cellKey(CellKind.pending, 0, 0), AFTER_PENDING = cellKey(CellKind.pending + 1, 0, 0);
 const PAGE_WORDS = PAGE_ENTRIES * 8;
 /** Later than any: no day is due. */
@@ -94,7 +96,15 @@ export class PartitionState {
   /** Adds to `count` cells of an account. */
   addToCells(ordinal: number, count: number, key1: Float64Array, key2: Float64Array, additions: Float64Array): void {
     this.ensure(ordinal);
-    for (let i = 0; i < count; i++) if (this.accounts.add(ordinal, key1[i]!, key2[i]!, additions[i]!)) this.noteDue(ordinal, key1[i]!, key2[i]!);
+    for (let from = 0; from < count; ) {
+      from = takePass(from, count, key1, key2, additions);
+      const added = this.accounts.addPass(ordinal);
+      for (let i = 0; i < added; i++) this.noteDue(ordinal, passKey1[i]!, passKey2[i]!);
+    }
+  }
+  /** A transaction was decided; its fact is that row of the batch. */
+  addTransaction(id: Uint32Array, content: Uint32Array, batch: number, row: number, recovering: boolean): void {
+    this.transactions.add(id, content, batch, row, recovering);
   }
   /** Keeps in mind the day on which a lot matures or expires. */
   noteDue(ordinal: number, key1: number, key2: number): void {

@@ -5,9 +5,8 @@
  * Cards are not among the records: they are read out of the accounts.
  */
 import { META, REMOVED, unpackSnapshot } from '../../schemas/snapshot.js';
-import { cellA, cellKind } from '../ledger/cells.js';
-import { CARD, CHUNK_BYTES } from './account-store.js';
 import { accountsOfBucket, asDoubles, BUCKET } from './bucket.js';
+import { readCards } from './card-texts.js';
 import { cardEntry, cardKey, type Environment } from './checkpoint.js';
 
 export class SnapshotLoader {
@@ -52,15 +51,5 @@ export class SnapshotLoader {
 
 /** Texts of the cards of an account as `AccountStore.copyOut` gives it. */
 export function cardTexts(account: Float64Array): Uint8Array[] {
-  const raw = new Uint8Array(account.buffer, account.byteOffset, account.byteLength), texts: Uint8Array[] = [];
-  for (let at = 2; at < account.length; at += 3) {
-    if (cellKind(account[at]!) !== CARD) continue;
-    const text = new Uint8Array(cellA(account[at]!));
-    for (let done = 0; done < text.length; done += CHUNK_BYTES) {
-      if (done > 0) at += 3;
-      text.set(raw.subarray((at + 1) * 8, (at + 1) * 8 + Math.min(CHUNK_BYTES, text.length - done)), done);
-    }
-    texts.push(text);
-  }
-  return texts;
+  return readCards(account, new Uint8Array(account.buffer, account.byteOffset, account.byteLength), 2, account.length);
 }

@@ -36,21 +36,26 @@ class Table {
       if (words[at] === id[0] && words[at + 1] === id[1] && words[at + 2] === id[2] && words[at + 3] === id[3]) return at;
     }
   }
-  add(source: Uint32Array, from: number): void {
+  /** Word index of a free place, from now on taken, for an entry whose id begins with that word. */
+  take(firstWord: number): number {
     if ((this.count + 1) * 3 > this.slots * 2) this.grow();
     const { words } = this;
     const mask = this.slots - 1;
-    let at = (source[from]! & mask) * WORDS;
-    while (words[at + 7] !== 0) at = (at + WORDS) % words.length;
-    for (let i = 0; i < WORDS; i++) words[at + i] = source[from + i]!;
+    let slot = firstWord & mask;
+    while (words[slot * WORDS + 7] !== 0) slot = (slot + 1) & mask;
     this.count++;
+    return slot * WORDS;
   }
   private grow(): void {
     const old = this.words;
     this.slots *= 2;
     this.words = emptyWords(this.slots);
     this.count = 0;
-    for (let at = 0; at < old.length; at += WORDS) if (old[at + 7] !== 0) this.add(old, at);
+    for (let from = 0; from < old.length; from += WORDS) {
+      if (old[from + 7] === 0) continue;
+      const at = this.take(old[from]!);
+      for (let i = 0; i < WORDS; i++) this.words[at + i] = old[from + i]!;
+    }
   }
 }
 
@@ -59,7 +64,6 @@ export class TransactionIndex {
   private frozen: Table | undefined;
   private filter = new Uint32Array(1 << 14);
   private filtered = 0;
-  private readonly entry = new Uint32Array(WORDS);
   /** The last hit of find. */
   readonly content = new Uint32Array(2);
   batch = 0;
@@ -90,13 +94,15 @@ export class TransactionIndex {
   /** Adds a transaction. At recovery a batch may be applied that another run held already: the same entry is not added twice. */
   add(id: Uint32Array, content: Uint32Array, batch: number, row: number, recovering: boolean): void {
     if (recovering && this.find(id)) return;
-    const { entry } = this;
-    entry.set(id);
-    entry[4] = content[0]!;
-    entry[5] = content[1]!;
-    entry[6] = batch;
-    entry[7] = row + 1;
-    this.recent.add(entry, 0);
+    const at = this.recent.take(id[0]!), { words } = this.recent;
+    words[at] = id[0]!;
+    words[at + 1] = id[1]!;
+    words[at + 2] = id[2]!;
+    words[at + 3] = id[3]!;
+    words[at + 4] = content[0]!;
+    words[at + 5] = content[1]!;
+    words[at + 6] = batch;
+    words[at + 7] = row + 1;
   }
   /** Touches the place of an id by its first word; what it returns means nothing. */
   touch(firstWord: number): number {
