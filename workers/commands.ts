@@ -127,8 +127,7 @@ function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcil
   if (command.kind === 'purchase') reverseWhole(c, ordinal, purchaseKey(c.idHash), purchase, returned);
   const factRow = c.facts.rows;
   ledgerFact(c, FactKind.reconciliation, ordinal, partnerOrdinal, utf8(command.id));
-  c.effects.seen(reconciled, noContent, factRow);
-  c.applyEffects();
+  c.addSeen(reconciled, noContent, factRow);
   const account = `${accountPartition}.${ordinal}`;
   const what = command.kind === 'purchase' ? `this posting on account ${account} was reversed` : `this one returned another purchase, on account ${account}, and stays`;
   c.reject(command.partner, command.id, command.kind, 'duplicate-elsewhere', `posted before under another home; ${what}`);

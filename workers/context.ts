@@ -135,13 +135,13 @@ export class Context implements AccountCells {
     this.applied = effects.length;
     this.state.addToCells(ordinal, cellTotal, cellKey1, cellKey2, cellAddition);
   }
-  /** Writes that the transaction of the hashes at hand was decided, its fact being that row, and does it at once, as `applyCells` does. */
-  addSeen(row: number): void {
+  /** Puts a transaction among the known ones, its fact being that row of the batch; at once, as `applyCells` does. */
+  addSeen(id: Uint32Array, content: Uint32Array, row: number): void {
     this.applyEffects();
-    const { effects, idHash, contentHash, state } = this;
-    effects.seen(idHash, contentHash, row);
+    const { effects, state } = this;
+    effects.seen(id, content, row);
     this.applied = effects.length;
-    state.addTransaction(idHash, contentHash, state.batch + 1, row, false);
+    state.addTransaction(id, content, state.batch + 1, row, false);
   }
   /** Applies what was written since the last time: the same function as at recovery. */
   applyEffects(): void {

@@ -164,8 +164,7 @@ export function writeFact(c: Context, kind: number, sign: 1 | -1, ordinal: numbe
   header.ruleSet = reference.set.ruleSet;
   const row = c.facts.rows;
   c.facts.add(c.transaction, header, awards, c.postings, reference);
-  c.effects.seen(c.idHash, c.contentHash, row);
-  c.applyEffects();
+  c.addSeen(c.idHash, c.contentHash, row);
 }
 
 /** An account that is not registered may be one that does not earn. */

@@ -18,10 +18,14 @@ export const Effect = { open: 1, card: 2, cells: 3, seen: 4, wait: 5, unwait: 6,
 const TWO_20 = 2 ** 20, TWO_31 = 2 ** 31;
 /** Two keys, each 5 + 3 bytes, the sign and 8 bytes. */
 const CELL_BYTES_MAX = 32;
+/** Cells are put together here, so many at a time: optimized code knows where an array of the module lies, and would look for the writer's at each byte. */
+const CELLS_AT_ONCE = 64, cellBytes = new Uint8Array(CELLS_AT_ONCE * CELL_BYTES_MAX), cellView = new DataView(cellBytes.buffer);
 
 export class EffectsWriter {
   bytes = new Uint8Array(1 << 20);
   length = 0;
+  /** Of the same bytes. */
+  private view = new DataView(this.bytes.buffer);
 
   clear(): void {
     this.length = 0;
@@ -45,16 +49,7 @@ export class EffectsWriter {
     this.bytes[this.length++] = Effect.cells;
     this.varint(ordinal);
     this.varint(count);
-    const { bytes } = this;
-    let at = this.length;
-    for (let i = 0; i < count; i++) {
-      const addition = additions[i]!;
-      at = putKey(bytes, at, key1[i]!);
-      at = putKey(bytes, at, key2[i]!);
-      bytes[at++] = addition < 0 ? 1 : 0;
-      at = putVarint(bytes, at, Math.abs(addition));
-    }
-    this.length = at;
+    for (let from = 0; from < count; from += CELLS_AT_ONCE) this.append(packCells(from, Math.min(count, from + CELLS_AT_ONCE), key1, key2, additions));
   }
   oneCell(ordinal: number, key1: number, key2: number, addition: number): void {
     this.cells(ordinal, 1, Float64Array.of(key1), Float64Array.of(key2), Float64Array.of(addition));
@@ -96,6 +91,12 @@ export class EffectsWriter {
     this.text(place, 0, place.length);
   }
 
+  /** The first bytes of `cellBytes`, four at a time; what is too much is written over by what comes next. */
+  private append(length: number): void {
+    const { view } = this, to = this.length;
+    for (let i = 0; i < length; i += 4) view.setInt32(to + i, cellView.getInt32(i));
+    this.length = to + length;
+  }
   private text(source: Uint8Array, start: number, length: number): void {
     this.varint(length);
     for (let i = 0; i < length; i++) this.bytes[this.length + i] = source[start + i]!;
@@ -111,53 +112,59 @@ export class EffectsWriter {
     this.length = at;
   }
   private varint(value: number): void {
-    this.length = putVarint(this.bytes, this.length, value);
+    const { bytes } = this;
+    let at = this.length;
+    while (value >= TWO_31) {
+      bytes[at++] = (value % 128) | 128;
+      value = Math.floor(value / 128);
+    }
+    let rest = value | 0;
+    while (rest > 127) {
+      bytes[at++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.length = at;
   }
   private reserve(size: number): void {
     if (this.length + size <= this.bytes.length) return;
     const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + size));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
+    this.view = new DataView(grown.buffer);
   }
 }
 
-/** Returns the place after it, as all that put. */
-function putVarint(bytes: Uint8Array, at: number, value: number): number {
+/** Puts additions into `cellBytes`; returns how many bytes they take. */
+function packCells(from: number, end: number, key1: Float64Array, key2: Float64Array, additions: Float64Array): number {
+  let at = 0;
+  for (let i = from; i < end; i++) {
+    const addition = additions[i]!;
+    at = putKey(putKey(at, key1[i]!), key2[i]!);
+    cellBytes[at] = addition < 0 ? 1 : 0;
+    at = putVarint(at + 1, Math.abs(addition));
+  }
+  return at;
+}
+/** A key as its upper bits and its lower 20. Returns the place after it, as the others do. */
+function putKey(at: number, key: number): number {
+  const high = Math.floor(key / TWO_20);
+  return putSmall(putVarint(at, high), (key - high * TWO_20) | 0);
+}
+function putVarint(at: number, value: number): number {
   while (value >= TWO_31) {
-    bytes[at++] = (value % 128) | 128;
+    cellBytes[at++] = (value % 128) | 128;
     value = Math.floor(value / 128);
   }
-  return putSmall(bytes, at, value | 0);
+  return putSmall(at, value | 0);
 }
-/** A varint below 2^31, as steps instead of a loop: optimized code then checks the array once. */
-function putSmall(bytes: Uint8Array, at: number, value: number): number {
-  if (value < 1 << 7) {
-    bytes[at] = value;
-    return at + 1;
+function putSmall(at: number, value: number): number {
+  while (value > 127) {
+    cellBytes[at++] = (value & 127) | 128;
+    value >>>= 7;
   }
-  bytes[at] = value | 128;
-  if (value < 1 << 14) {
-    bytes[at + 1] = value >>> 7;
-    return at + 2;
-  }
-  bytes[at + 1] = (value >>> 7) | 128;
-  if (value < 1 << 21) {
-    bytes[at + 2] = value >>> 14;
-    return at + 3;
-  }
-  bytes[at + 2] = (value >>> 14) | 128;
-  if (value < 1 << 28) {
-    bytes[at + 3] = value >>> 21;
-    return at + 4;
-  }
-  bytes[at + 3] = (value >>> 21) | 128;
-  bytes[at + 4] = value >>> 28;
-  return at + 5;
-}
-/** A key as its upper bits and its lower 20. */
-function putKey(bytes: Uint8Array, at: number, key: number): number {
-  const high = Math.floor(key / TWO_20);
-  return putSmall(bytes, putVarint(bytes, at, high), (key - high * TWO_20) | 0);
+  cellBytes[at] = value;
+  return at + 1;
 }
 
 export class EffectsReader {
