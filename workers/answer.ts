@@ -7,6 +7,9 @@ import type { PartitionState } from './state/partition-state.js';
 import type { Reference } from './reference.js';
 import { Kind, Text } from './transaction.js';
 
+/** Ids are chosen freely: `constructor` is one, too. */
+const byId = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
+
 export interface Balance { available: number; pending: number; held: number; debt: number }
 
 export function accountText(state: PartitionState, ordinal: number): string {
@@ -15,7 +18,7 @@ export function accountText(state: PartitionState, ordinal: number): string {
 
 /** Balances of an account by currency id; each currency of its program is there. */
 export function balancesOf(state: PartitionState, reference: Reference, ordinal: number): Record<string, Balance> {
-  const balances: Record<string, Balance> = {};
+  const balances = byId<Balance>();
   const program = state.accounts.program(ordinal);
   const of = (currency: number): Balance => (balances[reference.set.currencies[currency]!.id] ??= { available: 0, pending: 0, held: 0, debt: 0 });
   reference.set.currencies.forEach((currency, i) => {
@@ -68,7 +71,7 @@ export function answerFromFact(fact: FactRecord, status: 'processed' | 'duplicat
 export function viewOf(c: Context, ordinal: number): object {
   const { state, reference } = c;
   const program = state.accounts.program(ordinal);
-  const lots: Record<string, { points: number; matures: string; expires: string | null; funder: string }[]> = {};
+  const lots = byId<{ points: number; matures: string; expires: string | null; funder: string }[]>();
   const NEVER_DAY = 2 ** 20 - 1;
   const day = (number: number): string => new Date(number * 86_400_000).toISOString().slice(0, 10);
   for (const kind of [CellKind.available, CellKind.pending]) {
@@ -78,7 +81,7 @@ export function viewOf(c: Context, ordinal: number): object {
       });
     }
   }
-  const balances: Record<string, object> = {};
+  const balances = byId<object>();
   for (const [currency, balance] of Object.entries(balancesOf(state, reference, ordinal))) balances[currency] = { ...balance, lots: lots[currency] ?? [] };
   return {
     account: accountText(state, ordinal), program: reference.set.programs[program]!.id,

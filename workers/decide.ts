@@ -16,6 +16,7 @@ import { shareOut } from './rules/shares.js';
 import { FactKind, FactStatus } from './facts/fact-header.js';
 import { Kind, Text, type Transaction } from './transaction.js';
 import { partitionOf } from './hash.js';
+import { LARGE } from './state/account-store.js';
 import { hashCard } from './state/card-index.js';
 
 const { rule: awardRule, currency: awardCurrency, points: awardPoints, counterKey1, counterKey2, counterDelta } = awards;
@@ -177,7 +178,7 @@ function overflows(c: Context, ordinal: number): boolean {
   let given = 0;
   for (let i = 0, { count } = awards, points = awardPoints; i < count; i++) given += points[i]!;
   if (given > POINTS_MAX) return true;
-  if (given < 2 ** 40 || ordinal < 0) return false;
+  if (ordinal < 0 || (given < LARGE && !c.state.accounts.mayHoldMuch(ordinal))) return false;
   let held = 0;
   c.state.accounts.forEach(ordinal, (key1, _key2, value) => {
     const kind = Math.floor(key1 / 2 ** 40);

@@ -58,7 +58,14 @@ export class ReturnedLines {
       const left = this.amount[0]! - this.amountBefore[0]! - t.total;
       if (left < 0) return { status: 'rejected', reason: 'return-exceeds', pointer: '/total', detail: `bought for ${this.amount[0]!}, returned before ${this.amountBefore[0]!}` };
       if (left === 0) this.quantityNow[0] = this.quantity[0]! - this.quantityBefore[0]!;
-    } else this.takeAll();
+    } else {
+      this.takeAll();
+      const left = this.sumNow();
+      if (t.total > 0 && t.total > left) return { status: 'rejected', reason: 'return-exceeds', pointer: '/total', detail: `of the purchase ${left} are left` };
+      if (t.total > 0 && t.total < left) {
+        return { status: 'rejected', reason: 'total-mismatch', pointer: '/total', detail: `of the purchase ${left} are left; a part of it is returned by its lines` };
+      }
+    }
     for (let i = 0; i < this.count; i++) if (this.amountNow[i] !== 0 || this.quantityNow[i] !== 0) return undefined;
     return { status: 'rejected', reason: 'return-exceeds', detail: 'everything of this purchase has been returned' };
   }
@@ -68,6 +75,11 @@ export class ReturnedLines {
       this.amountNow[i] = this.amount[i]! - this.amountBefore[i]!;
       this.quantityNow[i] = this.quantity[i]! - this.quantityBefore[i]!;
     }
+  }
+  private sumNow(): number {
+    let sum = 0;
+    for (let i = 0; i < this.count; i++) sum += this.amountNow[i]!;
+    return sum;
   }
   note(c: Context, key: number): void {
     for (let i = 0; i < this.count; i++) {

@@ -21,6 +21,7 @@ export function decideReturn(c: Context): Outcome {
   const again = seenBefore(c);
   if (again) return again;
   if (otherWaits(c)) return refuse('conflict');
+  if (showsPaymentCard(c)) return refuse('payment-card');
   const untimely = checkTime(t, c.nowMs, c.reference.set.partners[t.partnerOrdinal]!.document.latenessDays);
   if (untimely) return untimely;
 
@@ -61,6 +62,12 @@ export function decideReturn(c: Context): Outcome {
   c.ordinal = ordinal;
   writeFact(c, FactKind.return, -1, ordinal);
   return processed;
+}
+
+/** The account is the purchase's, so the card needs no range; but numbers of payment cards are kept nowhere. */
+function showsPaymentCard({ transaction: { bytes, text, programOrdinal }, reference }: Context): boolean {
+  const start = text[2 * Text.card]!, length = text[2 * Text.card + 1]!;
+  return length > 0 && !reference.takesCard(programOrdinal, bytes, start, length) && reference.whyNotTaken(bytes, start, length) === 'payment-card';
 }
 
 function originalHash(t: Transaction, kind: number): void {

@@ -11,6 +11,9 @@ export function takesCard({ cardRanges }: ProgramDocument, card: string): boolea
   return cardRanges.some(({ prefix, length, checkDigit }) => card.startsWith(prefix) && Buffer.byteLength(card) === length && (checkDigit === 'none' || isLuhn(card)));
 }
 
+/** A number of a payment card that the program's ranges don't take. */
+export const isPaymentCardOf = (program: ProgramDocument, card: string): boolean => !takesCard(program, card) && isPaymentCard(card);
+
 /** First four digits, from and to: Visa, Mastercard, American Express, Discover, Diners, JCB, UnionPay, Mir, Maestro. */
 const issuers = [
   [4000, 4999], [5100, 5599], [2221, 2720], [3400, 3499], [3700, 3799], [6011, 6011], [6440, 6599], [3000, 3059], [3600, 3699], [3800, 3999],

@@ -115,9 +115,12 @@ void t.test('returns, proportional', (t) => {
   t.equal(shop.bring('r3', '1').status, 'duplicate');
   t.equal(shop.bring('r5', 'r3').reason, 'not-a-purchase');
   t.equal(shop.bring('r6', '9').status, 'waiting');
+  t.equal(shop.bring('r8', '9', { card: '4111111111111111' }).reason, 'payment-card');
   shop.buy('2', { lines: three });
   t.equal(shop.bring('r7', '2', { currency: 'USD', lines: [{ line: 4, quantity: 1, amount: 1 }] }).reason, 'wrong-currency', 'before its lines are looked at');
-  t.same(shop.bring('r7', '2', { currency: undefined }).awards?.map((award) => award.points), [-10], "without a currency it is the purchase's");
+  t.equal(shop.bring('r9', '2', { total: 1999 }).reason, 'total-mismatch');
+  t.equal(shop.bring('r9', '2', { total: 2001 }).reason, 'return-exceeds');
+  t.same(shop.bring('r7', '2', { currency: undefined, total: 2000 }).awards?.map((award) => award.points), [-10], "without a currency it is the purchase's");
   t.end();
 });
 

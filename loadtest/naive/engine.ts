@@ -5,7 +5,7 @@
  */
 import { localDay } from './calendar.js';
 import { largestRemainder } from './fraction.js';
-import { takesCard, whyNotTaken } from './cards.js';
+import { isPaymentCardOf, takesCard, whyNotTaken } from './cards.js';
 import { MemoryHistory, type History } from './history.js';
 import { Account, Ledger, NEVER, type CellChange, type Posting } from './ledger.js';
 import type { NaiveReference } from './reference.js';
@@ -148,6 +148,7 @@ export class NaivePartition {
     if (again) return again;
     const waits = this.waiting.get(keyOf(transaction));
     if (waits && JSON.stringify(waits.transaction) !== JSON.stringify(transaction)) return refuse('conflict');
+    if (isPaymentCardOf(reference.program(partner.program), transaction.card)) return refuse('payment-card');
     const untimely = outOfTime(transaction, nowMs, partner.document.latenessDays);
     if (untimely) return refuse(untimely);
 
@@ -166,7 +167,6 @@ export class NaivePartition {
     if (transaction.currency !== '' && transaction.currency !== purchase.transaction.currency) return refuse('wrong-currency');
     const lines = returnedLines(purchase, transaction);
     if (typeof lines === 'string') return refuse(lines);
-
     const account = this.accountOf(purchase.account);
     if (account) this.settle(account, localDay(reference.program(account.program).timeZone, nowMs), nowMs);
     const receipt = returnReceipt(purchase, transaction, lines);

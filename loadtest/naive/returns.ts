@@ -21,7 +21,7 @@ export interface Purchase {
   returned: Map<number, { amount: number; quantity: number }>;
 }
 
-type ReturnReason = 'unknown-line' | 'return-exceeds';
+type ReturnReason = 'unknown-line' | 'return-exceeds' | 'total-mismatch';
 export interface ReturnedLine { line: number; quantity: number; amount: number }
 
 /** What comes back, in the order of the purchase's lines, or why it can't. */
@@ -42,6 +42,11 @@ export function returnedLines(purchase: Purchase, request: NaiveTransaction): Re
     asked.set(1, { line: 1, amount: request.total, quantity: request.total === left.amount ? left.quantity : 0 });
   } else {
     for (const line of counted) asked.set(line.line, { line: line.line, ...remainder(purchase, line) });
+    const left = [...asked.values()].reduce((sum, { amount }) => sum + amount, 0);
+    if (request.total) {
+      if (request.total > left) return 'return-exceeds';
+      if (request.total < left) return 'total-mismatch';
+    }
   }
   const returned = counted.flatMap(({ line }) => asked.get(line) ?? []).filter(({ amount, quantity }) => amount !== 0 || quantity !== 0);
   return returned.length === 0 ? 'return-exceeds' : returned;

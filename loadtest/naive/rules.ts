@@ -15,6 +15,7 @@ export { baseAmount, Receipt } from './matching.js';
 
 /** Thrown when a result passes 2^53-1; the transaction is refused with it. */
 export class Overflow extends Error {}
+const MILESTONES_MAX = 2 ** 31 - 1;
 
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 export function safe(value: bigint): number {
@@ -150,6 +151,7 @@ function fire(reference: NaiveReference, version: RuleVersion, receipt: Receipt,
       fired.input = counters.counter('ruleSpend', rule, fired.period);
       const reached = milestones(safe(BigInt(fired.input) + BigInt(match.base)), document);
       fired.milestones = Math.max(0, reached - counters.counter('rulePaid', rule, fired.period));
+      if (fired.milestones > MILESTONES_MAX) throw new Overflow('more milestones than a fact can hold');
       fired.parts = [fraction(BigInt(document.award.points) * BigInt(fired.milestones))];
       fired.counts.push({ kind: 'ruleSpend', rule, period: fired.period, change: match.base });
       return fired;

@@ -153,7 +153,8 @@ export class Player {
       return back.quantity === 0 && back.amount === 0 ? [] : [back];
     }) ?? [];
     if (strange) lines.push({ line: 77, quantity: 1, amount: 1 });
-    const total = bought?.total !== undefined && quarters ? Math.floor((bought.total * quarters[0]!) / 4) : 0;
+    // Of a purchase with lines only a total that is all of it is taken.
+    const whole = bought?.total ?? bought?.lines?.reduce((sum, { amount }) => sum + amount, 0) ?? 0, total = quarters ? Math.floor((whole * quarters[0]!) / 4) : 0;
     return {
       id: `r${id ?? this.returns++}`, kind: 'return', partner: bought?.partner ?? 'shop', occurredAt: this.before(ageMinutes), original: { id: `p${number}` },
       ...(who === 'same' ? { ...(card === undefined ? {} : { card }), ...(account === undefined ? {} : { account }) } : this.whose(who)),

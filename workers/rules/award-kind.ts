@@ -18,6 +18,9 @@ export interface AwardTerms {
   readonly repeat: boolean;
 }
 
+/** Most milestones that one award may pay: what a fact and an AwardSet hold of them. */
+export const MILESTONES_MAX = 2 ** 31 - 1;
+
 /** What a kind with counters found in the account, and what it adds when the rule fires. */
 export interface Count { input: number; milestones: number; period: number; addition: number; /** Kind of the cell that counts. */ cell: number }
 
@@ -26,7 +29,7 @@ export interface AwardKind<A extends Award = Award> {
   terms(award: A, scale: number): AwardTerms;
   /** Units that an amount and a quantity (thousandths) earn; present: `basis: line` is allowed. */
   units?(amount: number, quantity: number, terms: AwardTerms): number;
-  /** Units by the account's counters, for a rule that fires with a base amount. Fills `count`. Infinity: a counter passes 2^53-1. */
+  /** Units by the account's counters, for a rule that fires with a base amount. Fills `count`. Infinity: a counter passes 2^53-1, or there are more milestones than MILESTONES_MAX. */
   countUnits?(base: number, rule: number, day: number, terms: AwardTerms, cells: AccountCells | null, count: Count): number;
   /** Units that stay when the recorded rule is applied to what returns left: base amounts before and now. `milestones` are those that the award paid. */
   unitsLeft?(input: number, milestones: number, baseBefore: number, baseNow: number, terms: AwardTerms): number;

@@ -1,7 +1,7 @@
 /** spendThreshold: points when the account's spend over a period reaches an amount, or with `repeat` each full amount. A milestone pays once per period. */
 import { periodOfDay } from '../calendar.js';
 import { CellKind, cellKey, Period, periodCode } from '../ledger/cells.js';
-import { termsOf, type AwardKind, type AwardOf, type AwardTerms } from './award-kind.js';
+import { MILESTONES_MAX, termsOf, type AwardKind, type AwardOf, type AwardTerms } from './award-kind.js';
 
 export const spendThreshold: AwardKind<AwardOf<'spendThreshold'>> = {
   name: 'spendThreshold',
@@ -16,7 +16,7 @@ export const spendThreshold: AwardKind<AwardOf<'spendThreshold'>> = {
     count.addition = base;
     count.input = before;
     count.milestones = Math.max(0, reached - paid);
-    return count.milestones;
+    return count.milestones > MILESTONES_MAX ? Infinity : count.milestones;
   },
   unitsLeft: (input, paid, baseBefore, baseNow, terms) => Math.max(0, paid - (milestones(input + baseBefore, terms) - milestones(input + baseNow, terms))),
 };

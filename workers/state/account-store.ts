@@ -6,21 +6,19 @@
  */
 import { cellKey, cellKind } from '../ledger/cells.js';
 import { CardIndex, hashCard } from './card-index.js';
+import { CAPACITIES, capacityClass } from './capacities.js';
 import { CARD, holdsCard, piecesOf, readCards, writeCard } from './card-texts.js';
-import { addToFound, findCell, firstDueDay, HEADER, insertNew, UNKNOWN_DAY } from './sorted-cells.js';
+import { addToFound, findCell, firstDueDay, HEADER, insertNew, largestCell, largestOfPass, UNKNOWN_DAY } from './sorted-cells.js';
 
 const FIRST_CELL = HEADER, NO_DAY = UNKNOWN_DAY;
 /** A line of the processor's cache, and the size of most accounts. */
 const LINE_DOUBLES = 8, COMMON_DOUBLES = 48;
 /** The slab begins with its bound up to this size: a page of memory that was never touched costs nothing, moving to a larger slab does. */
 const FIRST_SLAB_BYTES_MAX = 1 << 26;
-const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4;
-const CAPACITIES = [12, 20, 32, 48, 80, 128, 192, 288, 432, 648, 972, 1458, 2916, 5832, 11_664, 23_328, 46_656];
-const capacityClass = (cells: number): number => {
-  for (let i = 0; i < CAPACITIES.length; i++) if (CAPACITIES[i]! >= cells) return i;
-  return -1;
-};
-
+const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4, FLAG_LARGE = 8;
+/** Fewer cells than `MANY`, none of which is `LARGE`, add up to less than 2^52. */
+export const LARGE = 2 ** 40;
+const MANY = 2 ** 12;
 export class AccountStore {
   /** Accounts ever opened in this partition; the next ordinal. */
   opened = 0;
@@ -77,6 +75,7 @@ export class AccountStore {
     let o = this.touch(ordinal);
     this.markDirty(ordinal);
     const added = addToFound(this.slab, o);
+    if (largestOfPass() >= LARGE) this.bits[ordinal]! |= FLAG_LARGE;
     if (added === 0) return 0;
     const count = this.slab[o]! + added;
     if (count > this.slab[o + 1]!) o = this.grow(ordinal, count);
@@ -93,9 +92,7 @@ export class AccountStore {
   }
   /** Copies key1, key2, value of the cells of one kind into `out`; returns how many. */
   collect(ordinal: number, kind: number, out: Float64Array): number {
-    const { slab } = this;
-    const o = this.touch(ordinal);
-    const low = cellKey(kind, 0, 0), high = cellKey(kind + 1, 0, 0);
+    const { slab } = this, o = this.touch(ordinal), low = cellKey(kind, 0, 0), high = cellKey(kind + 1, 0, 0);
     let found = 0;
     for (let at = findCell(slab, o + FIRST_CELL, slab[o]!, low, 0), end = this.end(o); at < end; at += 3) {
       const key1 = slab[at]!;
@@ -110,6 +107,11 @@ export class AccountStore {
   /** Is there a lot to settle at `day`: pending that matures or available that expires by then? */
   hasDue(ordinal: number, day: number): boolean {
     return firstDueDay(this.slab, this.touch(ordinal)) <= day;
+  }
+
+  /** False: all that it has is less than 2^52. True: whoever adds to it has to look. */
+  mayHoldMuch(ordinal: number): boolean {
+    return this.slab[this.touch(ordinal)]! >= MANY || (this.bits[ordinal]! & FLAG_LARGE) !== 0;
   }
 
   // ── cards ──
@@ -168,8 +170,7 @@ export class AccountStore {
   }
   /** program, flags, cells … as doubles: what `load` takes. */
   copyOut(ordinal: number): Float64Array {
-    const o = this.offset(ordinal);
-    const out = new Float64Array(2 + this.slab[o]! * 3);
+    const o = this.offset(ordinal), out = new Float64Array(2 + this.slab[o]! * 3);
     out.set(this.slab.subarray(o + 2, o + 4));
     out.set(this.slab.subarray(o + FIRST_CELL, o + FIRST_CELL + this.slab[o]! * 3), 2);
     return out;
@@ -180,8 +181,8 @@ export class AccountStore {
     const o = this.place(ordinal, saved[0]!, saved[1]!, cells);
     this.slab.set(saved.subarray(2), o + FIRST_CELL);
     this.slab[o] = cells;
-    const program = saved[0]!;
-    for (const text of this.cardsOf(ordinal)) this.cards.add(hashCard(program, text, 0, text.length), ordinal);
+    if (largestCell(this.slab, o) >= LARGE) this.bits[ordinal]! |= FLAG_LARGE;
+    for (const text of this.cardsAt(o)) this.cards.add(hashCard(saved[0]!, text, 0, text.length), ordinal);
   }
 
   private touch(ordinal: number): number {

@@ -9,6 +9,7 @@
  * A pass is begun (`takePass`), changes the cells that are there (`addToFound`) and then puts in those that are new (`insertNew`); in between the account may move.
  */
 import { CellKind, cellKey, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
+import { CARDS } from './card-texts.js';
 
 /** Doubles before the cells of an account. */
 export const HEADER = 6;
@@ -26,6 +27,9 @@ const passAddition = new Float64Array(PASS_MAX);
 /** Where new cells belong, from their account's place. */
 const newAt = new Int32Array(PASS_MAX);
 let passCount = 0;
+/** The largest value that the pass made. */
+let passLargest = 0;
+export const largestOfPass = (): number => passLargest;
 
 /** Where a cell is, or would be inserted, of the `count` cells at `first`. */
 export function findCell(slab: Float64Array, first: number, count: number, key1: number, key2: number): number {
@@ -70,6 +74,7 @@ export function takePass(from: number, end: number, key1: Float64Array, key2: Fl
 /** Makes the additions of the pass to cells that exist; one that becomes 0 is removed. Returns how many are new. */
 export function addToFound(slab: Float64Array, o: number): number {
   let count = slab[o]! | 0, added = 0, from = o + FIRST_CELL;
+  passLargest = 0;
   for (let i = 0; i < passCount; i++) {
     const key1 = passKey1[i]!, key2 = passKey2[i]!, end = o + FIRST_CELL + count * 3, at = findCell(slab, from, ((end - from) / 3) | 0, key1, key2);
     from = at;
@@ -77,10 +82,12 @@ export function addToFound(slab: Float64Array, o: number): number {
       newAt[added] = at - o;
       passKey1[added] = key1;
       passKey2[added] = key2;
+      if (passAddition[i]! > passLargest) passLargest = passAddition[i]!;
       passAddition[added++] = passAddition[i]!;
       continue;
     }
     const value = slab[at + 2]! + passAddition[i]!;
+    if (value > passLargest) passLargest = value;
     if (value !== 0) {
       slab[at + 2] = value;
       continue;
@@ -108,6 +115,13 @@ export function insertNew(slab: Float64Array, o: number, added: number): void {
     if (key1 < AFTER_PENDING && slab[o + 5] !== NO_DAY) slab[o + 5] = Math.min(slab[o + 5]!, dueDay(key1, key2));
   }
   slab[o] = count + added;
+}
+
+/** The largest value of a cell of the account. */
+export function largestCell(slab: Float64Array, o: number): number {
+  let largest = 0;
+  for (let at = o + FIRST_CELL, end = at + slab[o]! * 3; at < end && slab[at]! < CARDS; at += 3) largest = Math.max(largest, slab[at + 2]!);
+  return largest;
 }
 
 /** The first day on which a lot of the account matures or expires; NEVER when none does. */
