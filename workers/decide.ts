@@ -162,6 +162,7 @@ export function writeFact(c: Context, kind: number, sign: 1 | -1, ordinal: numbe
   header.sign = sign;
   header.status = status;
   header.points = points;
+  header.currency = first;
   header.ruleSet = reference.set.ruleSet;
   const row = c.facts.rows;
   c.facts.add(c.transaction, header, awards, c.postings, reference);

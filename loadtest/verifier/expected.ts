@@ -19,7 +19,9 @@ export function expectedFact(reference: NaiveReference, fact: NaiveFact, source:
   const program = partner ? partner.program : fact.postings[0] ? set.currencies[fact.postings[0].currency]!.program : -1;
   const first = set.currencies.findIndex((currency) => currency.program === program);
   const linePoints = new Map<number, number>();
-  for (const { shares } of fact.awards) for (const { line, points } of shares) linePoints.set(line, (linePoints.get(line) ?? 0) + points);
+  for (const { currency, shares } of fact.awards) {
+    if (currency === first) for (const { line, points } of shares) linePoints.set(line, (linePoints.get(line) ?? 0) + points);
+  }
   // Of a return of a purchase without lines no shares are recorded.
   const sharesKept = fact.kind === 'purchase' || (receipt?.lines.length ?? 0) > 0;
   return {

@@ -16,7 +16,7 @@ SELECT partner, id, kind, if(account_number < 0, '', concat(toString(account_par
 FROM {database}.facts
 WHERE kind IN ('purchase', 'return');
 
--- points_by_rule: the points of the line, of whatever currency, by the rule that gave them.
+-- points: of the program's first currency, as in transactions. points_by_rule: of whatever currency, by the rule that gave them.
 CREATE OR REPLACE VIEW {database}.lines {on_cluster} AS
 SELECT partner, id AS transaction_id, kind, if(account_number < 0, '', concat(toString(account_partition), '.', toString(account_number))) AS account, store, occurred_at,
   line, sku, category, department, brand, quantity, amount, discount, line_points AS points,

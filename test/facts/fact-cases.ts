@@ -81,7 +81,7 @@ const t = new Transaction(), header = new FactHeader(), awards = new AwardSet(),
 export function addCase(block: FactBlock, fact: FactCase, known = reference): void {
   Object.assign(header, {
     kind: fact.kind, status: fact.status, sign: fact.negative ? -1 : 1, accountPartition: fact.partition, accountOrdinal: fact.account, processedAtMs: fact.processedAtMs, batch: fact.batch,
-    ruleSet: fact.ruleSet, referenceVersion: fact.version, points: fact.points, sourceTopic: fact.topic, sourcePartition: fact.partition, sourceOffset: fact.offset, sourceIndex: fact.index,
+    ruleSet: fact.ruleSet, referenceVersion: fact.version, points: fact.points, currency: 0, sourceTopic: fact.topic, sourcePartition: fact.partition, sourceOffset: fact.offset, sourceIndex: fact.index,
   });
   let bytes = Buffer.alloc(0);
   const place = (drawn: string): [number, number] => {
@@ -138,7 +138,7 @@ export function expectedFact(fact: FactCase): FactRecord {
     lines: (given ? fact.lines : []).map((line, i) => ({
       line: line.line, kind: line.kind, sku: line.sku, category: line.category < 0 ? line.ownCategory : names[line.category]!, department: names[line.department]!, brand: names[line.brand]!,
       quantity: signed(line.quantity), amount: signed(line.amount), discount: signed(line.discount),
-      points: fact.awards.flatMap(({ shares }) => shares).reduce((sum, share) => sum + (share.line === i ? share.points : 0), 0),
+      points: fact.awards.filter(({ currency }) => currency === 0).flatMap(({ shares }) => shares).reduce((sum, share) => sum + (share.line === i ? share.points : 0), 0),
     })),
     awards: fact.awards.map(({ rule, currency, shares, ...award }) => ({
       rule: referenceSet.rules[rule]!.document.id, version: referenceSet.rules[rule]!.document.version, ruleIndex: rule, currency: referenceSet.currencies[currency]!.id, ...award,

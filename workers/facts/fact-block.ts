@@ -103,7 +103,7 @@ export class FactBlock {
       this.addLines(t, view, header.sign, reference.names);
       if (header.kind !== FactKind.purchase || header.sign < 0) this.earningLines = 0;
     }
-    this.addAwards(t === null ? 0 : t.lineCount, awards, reference.set);
+    this.addAwards(t === null ? 0 : t.lineCount, header.currency, awards, reference.set);
     this.addPostings(postings, reference.set);
     values[at + LINE_TEXTS] = this.lineTexts.count;
     values[at + LINE_VALUES] = this.lineValues.count;
@@ -186,15 +186,15 @@ export class FactBlock {
     }
     this.earningLines = earning;
   }
-  private addAwards(lineCount: number, awards: AwardSet, set: ReferenceSet): void {
+  private addAwards(lineCount: number, lineCurrency: number, awards: AwardSet, set: ReferenceSet): void {
     let at = this.awards.add(awards.count);
     const { values } = this.awards;
     for (let award = 0; award < awards.count; award++, at = (at + AWARD_WIDTH) | 0) {
-      const points = awards.points[award]!, impliedShares = points === 0 && this.earningLines > 0 && awards.shareCount[award] === this.earningLines;
-      values[at + AWARD_RULE] = this.rule.number(awards.rule[award]!, awards.currency[award]!, set);
+      const points = awards.points[award]!, currency = awards.currency[award]!, impliedShares = points === 0 && this.earningLines > 0 && awards.shareCount[award] === this.earningLines;
+      values[at + AWARD_RULE] = this.rule.number(awards.rule[award]!, currency, set);
       values[at + AWARD_POINTS] = points;
       if (awards.input[award] !== 0 || awards.milestones[award] !== 0 || awards.period[award] !== 0) this.addCounter(award, awards);
-      if (!impliedShares) this.addShares(lineCount, award, awards);
+      if (!impliedShares) this.addShares(lineCount, award, awards, currency === lineCurrency);
     }
   }
   private addCounter(award: number, { input, milestones, period }: AwardSet): void {
@@ -204,7 +204,8 @@ export class FactBlock {
     values[at + COUNTER_MILESTONES] = milestones[award]!;
     values[at + COUNTER_PERIOD] = period[award]!;
   }
-  private addShares(lineCount: number, award: number, { shareStart, shareCount, shareLine, sharePoints }: AwardSet): void {
+  /** `countsInLines`: the points are of the currency that points of lines are of. */
+  private addShares(lineCount: number, award: number, { shareStart, shareCount, shareLine, sharePoints }: AwardSet, countsInLines: boolean): void {
     const { linesAt, lineValues: { values: lines } } = this, first = shareStart[award]!, end = (first + shareCount[award]!) | 0;
     let at = this.shares.add(end - first);
     const { values } = this.shares;
@@ -216,7 +217,7 @@ export class FactBlock {
       if (lineCount === 0) values[at + SHARE_LINE] = 1;
       else {
         values[at + SHARE_LINE] = lines[line + LINE_NUMBER]!;
-        lines[line + LINE_POINTS] = lines[line + LINE_POINTS]! + points;
+        if (countsInLines) lines[line + LINE_POINTS] = lines[line + LINE_POINTS]! + points;
       }
     }
   }

@@ -18,7 +18,9 @@ export class FactHeader {
   batch = 0;
   ruleSet = 0;
   referenceVersion = 0;
+  /** Points of all awards in the program's first currency, and which that is: points of lines are of it, too. */
   points = 0;
+  currency = -1;
   /** Place in inputTopics. */
   sourceTopic = 0;
   sourcePartition = 0;
@@ -34,6 +36,7 @@ export class FactHeader {
     this.status = FactStatus.processed;
     this.sign = 1;
     this.points = 0;
+    this.currency = -1;
     this.ruleSet = 0;
     this.accountPartition = this.sourcePartition = state.partition;
     this.accountOrdinal = ordinal;
