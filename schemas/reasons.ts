@@ -81,6 +81,6 @@ export interface Rejected {
   rejectedAtMs: number;
   /** `topic`: from a shard its place among the input topics, as text; its name once it is kept. */
   source: { topic: string; partition: number; offset: number; index: number };
-  /** The input as far as it is known, JSON text, at most 16 KiB. */
+  /** The input as far as it is known, JSON text, at most 16 KiB; never one with the number of a payment card. */
   input?: string;
 }
