@@ -113,9 +113,13 @@ t.test('keys of a partner: scopes, own data only, replaced as a whole, never ret
   const wrong = { ...partner, keys: [{ key: 'short', scopes: ['pots'] }, { key: ADMIN_KEY, scopes: [], name: 'x' }] };
   const refused = await call(fake, 'PUT', '/v1/partners/late', { body: wrong });
   t.match(refused, { status: 422 });
-  t.same((refused.body.errors as { pointer: string }[]).map(({ pointer }) => pointer), ['/keys/0/key', '/keys/0/scopes/0', '/keys/1/name', '/keys/1/key']);
+  t.same((refused.body.errors as { pointer: string }[]).map(({ pointer }) => pointer), ['/keys/0/key', '/keys/0/scopes/0', '/keys/1/name', '/keys/1/key', '/keys/1/scopes']);
   t.match(refused.body.errors, { 1: { hint: 'did you mean post?' } });
   t.match(await call(fake, 'GET', '/v1/partners/late'), { status: 404 }, 'put whole or not at all');
+  const twice = { ...partner, name: 'Late', keys: [{ key: reader, scopes: ['read'] }, { key: reader, scopes: ['post'] }] };
+  t.match(await call(fake, 'PUT', '/v1/partners/grocer', { body: twice }), { status: 422, body: { errors: [{ pointer: '/keys/1/key', detail: /twice/ }] } });
+  t.match(await call(fake, 'GET', '/v1/rejected', { key: reader }), { status: 401 }, 'nothing is changed');
+  t.match(await call(fake, 'GET', '/v1/partners/grocer'), { body: partner });
 });
 
 t.test('accounts, cards, entries and rejects', async (t) => {
