@@ -30,7 +30,7 @@ export const reasons = {
   'unknown-account': { status: 422, review: true, pointer: '/account', text: 'There is no such account.', hint: 'Check the account id.' },
   blocked: { status: 422, review: true, text: 'The account is blocked.', hint: 'Unblock it and send the transaction again.' },
   conflict: {
-    status: 409, review: true, pointer: '/id', title: 'The same id was accepted before with other content.', text: 'The same partner, id and kind was posted before with other content.',
+    status: 409, review: true, pointer: '/id', title: 'It contradicts what was accepted before.', text: 'The same partner, id and kind was posted before with other content.',
     hint: 'Give the new transaction an id of its own.',
   },
   future: {
