@@ -28,6 +28,9 @@ t.test('a key belongs to one partner', async (t) => {
   t.equal(keys.find('x'.repeat(1000)), undefined);
   t.match(keys.check([{ key: 'a-key-for-tests-0001', scopes: [] }], 'q'), [{ pointer: '/keys/0/key', detail: /cannot be used/ }]);
   t.same(keys.check([{ key: 'a-key-for-tests-0001', scopes: ['read'] }], 'p'), [], 'a partner may put its own again');
+  t.match(keys.check([{ key: 'a-key-for-tests-0001', scopes: [] }], 'p'), [{ pointer: '/keys/0/scopes', reason: 'invalid', detail: /at least one/ }]);
+  const twice = ['a-key-for-tests-0002', 'a-key-for-tests-0003', 'a-key-for-tests-0002', 'a-key-for-tests-0002'].map((key, i) => ({ key, scopes: [i === 0 ? 'read' : 'post'] }));
+  t.match(keys.check(twice, 'p').map(({ pointer, detail }) => `${pointer} ${detail}`), ['/keys/2/key this key is given twice', '/keys/3/key this key is given twice']);
   t.match(keys.check('x', 'p'), [{ pointer: '/keys' }]);
   t.match(keys.check([null, {}], 'p'), [{ pointer: '/keys/0' }, { pointer: '/keys/1/key', reason: 'missing' }, { pointer: '/keys/1/scopes', reason: 'missing' }]);
 });

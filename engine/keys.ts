@@ -92,7 +92,7 @@ export class Keys {
   check(keys: unknown, partner: string): KeyProblem[] {
     if (!Array.isArray(keys)) return [{ pointer: '/keys', reason: 'invalid', detail: 'must be a list of {key, scopes}' }];
     if (keys.length > KEYS_PER_PARTNER_MAX) return [{ pointer: '/keys', reason: 'invalid', detail: `at most ${KEYS_PER_PARTNER_MAX} keys` }];
-    return keys.flatMap((entry: unknown, index) => this.checkKey(entry, `/keys/${index}`, partner));
+    return [...keys.flatMap((entry: unknown, index) => this.checkKey(entry, `/keys/${index}`, partner)), ...givenTwice(keys)];
   }
 
   /** Replaces the keys of a partner; durable when it resolves. */
@@ -146,14 +146,7 @@ export class Keys {
     }
     if (!Array.isArray(scopes)) {
       problems.push({ pointer: `${pointer}/scopes`, reason: scopes === undefined ? 'missing' : 'invalid', detail: `must be a list of ${partnerScopes.join(', ')}` });
-    } else {
-      scopes.forEach((scope: unknown, index) => {
-        if ((partnerScopes as readonly unknown[]).includes(scope)) return;
-        const meant = typeof scope === 'string' ? nearestName(scope, partnerScopes) : undefined;
-        const hint = meant === undefined ? `known scopes: ${partnerScopes.join(', ')}` : `did you mean ${meant}?`;
-        problems.push({ pointer: `${pointer}/scopes/${index}`, reason: 'invalid', detail: 'not a scope', hint });
-      });
-    }
+    } else problems.push(...wrongScopes(scopes, `${pointer}/scopes`));
     return problems;
   }
 
@@ -161,6 +154,22 @@ export class Keys {
     const caller = this.find(key);
     return caller !== undefined && caller.partner !== partner;
   }
+}
+
+function wrongScopes(scopes: readonly unknown[], pointer: string): KeyProblem[] {
+  const known = `known scopes: ${partnerScopes.join(', ')}`;
+  if (scopes.length === 0) return [{ pointer, reason: 'invalid', detail: 'must have at least one scope', hint: known }];
+  return scopes.flatMap((scope, index): KeyProblem[] => {
+    if ((partnerScopes as readonly unknown[]).includes(scope)) return [];
+    const meant = typeof scope === 'string' ? nearestName(scope, partnerScopes) : undefined;
+    return [{ pointer: `${pointer}/${index}`, reason: 'invalid', detail: 'not a scope', hint: meant === undefined ? known : `did you mean ${meant}?` }];
+  });
+}
+/** A key has one entry: of several the last one would count. The key itself is not shown. */
+function givenTwice(keys: readonly unknown[]): KeyProblem[] {
+  const texts = keys.map((entry) => (entry as { key?: unknown } | null)?.key);
+  return texts.flatMap((key, index): KeyProblem[] => (typeof key !== 'string' || texts.indexOf(key) === index ? []
+    : [{ pointer: `/keys/${index}/key`, reason: 'invalid', detail: 'this key is given twice', hint: 'Put all its scopes into one entry.' }]));
 }
 
 /** The admin key: as configured, else what DIR/admin-key holds, else a new one that is written there for its owner alone. */

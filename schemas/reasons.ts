@@ -30,7 +30,7 @@ export const reasons = {
   'unknown-account': { status: 422, review: true, pointer: '/account', text: 'There is no such account.', hint: 'Check the account id.' },
   blocked: { status: 422, review: true, text: 'The account is blocked.', hint: 'Unblock it and send the transaction again.' },
   conflict: {
-    status: 409, review: true, pointer: '/id', title: 'The same id was accepted before with other content.', text: 'The same partner, id and kind was posted before with other content.',
+    status: 409, review: true, pointer: '/id', title: 'It contradicts what was accepted before.', text: 'The same partner, id and kind was posted before with other content.',
     hint: 'Give the new transaction an id of its own.',
   },
   future: {
@@ -81,6 +81,6 @@ export interface Rejected {
   rejectedAtMs: number;
   /** `topic`: from a shard its place among the input topics, as text; its name once it is kept. */
   source: { topic: string; partition: number; offset: number; index: number };
-  /** The input as far as it is known, JSON text, at most 16 KiB. */
+  /** The input as far as it is known, JSON text, at most 16 KiB; never one with the number of a payment card. */
   input?: string;
 }

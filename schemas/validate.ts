@@ -8,6 +8,7 @@ import { distance } from 'fastest-levenshtein';
 import { dateTimeMs, DATE_TIME_MS_MAX, DATE_TIME_MS_MIN } from './date-time.js';
 import { integerOf, isNumber, Moment, NumberText, thousandthsOf } from './decoded.js';
 import type { Field, Fields, Pattern, RecordField } from './fields.js';
+import { CARD_CHARACTERS_MAX, withoutPaymentCards } from './payment-card.js';
 import { reasons, type Reason } from './reasons.js';
 
 /** One thing that is wrong with a document. `pointer` is a JSON pointer (RFC 6901) from the document's root. */
@@ -19,15 +20,18 @@ const SHOWN_CHARACTERS_MAX = 64;
 const FORBIDDEN_CHARACTER = /[\p{Cc}\p{Cs}]/u;
 
 export const problem = (pointer: string, reason: Reason, detail: string, hint?: string): Problem =>
-  ({ pointer, reason, detail, hint: hint ?? reasons[reason].hint });
+  ({ pointer, reason, detail: withoutPaymentCards(detail), hint: withoutPaymentCards(hint ?? reasons[reason].hint) });
+
+/** As much of a text as is shown. The number of a payment card is not, also none of which the cut would leave a part. */
+const beginningOf = (value: string): string => withoutPaymentCards(value.slice(0, SHOWN_CHARACTERS_MAX + CARD_CHARACTERS_MAX)).slice(0, SHOWN_CHARACTERS_MAX);
 
 /** A name as part of a pointer, bounded. */
-export const pointerPart = (name: string): string => '/' + name.slice(0, SHOWN_CHARACTERS_MAX).replaceAll('~', '~0').replaceAll('/', '~1');
+export const pointerPart = (name: string): string => '/' + beginningOf(name).replaceAll('~', '~0').replaceAll('/', '~1');
 
 /** A value as it is shown in a detail: short, on one line. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > SHOWN_CHARACTERS_MAX ? value.slice(0, SHOWN_CHARACTERS_MAX) + '…' : value);
-  if (value instanceof NumberText) return value.source.slice(0, SHOWN_CHARACTERS_MAX);
+  if (typeof value === 'string') return JSON.stringify(beginningOf(value) + (value.length > SHOWN_CHARACTERS_MAX ? '…' : ''));
+  if (value instanceof NumberText) return beginningOf(value.source);
   if (isNumber(value) || typeof value === 'boolean') return String(value);
   if (value === null) return 'null';
   if (value === undefined) return 'nothing';

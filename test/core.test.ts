@@ -1,5 +1,6 @@
 /** The core end to end on a real embedded log and real worker threads: what is posted is decided, committed, answered, and found again after a restart. */
 import t from 'tap';
+import { writeCommand } from '../schemas/commands.js';
 import { baseRule, grocer, startCore, temporaryDirectory, type Core } from './support/core.js';
 
 const purchase = (id: string, card: string | undefined, amount: number, more: object = {}): Record<string, unknown> => ({
@@ -110,6 +111,9 @@ t.test("a payment card's number and the partition's own account are refused, and
     t.notMatch(JSON.stringify(written.replies), /1111/);
     t.equal(await points(core, card), undefined, 'no account was opened');
   }
+  const request = core.pipeline.nextRequest(), account = { index: 0, id: '4111 1111 1111 1111', program: 'default', cards: ['4111 1111 1111 1111'], registered: true, lots: [] };
+  const command = writeCommand({ type: 'import', partner: '', gateway: 'test', request, accounts: [account] });
+  t.match(await core.pipeline.submit('commands', request, [{ partition: 0, bytes: command, count: 1 }], 'commit'), [{ items: [{ reason: 'payment-card' }] }], 'in an import');
   for (let partition = 0; partition < 4; partition++) {
     for (const { value } of (await core.log.read('dead-letters', partition, 0, 1 << 20)).records) t.notMatch(Buffer.from(value).toString('latin1'), /1111/, 'nor kept');
   }

@@ -12,6 +12,7 @@
  */
 import { writeCommand, type EngineCommand, type ImportedAccount } from '../schemas/commands.js';
 import type { ReplyItem } from '../schemas/envelope.js';
+import { withoutPaymentCards } from '../schemas/payment-card.js';
 import type { Context } from './context.js';
 import { Flag, linkedPartition, linkFlags } from './decide.js';
 import { FactKind } from './facts/fact-header.js';
@@ -69,9 +70,11 @@ function forward(c: Context, { partner, gateway, request }: Command<'import' | '
 function replyTo({ gateway, request }: Command<'import' | 'import-linked'>): ImportReply {
   return { gateway, request, accepted: 0, items: [] };
 }
-function refuse(c: Context, command: Command<'import' | 'import-linked'>, account: ImportedAccount, { reason, detail }: Problem, reply: ImportReply): void {
+function refuse(c: Context, command: Command<'import' | 'import-linked'>, account: ImportedAccount, { reason, detail: written }: Problem, reply: ImportReply): void {
+  // Nor is one that a range takes; and the id of an account is its first card.
+  const detail = withoutPaymentCards(written);
   reply.items.push({ index: account.index, id: account.id, status: 'rejected', reason, detail });
-  c.reject(command.partner, account.id, 'import', reason, detail);
+  c.reject(command.partner, withoutPaymentCards(account.id), 'import', reason, detail);
 }
 
 /** What the partition of the account has against it. */

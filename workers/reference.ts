@@ -6,10 +6,11 @@
  * costs only what is new; rules are compiled when a partner's first transaction needs them. Looking up allocates nothing.
  */
 import { moneyExponents } from '../schemas/money.js';
+import { looksLikePaymentCard } from '../schemas/payment-card.js';
 import type { ReferenceSet } from '../schemas/reference.js';
 import { ZoneClock } from './calendar.js';
 import { ByteTable } from './reference/byte-table.js';
-import { compileRanges, looksLikePaymentCard, takesCard, type CompiledRange } from './reference/cards.js';
+import { compileRanges, takesCard, type CompiledRange } from './reference/cards.js';
 import { Names } from './reference/names.js';
 import { ProductTableBuilding, type ProductTable } from './reference/product-table.js';
 import { CompiledRules } from './rules/compile.js';

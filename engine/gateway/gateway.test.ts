@@ -39,7 +39,7 @@ t.test('documents are published, read back, and refused with their errors', asyn
   t.match(await call(fake, 'GET', '/v1/rules'), { status: 200, body: { ruleSet: 1, rules: [] } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: { refuse: true } }), { status: 422, body: { type: '/problems/invalid', errors: [{ pointer: '/refuse' }] } });
   const taken = await call(fake, 'PUT', '/v1/rules', { body: { refuse: 409 } });
-  t.match(taken, { status: 409, body: { type: '/problems/conflict', title: 'The same id was accepted before with other content.' } }, 'a title that fits documents');
+  t.match(taken, { status: 409, body: { type: '/problems/conflict', title: 'It contradicts what was accepted before.' } }, 'a title that fits documents');
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '[' }), { status: 400, body: { type: '/problems/malformed' } });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: '[]' }), { status: 422 });
   t.match(await call(fake, 'PUT', '/v1/rules', { body: `${'{"a":'.repeat(100)}1${'}'.repeat(100)}` }), { status: 422, body: { detail: /nested/ } });
@@ -113,9 +113,13 @@ t.test('keys of a partner: scopes, own data only, replaced as a whole, never ret
   const wrong = { ...partner, keys: [{ key: 'short', scopes: ['pots'] }, { key: ADMIN_KEY, scopes: [], name: 'x' }] };
   const refused = await call(fake, 'PUT', '/v1/partners/late', { body: wrong });
   t.match(refused, { status: 422 });
-  t.same((refused.body.errors as { pointer: string }[]).map(({ pointer }) => pointer), ['/keys/0/key', '/keys/0/scopes/0', '/keys/1/name', '/keys/1/key']);
+  t.same((refused.body.errors as { pointer: string }[]).map(({ pointer }) => pointer), ['/keys/0/key', '/keys/0/scopes/0', '/keys/1/name', '/keys/1/key', '/keys/1/scopes']);
   t.match(refused.body.errors, { 1: { hint: 'did you mean post?' } });
   t.match(await call(fake, 'GET', '/v1/partners/late'), { status: 404 }, 'put whole or not at all');
+  const twice = { ...partner, name: 'Late', keys: [{ key: reader, scopes: ['read'] }, { key: reader, scopes: ['post'] }] };
+  t.match(await call(fake, 'PUT', '/v1/partners/grocer', { body: twice }), { status: 422, body: { errors: [{ pointer: '/keys/1/key', detail: /twice/ }] } });
+  t.match(await call(fake, 'GET', '/v1/rejected', { key: reader }), { status: 401 }, 'nothing is changed');
+  t.match(await call(fake, 'GET', '/v1/partners/grocer'), { body: partner });
 });
 
 t.test('accounts, cards, entries and rejects', async (t) => {
@@ -207,6 +211,10 @@ t.test('the description of the API is complete', async (t) => {
   t.match(body, { openapi: '3.1.0', components: { schemas: { Transaction: {}, Rule: {}, Problem: {} } } });
   const described = Object.values(body.paths as object).flatMap((path) => Object.keys(path as object).filter((method) => method !== 'head'));
   t.equal(described.length, Object.keys(operations).length, 'each operation is a route and each route an operation');
+  const { title } = (await call(fake, 'GET', '/problems/conflict')).body;
+  for (const [path, method] of [['programs/{program}', 'put'], ['partners/{partner}', 'put'], ['rules', 'put'], ['transactions', 'post']] as const) {
+    t.match((body.paths as Record<string, object>)[`/v1/${path}`], { [method]: { responses: { 409: { description: title } } } }, `${method} ${path}`);
+  }
   const missing = [...JSON.stringify(body).matchAll(/#\/components\/schemas\/([A-Za-z]+)/g)].filter(([, name]) => !(name! in (body.components as { schemas: object }).schemas));
   t.same(missing, [], 'every reference leads somewhere');
   const docs = await fetch(`${fake.gateway.url}/docs`);

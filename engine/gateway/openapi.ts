@@ -6,7 +6,7 @@ import { accountImportSchema } from '../../schemas/account-import.js';
 import { jsonSchemas } from '../../schemas/json-schemas.js';
 import { reasons } from '../../schemas/reasons.js';
 import { ruleSchema } from '../../schemas/rule.js';
-import { doorProblems, type DoorCode } from './problems.js';
+import { describeProblem, doorProblems, type ProblemCode } from './problems.js';
 
 type Schema = Record<string, unknown>;
 const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
@@ -59,7 +59,7 @@ export const answerSchemas: Record<string, Schema> = {
   Rejected: object({
     id: text, partner: text, transaction_id: text, kind: text, reason: { type: 'string', enum: Object.keys(reasons) }, pointer: text, detail: text, hint: text,
     rejected_at: dateTime, source: { description: 'where it came from, when it came from a topic', ...object({ topic: text, partition: integer, offset: integer, index: integer }) },
-    input: { type: 'string', description: 'the input as far as it is known, at most 16 KiB' },
+    input: { type: 'string', description: 'the input as far as it is known, at most 16 KiB; left out when anything in it looks like the number of a payment card' },
   }, ['id', 'partner', 'transaction_id', 'kind', 'reason', 'hint', 'rejected_at']),
   AccountImport: accountImportSchema(),
   Problem: {
@@ -76,14 +76,13 @@ export const componentSchemas: Record<string, Schema> = { ...jsonSchemas, Rule: 
 
 const readiness = object({ status: text, checks: list(object({ name: text, ok: { type: 'boolean' }, detail: text }, ['name', 'ok'])) });
 const json = (schema: Schema, description = 'done'): Schema => ({ description, content: { 'application/json': { schema } } });
-const problem = (code: DoorCode): Schema => ({ description: doorProblems[code].title, content: { 'application/problem+json': { schema: ref('Problem') } } });
+const problem = (description: string): Schema => ({ description, content: { 'application/problem+json': { schema: ref('Problem') } } });
 
-function responses(ok: Record<number, Schema>, ...codes: DoorCode[]): Record<number, Schema> {
-  const all: DoorCode[] = ['bad-request', 'unauthorized', 'forbidden', 'quota', 'unavailable', ...codes];
-  return { ...Object.fromEntries(all.map((code) => [doorProblems[code].status, problem(code)])), ...ok };
+function responses(ok: Record<number, Schema>, ...codes: ProblemCode[]): Record<number, Schema> {
+  const all: ProblemCode[] = ['bad-request', 'unauthorized', 'forbidden', 'quota', 'unavailable', ...codes];
+  return { ...Object.fromEntries(all.map(describeProblem).map(({ status, title }) => [status, problem(title)])), ...ok };
 }
-const unprocessable: Schema = { description: 'well-formed, but refused: see errors', content: { 'application/problem+json': { schema: ref('Problem') } } };
-const conflict: Schema = { description: 'the same identity with other content', content: { 'application/problem+json': { schema: ref('Problem') } } };
+const unprocessable = problem('well-formed, but refused: see errors');
 
 const path = (...names: string[]): Schema => object(Object.fromEntries(names.map((name) => [name, text])));
 const query = (properties: Record<string, Schema>): Schema => object(properties, []);
@@ -98,7 +97,7 @@ const jsonBody = (name: string): Schema => ({ content: { 'application/json': { s
 const document = (summary: string, tag: string, name: string, parameter: string, ok: Schema = ref(name)) => ({
   put: {
     summary: `Put ${summary}`, tags: [tag], security, params: path(parameter), body: jsonBody(name),
-    response: responses({ 200: json(ok), 422: unprocessable }, 'body-too-large', 'unsupported-media-type'),
+    response: responses({ 200: json(ok), 422: unprocessable }, 'conflict', 'body-too-large', 'unsupported-media-type'),
   },
   get: { summary: `Get ${summary}`, tags: [tag], security, params: path(parameter), response: responses({ 200: json(ok) }, 'not-found') },
   list: { summary: `List ${tag}`, tags: [tag], security, response: responses({ 200: json(page({ type: 'object' })) }) },
@@ -124,8 +123,8 @@ export const operations = {
     response: responses({
       200: json({ oneOf: [ref('TransactionAnswer'), ref('BatchAnswer')] }),
       202: json(ref('TransactionAnswer'), 'a return whose purchase is not known yet; it waits'),
-      409: conflict, 422: unprocessable,
-    }, 'request-timeout', 'body-too-large', 'unsupported-media-type'),
+      422: unprocessable,
+    }, 'conflict', 'request-timeout', 'body-too-large', 'unsupported-media-type'),
   },
   getTransaction: {
     summary: 'Look a transaction up', tags: ['transactions'], security, params: path('partner', 'id'),
@@ -166,7 +165,7 @@ export const operations = {
   putRules: {
     summary: 'Publish a set of rules, all or nothing', tags: ['rules'], security,
     body: { content: { 'application/json': { schema: object({ rules: list(ref('Rule')) }) } } },
-    response: responses({ 200: json(object({ ruleSet: integer })), 409: conflict, 422: unprocessable }, 'body-too-large', 'unsupported-media-type'),
+    response: responses({ 200: json(object({ ruleSet: integer })), 422: unprocessable }, 'conflict', 'body-too-large', 'unsupported-media-type'),
   },
   getRules: {
     summary: 'The rules that are live', tags: ['rules'], security, response: responses({ 200: json(object({ ruleSet: integer, rules: list(ref('Rule')) })) }),

@@ -3,6 +3,7 @@
  * the gateway also serves as a page; codes are stable, partners program against them.
  */
 import type { FastifyReply } from 'fastify';
+import { withoutPaymentCards } from '../../schemas/payment-card.js';
 import { reasons, type Reason } from '../../schemas/reasons.js';
 
 /** What a door itself can say; what is wrong with a transaction is said by its reason. */
@@ -39,12 +40,15 @@ export const summary = (errors: ProblemError[]): string =>
 /** Thrown by routes; becomes the answer. */
 export class Problem extends Error {
   readonly status: number;
+  /** Also what is said of an address (`/v1/cards/…`) doesn't repeat the number of a payment card. */
+  readonly detail: string;
   constructor(
     readonly code: ProblemCode,
-    readonly detail: string,
+    detail: string,
     readonly more: { errors?: ProblemError[]; headers?: Record<string, string>; status?: number } = {},
   ) {
-    super(detail);
+    super(withoutPaymentCards(detail));
+    this.detail = this.message;
     this.status = more.status ?? describeProblem(code).status;
   }
 

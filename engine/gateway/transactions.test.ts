@@ -115,6 +115,19 @@ t.test('a piece in which much is wrong goes to the parsers in several tasks, so 
   t.equal(fake.engine.rejects.length, 3 * rejected.length, 'each is kept once');
 });
 
+t.test('what looks like the number of a payment card is neither kept nor repeated, whatever is wrong', async (t) => {
+  const fake = await startFakeGateway();
+  t.teardown(() => fake.gateway.close());
+  const pan = { ...purchase('pan'), card: '4111111111111111' }, wrong = [{ ...pan, total: -5 }, { ...pan, card: '4111-1111-1111-1111', clubCard: 'x' }, { ...pan, card: 4111111111111111 }];
+  const { status, body } = await call(fake, 'POST', '/v1/transactions', { body: `${lines(...wrong, { ...purchase('other'), total: -5 })}{"card":"4111111111111111",`, type: NDJSON });
+  t.match({ status, body }, { status: 200, body: { rejected: 5, items: [{ reason: 'invalid' }, { reason: 'unknown-field' }, { reason: 'invalid' }, { id: 'other' }, { reason: 'malformed' }] } });
+  t.same(fake.engine.rejects.map((kept) => 'input' in kept), [false, false, false, true, false]);
+  const alone = await call(fake, 'POST', '/v1/transactions', { body: wrong[2]! });
+  const missing = await call(fake, 'GET', '/v1/cards/4111-1111-1111-1111');
+  t.match([alone, missing], [{ status: 422 }, { status: 404 }]);
+  t.notMatch(JSON.stringify([body, alone.body, missing.body, fake.engine.rejects]), /1111/);
+});
+
 t.test('a gateway that closes lets what is under way finish', async (t) => {
   const fake = await startFakeGateway();
   let release = (): void => undefined;

@@ -1,4 +1,8 @@
-/** An item that parsing refuses: what is known of it, what is wrong, and its text as it will be shown to the partner. */
+/**
+ * An item that parsing refuses: what is known of it, what is wrong, and its text as it will be kept and shown to the partner: without one in which anything looks like the number
+ * of a payment card, whatever the reason. All texts that are kept are made here (`cutText`).
+ */
+import { holdsPaymentCard } from '../../schemas/payment-card.js';
 import type { Reason } from '../../schemas/reasons.js';
 import { problem, type Problem } from '../../schemas/validate.js';
 import { Kind, Text, type Transaction } from '../transaction.js';
@@ -18,7 +22,7 @@ export interface RejectedItem {
   hint: string;
   /** … and all of them. */
   errors: Problem[];
-  /** The item as JSON text, cut to INPUT_BYTES_MAX. */
+  /** The item as JSON text, cut to INPUT_BYTES_MAX; '' when there is none that can be shown. */
   input: string;
 }
 
@@ -45,8 +49,7 @@ function whatIsWrong(problems: readonly Problem[]): Pick<RejectedItem, 'reason' 
 function inputText({ itemStart, itemEnd, value }: Items, bytes: Uint8Array, format: ItemFormat): string {
   if (format !== 'msgpack') return cutText(bytes.subarray(itemStart, itemEnd));
   if (value === undefined) return '';
-  const json = JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each));
-  return json.length > INPUT_BYTES_MAX ? json.slice(0, INPUT_BYTES_MAX) : json;
+  return cutText(Buffer.from(JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each))));
 }
 
 /** Whether the transaction names this partner, in UTF-8. */
@@ -60,4 +63,5 @@ export function isOf({ text, bytes }: Transaction, partner: Uint8Array): boolean
 export const otherPartner = (what: 'key' | 'topic' | 'request', partner: string): Problem =>
   problem('/partner', 'other-partner', `the ${what} ${what === 'request' ? 'is for' : 'belongs to'} partner ${JSON.stringify(partner)}`);
 
-export const cutText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.subarray(0, INPUT_BYTES_MAX)).trimEnd();
+/** The text that is kept of an input: its beginning, or '' when the number of a payment card would be in it. */
+export const cutText = (bytes: Uint8Array): string => (holdsPaymentCard(bytes, INPUT_BYTES_MAX) ? '' : new TextDecoder().decode(bytes.subarray(0, INPUT_BYTES_MAX)).trimEnd());
