@@ -14,8 +14,8 @@ const READ_BYTES = 2 ** 20;
 const packr = new Packr({ useRecords: false });
 
 export function deadLetter(rejected: Rejected): DeadLetter {
-  const { input = '', ...known } = rejected, { source } = rejected, kept: Rejected = { ...known, ...(input !== '' && { input }) };
-  return { value: packr.pack(kept), ...(isPlace(source) && { key: `${source.topic}/${source.partition}/${source.offset}/${source.index}` }) };
+  const { source } = rejected;
+  return { value: packr.pack(rejected), ...(isPlace(source) && { key: `${source.topic}/${source.partition}/${source.offset}/${source.index}` }) };
 }
 /** What was posted has no place in a topic. */
 const isPlace = ({ partition }: Rejected['source']): boolean => partition >= 0;

@@ -83,7 +83,7 @@ export const asyncapiDocument = (prefix = 'pointstream-') => ({
         properties: {
           partner: { type: 'string' }, id: { type: 'string', description: 'Empty where it could not be read, as are partner and kind.' }, kind: { type: 'string' },
           reason: { type: 'string', enum: Object.keys(reasons) }, pointer: { type: 'string', description: 'JSON pointer to what is wrong.' }, detail: { type: 'string' },
-          rejectedAtMs: { type: 'integer' }, input: { type: 'string', description: 'JSON text, at most 16 KiB. Left out when anything in it looks like the number of a payment card.' },
+          rejectedAtMs: { type: 'integer' }, input: { type: 'string', description: 'JSON text, at most 16 KiB. Stars stand for the digits of what looks like the number of a payment card.' },
           source: {
             type: 'object', additionalProperties: false, required: ['topic', 'partition', 'offset', 'index'],
             properties: {

@@ -59,7 +59,7 @@ export const answerSchemas: Record<string, Schema> = {
   Rejected: object({
     id: text, partner: text, transaction_id: text, kind: text, reason: { type: 'string', enum: Object.keys(reasons) }, pointer: text, detail: text, hint: text,
     rejected_at: dateTime, source: { description: 'where it came from, when it came from a topic', ...object({ topic: text, partition: integer, offset: integer, index: integer }) },
-    input: { type: 'string', description: 'the input as far as it is known, at most 16 KiB; left out when anything in it looks like the number of a payment card' },
+    input: { type: 'string', description: 'the input as far as it is known, at most 16 KiB; stars stand for the digits of what looks like the number of a payment card' },
   }, ['id', 'partner', 'transaction_id', 'kind', 'reason', 'hint', 'rejected_at']),
   AccountImport: accountImportSchema(),
   Problem: {

@@ -121,7 +121,7 @@ t.test('what looks like the number of a payment card is neither kept nor repeate
   const pan = { ...purchase('pan'), card: '4111111111111111' }, wrong = [{ ...pan, total: -5 }, { ...pan, card: '4111-1111-1111-1111', clubCard: 'x' }, { ...pan, card: 4111111111111111 }];
   const { status, body } = await call(fake, 'POST', '/v1/transactions', { body: `${lines(...wrong, { ...purchase('other'), total: -5 })}{"card":"4111111111111111",`, type: NDJSON });
   t.match({ status, body }, { status: 200, body: { rejected: 5, items: [{ reason: 'invalid' }, { reason: 'unknown-field' }, { reason: 'invalid' }, { id: 'other' }, { reason: 'malformed' }] } });
-  t.same(fake.engine.rejects.map((kept) => 'input' in kept), [false, false, false, true, false]);
+  t.same(fake.engine.rejects.map(({ input }) => input?.includes('****')), [true, true, true, false, true], 'stars stand for its digits');
   const alone = await call(fake, 'POST', '/v1/transactions', { body: wrong[2]! });
   const missing = await call(fake, 'GET', '/v1/cards/4111-1111-1111-1111');
   t.match([alone, missing], [{ status: 422 }, { status: 404 }]);

@@ -1,8 +1,8 @@
 /**
- * An item that parsing refuses: what is known of it, what is wrong, and its text as it will be kept and shown to the partner: without one in which anything looks like the number
+ * An item that parsing refuses: what is known of it, what is wrong, and its text as it will be kept and shown to the partner: with stars for the digits of what looks like the number
  * of a payment card, whatever the reason. All texts that are kept are made here (`cutText`).
  */
-import { holdsPaymentCard } from '../../schemas/payment-card.js';
+import { CARD_CHARACTERS_MAX, holdsPaymentCard, withoutPaymentCards } from '../../schemas/payment-card.js';
 import type { Reason } from '../../schemas/reasons.js';
 import { problem, type Problem } from '../../schemas/validate.js';
 import { Kind, Text, type Transaction } from '../transaction.js';
@@ -22,7 +22,7 @@ export interface RejectedItem {
   hint: string;
   /** … and all of them. */
   errors: Problem[];
-  /** The item as JSON text, cut to INPUT_BYTES_MAX; '' when there is none that can be shown. */
+  /** The item as JSON text, cut to INPUT_BYTES_MAX; '' when there is none. */
   input: string;
 }
 
@@ -63,5 +63,9 @@ export function isOf({ text, bytes }: Transaction, partner: Uint8Array): boolean
 export const otherPartner = (what: 'key' | 'topic' | 'request', partner: string): Problem =>
   problem('/partner', 'other-partner', `the ${what} ${what === 'request' ? 'is for' : 'belongs to'} partner ${JSON.stringify(partner)}`);
 
-/** The text that is kept of an input: its beginning, or '' when the number of a payment card would be in it. */
-export const cutText = (bytes: Uint8Array): string => (holdsPaymentCard(bytes, INPUT_BYTES_MAX) ? '' : new TextDecoder().decode(bytes.subarray(0, INPUT_BYTES_MAX)).trimEnd());
+/** The text that is kept of an input: its beginning, without numbers of payment cards, also of one that the cut goes through. */
+export function cutText(bytes: Uint8Array): string {
+  if (!holdsPaymentCard(bytes, INPUT_BYTES_MAX)) return decoded(bytes);
+  return decoded(Buffer.from(withoutPaymentCards(new TextDecoder().decode(bytes.subarray(0, INPUT_BYTES_MAX + CARD_CHARACTERS_MAX)))));
+}
+const decoded = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.subarray(0, INPUT_BYTES_MAX)).trimEnd();
