@@ -8,7 +8,7 @@ import { awards } from './awards.js';
 import type { Context } from './context.js';
 import { contentHash, transactionHash } from './envelope.js';
 import { bring, credit, owes, settle } from './ledger/ledger.js';
-import { CellKind, NEVER } from './ledger/cells.js';
+import { NEVER } from './ledger/cells.js';
 import { decideReturn } from './returns.js';
 import type { Reference } from './reference.js';
 import { evaluate } from './rules/evaluate.js';
@@ -16,7 +16,6 @@ import { shareOut } from './rules/shares.js';
 import { FactKind, FactStatus } from './facts/fact-header.js';
 import { Kind, Text, type Transaction } from './transaction.js';
 import { partitionOf } from './hash.js';
-import { LARGE } from './state/account-store.js';
 import { hashCard } from './state/card-index.js';
 
 const { rule: awardRule, currency: awardCurrency, points: awardPoints, counterKey1, counterKey2, counterDelta } = awards;
@@ -178,14 +177,7 @@ export function mayEarn({ state }: Pick<Context, 'state'>, { set }: Reference, p
 function overflows(c: Context, ordinal: number): boolean {
   let given = 0;
   for (let i = 0, { count } = awards, points = awardPoints; i < count; i++) given += points[i]!;
-  if (given > POINTS_MAX) return true;
-  if (ordinal < 0 || (given < LARGE && !c.state.accounts.mayHoldMuch(ordinal))) return false;
-  let held = 0;
-  c.state.accounts.forEach(ordinal, (key1, _key2, value) => {
-    const kind = Math.floor(key1 / 2 ** 40);
-    if (kind === CellKind.available || kind === CellKind.pending || kind === CellKind.held) held += value;
-  });
-  return held + given > POINTS_MAX;
+  return given > POINTS_MAX || (ordinal >= 0 && !c.state.accounts.takes(ordinal, given));
 }
 
 /** Splits each award over its funders and posts the parts; counters move together with them. */

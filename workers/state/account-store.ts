@@ -8,7 +8,7 @@ import { cellKey, cellKind } from '../ledger/cells.js';
 import { CardIndex, hashCard } from './card-index.js';
 import { CAPACITIES, capacityClass } from './capacities.js';
 import { CARD, holdsCard, piecesOf, readCards, writeCard } from './card-texts.js';
-import { addToFound, findCell, firstDueDay, HEADER, insertNew, largestCell, largestOfPass, UNKNOWN_DAY } from './sorted-cells.js';
+import { addToFound, balancesAt, findCell, firstDueDay, HEADER, insertNew, largestOfPass, UNKNOWN_DAY } from './sorted-cells.js';
 
 const FIRST_CELL = HEADER, NO_DAY = UNKNOWN_DAY;
 /** A line of the processor's cache, and the size of most accounts. */
@@ -16,9 +16,8 @@ const LINE_DOUBLES = 8, COMMON_DOUBLES = 48;
 /** The slab begins with its bound up to this size: a page of memory that was never touched costs nothing, moving to a larger slab does. */
 const FIRST_SLAB_BYTES_MAX = 1 << 26;
 const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4, FLAG_LARGE = 8;
-/** Fewer cells than `MANY`, none of which is `LARGE`, add up to less than 2^52. */
-export const LARGE = 2 ** 40;
-const MANY = 2 ** 12;
+/** Fewer balances than `MANY`, none of which is `LARGE`, add up to less than 2^52. */
+const LARGE = 2 ** 32, MANY = 2 ** 20;
 export class AccountStore {
   /** Accounts ever opened in this partition; the next ordinal. */
   opened = 0;
@@ -109,9 +108,11 @@ export class AccountStore {
     return firstDueDay(this.slab, this.touch(ordinal)) <= day;
   }
 
-  /** False: all that it has is less than 2^52. True: whoever adds to it has to look. */
-  mayHoldMuch(ordinal: number): boolean {
-    return this.slab[this.touch(ordinal)]! >= MANY || (this.bits[ordinal]! & FLAG_LARGE) !== 0;
+  /** Whether it can get so many points more: all that it has must not pass 2^53-1. Looks at all of its lots only if there may be much. */
+  takes(ordinal: number, points: number): boolean {
+    const o = this.touch(ordinal);
+    if (points < LARGE && this.slab[o]! < MANY && (this.bits[ordinal]! & FLAG_LARGE) === 0) return true;
+    return balancesAt(this.slab, o).points + points <= Number.MAX_SAFE_INTEGER;
   }
 
   // ── cards ──
@@ -181,7 +182,7 @@ export class AccountStore {
     const o = this.place(ordinal, saved[0]!, saved[1]!, cells);
     this.slab.set(saved.subarray(2), o + FIRST_CELL);
     this.slab[o] = cells;
-    if (largestCell(this.slab, o) >= LARGE) this.bits[ordinal]! |= FLAG_LARGE;
+    if (balancesAt(this.slab, o).largest >= LARGE) this.bits[ordinal]! |= FLAG_LARGE;
     for (const text of this.cardsAt(o)) this.cards.add(hashCard(saved[0]!, text, 0, text.length), ordinal);
   }
 

@@ -8,9 +8,8 @@ import { cellA, cellKey } from '../ledger/cells.js';
 
 /** Greater than any kind of cell. */
 export const CARD = 30;
-/** Cells from this key on are texts. */
-export const CARDS = cellKey(CARD, 0, 0);
 const PIECE_BYTES = 16;
+const CARDS = cellKey(CARD, 0, 0);
 
 /** How many cells a text takes. */
 export const piecesOf = (length: number): number => Math.max(1, Math.ceil(length / PIECE_BYTES));

@@ -9,13 +9,13 @@
  * A pass is begun (`takePass`), changes the cells that are there (`addToFound`) and then puts in those that are new (`insertNew`); in between the account may move.
  */
 import { CellKind, cellKey, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
-import { CARDS } from './card-texts.js';
 
 /** Doubles before the cells of an account. */
 export const HEADER = 6;
 export const UNKNOWN_DAY = -1;
 const FIRST_CELL = HEADER, NO_DAY = UNKNOWN_DAY;
 const AVAILABLE = cellKey(CellKind.available, 0, 0), PENDING = cellKey(CellKind.pending, 0, 0), AFTER_PENDING = cellKey(CellKind.pending + 1, 0, 0);
+const DEBT = cellKey(CellKind.debt, 0, 0), HELD = cellKey(CellKind.held, 0, 0), AFTER_BALANCES = cellKey(CellKind.held + 1, 0, 0);
 const PASS_MAX = 64;
 /** Cells behind new ones that are moved one by one; more by one call, which is dear for few. */
 const MOVED_ONE_BY_ONE_MAX = 24;
@@ -27,7 +27,7 @@ const passAddition = new Float64Array(PASS_MAX);
 /** Where new cells belong, from their account's place. */
 const newAt = new Int32Array(PASS_MAX);
 let passCount = 0;
-/** The largest value that the pass made. */
+/** The largest balance (points available, pending, owed or held) that the pass made. */
 let passLargest = 0;
 export const largestOfPass = (): number => passLargest;
 
@@ -82,12 +82,12 @@ export function addToFound(slab: Float64Array, o: number): number {
       newAt[added] = at - o;
       passKey1[added] = key1;
       passKey2[added] = key2;
-      if (passAddition[i]! > passLargest) passLargest = passAddition[i]!;
+      if (key1 < AFTER_BALANCES && passAddition[i]! > passLargest) passLargest = passAddition[i]!;
       passAddition[added++] = passAddition[i]!;
       continue;
     }
     const value = slab[at + 2]! + passAddition[i]!;
-    if (value > passLargest) passLargest = value;
+    if (key1 < AFTER_BALANCES && value > passLargest) passLargest = value;
     if (value !== 0) {
       slab[at + 2] = value;
       continue;
@@ -117,11 +117,15 @@ export function insertNew(slab: Float64Array, o: number, added: number): void {
   slab[o] = count + added;
 }
 
-/** The largest value of a cell of the account. */
-export function largestCell(slab: Float64Array, o: number): number {
-  let largest = 0;
-  for (let at = o + FIRST_CELL, end = at + slab[o]! * 3; at < end && slab[at]! < CARDS; at += 3) largest = Math.max(largest, slab[at + 2]!);
-  return largest;
+/** Points of the account that are available, pending or held, and its largest balance. */
+export function balancesAt(slab: Float64Array, o: number): { points: number; largest: number } {
+  let points = 0, largest = 0;
+  for (let at = o + FIRST_CELL, end = at + slab[o]! * 3; at < end && slab[at]! < AFTER_BALANCES; at += 3) {
+    const value = slab[at + 2]!;
+    largest = Math.max(largest, value);
+    if (slab[at]! < DEBT || slab[at]! >= HELD) points += value;
+  }
+  return { points, largest };
 }
 
 /** The first day on which a lot of the account matures or expires; NEVER when none does. */
