@@ -33,7 +33,7 @@ function checkAward(award: unknown, pointer: string): Problem[] {
   const problems = validateDocument(awardFields[kind as Award['kind']], rest).map((found) => within(pointer, found, []));
   for (const name of ['percent', 'factor']) {
     const value = rest[name];
-    if (typeof value !== 'number' || hasFewPlaces(value)) continue;
+    if (typeof value !== 'number' || value < 0 || hasFewPlaces(value)) continue;
     problems.push(problem(`${pointer}/${name}`, 'invalid', `must have at most ${DECIMAL_PLACES_MAX} decimals, not ${value}`));
   }
   return problems;

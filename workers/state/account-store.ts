@@ -18,6 +18,7 @@ const FIRST_SLAB_BYTES_MAX = 1 << 26;
 const FLAG_DIRTY = 1, FLAG_TOUCHED = 2, FLAG_NEW_CARDS = 4, FLAG_LARGE = 8;
 /** Fewer balances than `MANY`, none of which is `LARGE`, add up to less than 2^52. */
 const LARGE = 2 ** 32, MANY = 2 ** 20;
+
 export class AccountStore {
   /** Accounts ever opened in this partition; the next ordinal. */
   opened = 0;
@@ -65,8 +66,7 @@ export class AccountStore {
   }
 
   get(ordinal: number, key1: number, key2: number): number {
-    const { slab } = this;
-    const o = this.touch(ordinal), count = slab[o]!, at = findCell(slab, o + FIRST_CELL, count, key1, key2);
+    const { slab } = this, o = this.touch(ordinal), count = slab[o]!, at = findCell(slab, o + FIRST_CELL, count, key1, key2);
     return at < o + FIRST_CELL + count * 3 && slab[at] === key1 && slab[at + 1] === key2 ? slab[at + 2]! : 0;
   }
   /** Makes the additions of the pass at hand (sorted-cells.ts), of which there is one; returns how many cells are new. A cell that becomes 0 is removed. */

@@ -10,7 +10,7 @@
  */
 import { CellKind, cellKey, lotExpires, lotMatures, NEVER } from '../ledger/cells.js';
 
-/** Doubles before the cells of an account. */
+/** Doubles before the cells of an account. (Who uses them much gives such constants a name of the own module: optimized code does not know the value of an exported one.) */
 export const HEADER = 6;
 export const UNKNOWN_DAY = -1;
 const FIRST_CELL = HEADER, NO_DAY = UNKNOWN_DAY;
