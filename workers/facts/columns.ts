@@ -3,7 +3,7 @@
  *
  * Each column writes its part of ClickHouse's Native format. Integers go out in the narrowest type that fits the block (ClickHouse widens them: an insert costs no
  * more by it, and the log half); a column of nothing but defaults is left out (ClickHouse fills it in). Loops take four values a round: finding an array again in each
- * round costs V8 more than to take a value from it.
+ * round costs V8 more than to take a value from it. Without `| 0` it would count in doubles (docs/decisions/013).
  */
 import type { NativeWriter } from './native-writer.js';
 import type { NumberRows } from './number-rows.js';

@@ -21,7 +21,8 @@ class Encoded<S> {
   of(source: S, key: number): DataView {
     let text = this.texts.get(key);
     if (!text) {
-      text = new DataView(encoder.encode(this.textOf(source, key)).buffer);
+      const { buffer, byteOffset, byteLength } = encoder.encode(this.textOf(source, key));
+      text = new DataView(buffer, byteOffset, byteLength);
       this.texts.set(key, text);
     }
     return text;
