@@ -11,7 +11,7 @@ export const reasons = {
   missing: { status: 422, review: false, text: 'A required field is missing.', hint: 'See the pointer.' },
   'total-mismatch': {
     status: 422, review: false, text: 'The total differs from the sum of the lines.',
-    hint: 'Send the sum of the line amounts as total, or leave it out.',
+    hint: 'Send the sum of the line amounts as total, or leave it out. A return of a part names its lines.',
   },
   'payment-card': {
     status: 422, review: true, pointer: '/card', text: 'The card looks like a payment card number.',
