@@ -9,15 +9,15 @@
  * wrong with a file: it crashed, asserted nothing, took too long, left a process running, has a `todo`. A skipped test prints its reason, and fails when POINTSTREAM_REQUIRE
  * (names, separated by commas) has a name that the reason contains: so a build machine insists on optional parts, for example POINTSTREAM_REQUIRE=chdb.
  *
- * Files run by plain node, two at a time, and not by the command `tap`: its loaders cost a second of CPU a file and get into every worker thread and child, and after a file
+ * Files run by plain node, a few at a time (some mostly wait), and not by the command `tap`: its loaders cost a second of CPU a file and get into every worker thread and child, and after a file
  * that takes too long it leaves out others.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const FILES_AT_ONCE = 2;
+const FILES_AT_ONCE = 3;
 const OUTPUT_BYTES_MAX = 16 * 2 ** 20;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -34,38 +34,41 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.exit(1);
   });
 }
-if (words.length === 0) lint();
 const files = findTests();
 if (files.length === 0) fail('no test file fits');
-await Promise.all(Array.from({ length: FILES_AT_ONCE }, async () => {
-  for (let file = files.shift(); file !== undefined; file = files.shift()) report(file, await run(file));
+await Promise.all(Array.from({ length: FILES_AT_ONCE }, async (_, lane) => {
+  if (lane === 0 && words.length === 0) await lint();
+  for (let file = files.shift(); file !== undefined; file = files.shift()) report(file, await run('--enable-source-maps', file));
 }));
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
 
-function lint() {
+async function lint() {
   const begunMs = Date.now();
-  const { status } = spawnSync(process.execPath, [join(root, 'node_modules/eslint/bin/eslint.js'), '.'], { cwd: root, stdio: ['ignore', 1, 2] });
-  if (status !== 0) return fail('lint');
+  const { code, lines } = await run('node_modules/eslint/bin/eslint.js', '.');
+  if (code !== 0) {
+    console.log(lines.join('\n'));
+    return fail('lint');
+  }
   counts.passed++;
   console.log(`ok    lint  ${((Date.now() - begunMs) / 1000).toFixed(1)} s`);
 }
 
-/** Compiled test files; those that cross folders first, then the largest: a long one that starts last would run alone at the end. */
+/** Compiled test files; those on a real broker first, then others that cross folders, then the largest: a long one that starts last would run alone at the end. */
 function findTests() {
   return readdirSync(join(root, 'dist'), { recursive: true })
     .filter((file) => file.endsWith('.test.js') && (nightly || !file.endsWith('.nightly.test.js')))
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-    .map((file) => ({ file: `dist/${file}`, rank: (file.startsWith('test/') ? 1e9 : 0) + statSync(join(root, 'dist', file)).size }))
+    .map((file) => ({ file: `dist/${file}`, rank: (file.startsWith('test/kafka/') ? 2e9 : file.startsWith('test/') ? 1e9 : 0) + statSync(join(root, 'dist', file)).size }))
     .sort((a, b) => b.rank - a.rank)
     .map(({ file }) => file);
 }
 
-/** Runs one file in a process group of its own, so that everything it started can be found and ended. */
-function run(file) {
+/** Runs a program of node in a process group of its own, so that everything it started can be found and ended. */
+function run(...argv) {
   const begunMs = Date.now();
   const environment = { ...process.env, TAP_TIMEOUT: String(secondsMax - 5), ...(nightly ? { NIGHTLY: '1' } : {}) };
-  const child = spawn(process.execPath, ['--enable-source-maps', file], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: environment, detached: true });
+  const child = spawn(process.execPath, argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: environment, detached: true });
   running.add(child);
   const output = [];
   let bytes = 0, tookTooLong = false;

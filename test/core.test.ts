@@ -62,6 +62,23 @@ t.test('returns go to the account of the purchase: same card, no card, another c
   await core.stop();
 });
 
+t.test("a line's discount comes back with it, in proportion, so that sums are net", async (t) => {
+  const core = await startCore(temporaryDirectory(t));
+  await prepare(core);
+  const discounts = async (id: string): Promise<unknown> => {
+    const found = await core.pipeline.findTransaction('grocer', id, 'return');
+    return typeof found === 'object' && found.fact.lines.map(({ discount }) => discount);
+  };
+  await core.post(purchase('p', 'card', 0, { lines: [{ sku: 'a', quantity: 3, amount: 1000, discount: 100 }, { sku: 'free', quantity: 2, amount: 0, discount: 99 }, { sku: 'b', quantity: 1, amount: 5 }] }));
+  await core.post(refund('r1', 'p', { lines: [{ line: 1, quantity: 1, amount: 333 }, { line: 2, quantity: 1, amount: 0 }] }));
+  t.same(await discounts('r1'), [-33, -49], 'by amount, of what was free by quantity');
+  await core.post(refund('r2', 'p', { lines: [{ line: 1, quantity: 1, amount: 333 }] }));
+  t.same(await discounts('r2'), [-33]);
+  await core.post(refund('r3', 'p'));
+  t.same(await discounts('r3'), [-34, -50, 0]);
+  await core.stop();
+});
+
 t.test('a batch with purchases, returns, duplicates and refusals is answered item by item, and survives a restart', async (t) => {
   const directory = temporaryDirectory(t);
   let core = await startCore(directory);

@@ -19,7 +19,7 @@ import { cards, history, type Act, type History } from './simulation/history-arb
 import { Player, startMs, type PlayerOptions } from './simulation/history.js';
 import { casesOf } from './simulation/seeds.js';
 
-const { seed, runs } = casesOf(20_260_307, 60, 3000);
+const { seed, runs } = casesOf(20_260_307, 30, 3000);
 t.comment(`POINTSTREAM_SEED=${seed} POINTSTREAM_RUNS=${runs}`);
 let benches = 0;
 

@@ -46,6 +46,7 @@ const refusals = new Map(Object.entries(reasons).map(([reason, about]): [string,
   return [reason, { status: 'rejected', reason: reason as Reason, detail: about.text, ...pointer }];
 }));
 export const refuse = (reason: Reason): Outcome => refusals.get(reason)!;
+const wrongProgram = (pointer: string): Outcome => ({ status: 'rejected', reason: 'wrong-program', detail: reasons['wrong-program'].text, pointer });
 
 export function decide(c: Context): Outcome {
   const { transaction: t, reference, state } = c;
@@ -56,7 +57,7 @@ export function decide(c: Context): Outcome {
   const partner = reference.set.partners[t.partnerOrdinal]!;
   const program = (t.programOrdinal = partner.program);
   const programLength = text[2 * Text.program + 1]!;
-  if (programLength > 0 && reference.programOrdinal(bytes, text[2 * Text.program]!, programLength) !== program) return refuse('wrong-program');
+  if (programLength > 0 && reference.programOrdinal(bytes, text[2 * Text.program]!, programLength) !== program) return wrongProgram('/program');
   if (t.kind === Kind.return) return decideReturn(c);
 
   // ── where it is looked up: card, known transactions and products lie anywhere in a large memory; touched one right after the other, their cache misses overlap ──
@@ -79,7 +80,7 @@ export function decide(c: Context): Outcome {
     ordinal = account.ordinal;
     state.ensure(ordinal);
     if (state.accounts.flags(ordinal) & Flag.linked) return refuse('unknown-account');
-    if (state.accounts.program(ordinal) !== program) return refuse('wrong-program');
+    if (state.accounts.program(ordinal) !== program) return wrongProgram('/account');
   }
   if (ordinal >= 0 && state.accounts.flags(ordinal) & Flag.blocked) return refuse('blocked');
 

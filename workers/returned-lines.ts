@@ -8,6 +8,7 @@ import type { Context } from './context.js';
 import type { Outcome } from './decide.js';
 import { CellKind, cellKey } from './ledger/cells.js';
 import type { RecordedPurchase } from './recorded-purchase.js';
+import { portion } from './rules/fraction.js';
 import { LINES_MAX, type Transaction } from './transaction.js';
 
 /** Under which the account keeps what has been returned of a purchase. */
@@ -86,6 +87,13 @@ export class ReturnedLines {
       c.add(cellKey(CellKind.returnedAmount, 0, this.number[i]!), key, this.amountNow[i]!);
       c.add(cellKey(CellKind.returnedQuantity, 0, this.number[i]!), key, this.quantityNow[i]!);
     }
+  }
+  /** The part of a line's discount that this return takes, cumulatively: by amount, of a line without one by quantity. */
+  discountNow(line: number, discount: number): number {
+    if (discount === 0) return 0;
+    const byAmount = this.amount[line] !== 0, whole = Math.abs(byAmount ? this.amount[line]! : this.quantity[line]!);
+    const before = Math.abs(byAmount ? this.amountBefore[line]! : this.quantityBefore[line]!), now = Math.abs(byAmount ? this.amountNow[line]! : this.quantityNow[line]!);
+    return portion(discount, before + now, whole) - portion(discount, before, whole);
   }
   /** Whether every line with a positive amount has been returned: by now, or before this return. */
   isWhole(byNow: boolean): boolean {

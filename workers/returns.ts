@@ -113,7 +113,7 @@ function fillFromPurchase(t: Transaction, purchase: Transaction): void {
     t.categoryStart[place] = texts.putBytes(purchase.bytes, purchase.categoryStart[line]!, t.categoryLength[place] = purchase.categoryLength[line]!);
     t.quantity[place] = quantity;
     t.amount[place] = amount;
-    t.discount[place] = 0;
+    t.discount[place] = returned.discountNow(line, purchase.discount[line]!);
   }
   for (const field of [Text.store, Text.currency]) if (t.text[2 * field + 1] === 0) copyText(purchase, field, t);
   t.lineCount = count;

@@ -9,6 +9,7 @@ import { takeBack } from './ledger/ledger.js';
 import type { RecordedPurchase } from './recorded-purchase.js';
 import type { Reference } from './reference.js';
 import type { ReturnedLines } from './returned-lines.js';
+import { portion, portionUp } from './rules/fraction.js';
 import { recordedBase, requalify } from './rules/requalify.js';
 import { shareOut } from './rules/shares.js';
 import { LINES_MAX, type Transaction } from './transaction.js';
@@ -163,14 +164,4 @@ function takeParts(c: Context, ordinal: number, { accruals }: RecordedPurchase, 
     leftAfter -= partAfter;
     weight -= given;
   }
-}
-
-/** floor(x × part / whole), exactly. */
-function portion(x: number, part: number, whole: number): number {
-  return x * part <= Number.MAX_SAFE_INTEGER ? Math.floor((x * part) / whole) : Number((BigInt(x) * BigInt(part)) / BigInt(whole));
-}
-/** ceil(x × part / whole), exactly; 0 of nothing. */
-function portionUp(x: number, part: number, whole: number): number {
-  if (whole === 0) return 0;
-  return x * part + whole <= Number.MAX_SAFE_INTEGER ? Math.floor((x * part + whole - 1) / whole) : Number((BigInt(x) * BigInt(part) + BigInt(whole) - 1n) / BigInt(whole));
 }

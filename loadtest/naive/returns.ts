@@ -171,10 +171,17 @@ const portion = (points: number, part: number, whole: number): number => divide(
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
 
 /** The fact of a return shows the purchase's lines that came back, enriched as they were then; amounts and quantities are positive here. */
-export function returnReceipt({ receipt }: Purchase, request: NaiveTransaction, returned: ReturnedLine[]): Receipt {
+export function returnReceipt(purchase: Purchase, request: NaiveTransaction, returned: ReturnedLine[]): Receipt {
   const lines = returned.flatMap(({ line, amount, quantity }) => {
-    const bought = receipt.lines.find((other) => other.line === line);
-    return bought ? [{ ...bought, amount, quantity, discount: 0 }] : [];
+    const bought = purchase.receipt.lines.find((other) => other.line === line);
+    return bought ? [{ ...bought, amount, quantity, discount: discountOf(purchase, bought, { line, amount, quantity }) }] : [];
   });
   return new Receipt(request, sum(returned.map(({ amount }) => amount)), lines, lines);
+}
+
+/** The part of a line's discount that comes back with this return, before it is counted: cumulative, by amount, of a line without one by quantity. */
+function discountOf({ returned }: Purchase, bought: EnrichedLine, now: ReturnedLine): number {
+  const measure = bought.amount === 0 ? 'quantity' : 'amount', whole = Math.abs(bought[measure]);
+  const before = Math.abs(returned.get(bought.line)?.[measure] ?? 0), after = before + Math.abs(now[measure]);
+  return portion(bought.discount, after, whole) - portion(bought.discount, before, whole);
 }

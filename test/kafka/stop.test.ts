@@ -2,6 +2,7 @@
  * A graceful stop ends by itself, and loses nothing, whatever is away at that moment: the broker killed or frozen with commits under way, partitions that are on their way, ClickHouse that does
  * not answer. What was acknowledged is there afterwards.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Generator } from '../../loadtest/generator.js';
 import { loadRules } from '../../loadtest/rule-sets.js';
@@ -10,7 +11,7 @@ import type { Ended } from '../support/command-line.js';
 import { chdbMissing, eventually, NDJSON, TestEngine, type Tap } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
 
-const TRANSACTIONS = 100_000, BODY = 50, LOOKED_FOR = 200, STOP_MS = 10_000, SESSION_MS = 2000;
+const TRANSACTIONS = 100_000, BODY = 50, LOOKED_FOR = 200, STOP_MS = 10_000, SESSION_MS = 2000, AGAIN_MS = 100;
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
 const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 300 }), partner = world.partnerIds[0]!;
 const generator = new Generator({ seed, transactions: TRANSACTIONS, accounts: 500, distribution: 'uniform', startMs: Date.UTC(2026, 0, 1), days: 28 }, world);
@@ -41,6 +42,7 @@ t.test('a stop', { skip: kafkaMissing, timeout: 280_000 }, async (t) => {
         try {
           const { status } = await engine.post(documents);
           if (status === 200) acknowledged.push(...documents.filter(({ kind }) => kind === 'purchase').map(({ id }) => id));
+          else await pause(AGAIN_MS);
         } catch {
           return; // it has gone
         }

@@ -45,6 +45,16 @@ export function roundProduct(x: number, a: Fraction, b: Fraction, rounding: numb
   return rest > 0 && roundsUp(rounding, rest * 2 - denominator, floor % 2 === 1) ? floor + 1 : floor;
 }
 
+/** floor(x × part / whole), exactly. Integers of at most 2^53-1, not negative, and part at most whole, which is not 0. */
+export function portion(x: number, part: number, whole: number): number {
+  return x * part <= MAX ? Math.floor((x * part) / whole) : Number((BigInt(x) * BigInt(part)) / BigInt(whole));
+}
+/** ceil(x × part / whole), exactly; 0 of nothing. */
+export function portionUp(x: number, part: number, whole: number): number {
+  if (whole === 0) return 0;
+  return x * part + whole <= MAX ? Math.floor((x * part + whole - 1) / whole) : Number((BigInt(x) * BigInt(part) + BigInt(whole) - 1n) / BigInt(whole));
+}
+
 function roundBig(numerator: bigint, denominator: bigint, rounding: number): number {
   const floor = numerator / denominator, rest = numerator % denominator, over = rest * 2n - denominator;
   const rounded = rest > 0n && roundsUp(rounding, over > 0n ? 1 : over < 0n ? -1 : 0, floor % 2n === 1n) ? floor + 1n : floor;
