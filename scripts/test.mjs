@@ -7,7 +7,8 @@
  *
  * Prints one line for each file, the details of what failed, and as its last line `N passed, N failed`, which counts assertions; lint counts as one, and so does whatever else is
  * wrong with a file: it crashed, asserted nothing, took too long, left a process running, has a `todo`. A skipped test prints its reason, and fails when POINTSTREAM_REQUIRE
- * (names, separated by commas) has a name that the reason contains: so a build machine insists on optional parts, for example POINTSTREAM_REQUIRE=chdb.
+ * (names, separated by commas) has a name that the reason contains: so a build machine insists on optional parts, for example POINTSTREAM_REQUIRE=chdb. Where CI is set, it also fails
+ * when the reason is not the want of an optional part.
  *
  * Files run by plain node, a few at a time (some mostly wait), and not by the command `tap`: its loaders cost a second of CPU a file and get into every worker thread and child, and after a file
  * that takes too long it leaves out others.
@@ -18,6 +19,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const FILES_AT_ONCE = 3;
+/** How a reason begins that a machine may have for skipping a test. */
+const OPTIONAL_PART = /^(chdb|kafka|peers): /;
 const OUTPUT_BYTES_MAX = 16 * 2 ** 20;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -120,6 +123,7 @@ function report(file, { code, signal, tookTooLong, leftRunning, lines, seconds }
   if (Number(todo) > 0) wrong.push('has a todo');
   for (const [, name, reason] of lines.map((line) => /^\s*ok \d+ - (.*?) # SKIP ?(.*)$/i.exec(line)).filter((found) => found !== null)) {
     if (required.some((part) => reason.includes(part))) wrong.push(`skipped ${name} (${reason}), but POINTSTREAM_REQUIRE asks for it`);
+    else if (process.env.CI && !OPTIONAL_PART.test(reason)) wrong.push(`skipped ${name} (${reason || 'no reason given'})`);
     else console.log(`skip  ${name}: ${reason || 'no reason given'}`);
   }
   const well = wrong.length === 0 && Number(failed) === 0;

@@ -1,6 +1,5 @@
 /**
- * All three engines at the peers' job on a small number of records: they agree on every balance, and so do the delays' runs. It takes Maven, its network and a minute, so it runs only where
- * POINTSTREAM_REQUIRE names `peers`.
+ * All three engines at the peers' job on a small number of records: they agree on every balance, and so do the delays' runs. It takes Maven, its network and minutes, so it runs at night only.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,10 +11,7 @@ import { chdbMissing } from '../end-to-end/engine.js';
 import { projectRoot } from '../tidy/project.js';
 import { Broker, kafkaMissing } from './broker.js';
 
-const isAsked = (process.env.POINTSTREAM_REQUIRE ?? '').split(',').some((name) => name.trim() === 'peers');
-const missing = kafkaMissing || chdbMissing || peersMissing();
-// Not asked for is nothing that a build machine which asks for other parts has to provide.
-const skip = !isAsked ? 'only where POINTSTREAM_REQUIRE asks for it by name' : missing && `peers: ${missing}`;
+const missing = kafkaMissing || chdbMissing || peersMissing(), skip = missing && `peers: ${missing}`;
 
 t.test('agreement', { skip }, async (t) => {
   const broker = await Broker.start(t);
