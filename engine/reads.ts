@@ -47,19 +47,15 @@ export class Reads {
     return (await this.find(partner, id, kind)).filter(isPlace);
   }
   async transaction(partner: string, id: string, kind: TransactionKind): Promise<FoundTransaction | 'waiting' | undefined> {
-    const found = await this.find(partner, id, kind);
-    for (const place of found.filter(isPlace)) {
-      const fact = await this.factAt(place);
-      if (fact) return { partition: place.partition, fact };
-    }
+    const found = await this.find(partner, id, kind), first = await this.firstOf(found.filter(isPlace));
+    if (first) return { partition: first.place.partition, fact: first.fact };
     return found.includes('waiting') ? 'waiting' : undefined;
   }
   async explanation(partner: string, id: string): Promise<ExplanationView | undefined> {
-    for (const { partition, batch, row } of await this.places(partner, id, 'purchase')) {
-      const found = await this.results.find(partition, batch);
-      if (found) return this.ask(partition, { type: 'explain', partition, facts: Uint8Array.from(found.facts), row });
-    }
-    return undefined;
+    const first = await this.firstOf(await this.places(partner, id, 'purchase'));
+    if (!first) return undefined;
+    const { partition, batch, row } = first.place, found = await this.results.find(partition, batch);
+    return found && this.ask(partition, { type: 'explain', partition, facts: Uint8Array.from(found.facts), row });
   }
   /** The answer to a duplicate: what the first was answered, with the balances of now. */
   async answerAgain({ partition, partner, id, kind }: NonNullable<Reply['again']>): Promise<string | undefined> {
@@ -72,6 +68,13 @@ export class Reads {
     return answerFromFact(fact, 'duplicate', balances);
   }
 
+  /** Of one receipt that was posted under several homes the first posting counts: the reconciler takes the later ones back (engine/reconciler.ts has the same order). */
+  private async firstOf(places: Place[]): Promise<{ place: Place; fact: FactRecord } | undefined> {
+    const postings = await Promise.all(places.map(async (place) => ({ place, fact: await this.factAt(place) })));
+    const known = postings.filter((posting): posting is { place: Place; fact: FactRecord } => posting.fact !== undefined);
+    known.sort(({ fact: a }, { fact: b }) => a.processedAtMs - b.processedAtMs || a.sourcePartition - b.sourcePartition || a.sourceOffset - b.sourceOffset);
+    return known[0];
+  }
   private find(partner: string, id: string, kind: TransactionKind): Promise<Found[]> {
     return Promise.all(Array.from({ length: this.log.partitions }, (_, partition) => this.findIn(partition, partner, id, kind)));
   }

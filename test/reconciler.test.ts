@@ -66,6 +66,7 @@ void t.test('a purchase under two homes', { skip: missing ?? false }, async (t) 
   t.same([await points(cards[0]), await points(cards[1])], [14, 7]);
   t.equal(await look(log), 1, 'found');
   t.same([await points(cards[0]), await points(cards[1])], [14 - 7 + 7, 7 + 7], 'the later posting is taken back (each card had one more purchase)');
+  t.match(await engine.findTransaction('grocer', 'twice', 'purchase'), { partition: 1, fact: { card: cards[1] } }, 'the first one is shown');
   const { data } = await queryRejectedOf(log)({ reason: 'duplicate-elsewhere' }, { limit: 10 });
   t.match(data, [{ partner: 'grocer', transaction_id: 'twice', kind: 'purchase' }]);
   t.equal(data.length, 1);
