@@ -9,7 +9,8 @@
  *   amounts: major            # 12.34; default minor: 1234
  *   time: { format: "dd.MM.yyyy HH:mm", zone: Europe/Berlin }      # default RFC 3339; format as in luxon
  *
- * Rows that follow each other with the same id are the lines of one transaction. Money is moved into minor units on its text, never through a floating number.
+ * Rows that follow each other with the same id are the lines of one transaction; what they say of the transaction as a whole has to be what its first row says, or nothing. Money is
+ * moved into minor units on its text, never through a floating number.
  */
 import { readFile } from 'node:fs/promises';
 import { DateTime } from 'luxon';
@@ -63,8 +64,20 @@ export async function readMapping(file: string): Promise<Mapping> {
   if (typeof mapping.delimiter !== 'string' || mapping.delimiter === '') throw wrong('delimiter: must be a text');
   if (mapping.decimal !== '.' && mapping.decimal !== ',') throw wrong('decimal: must be "." or ","');
   if (mapping.amounts !== 'minor' && mapping.amounts !== 'major') throw wrong('amounts: must be minor or major');
-  if (time !== undefined) expectNames(Object.keys(time), ['format', 'zone'], wrong);
+  if (time !== undefined) checkTime(time, wrong);
   return mapping;
+}
+
+function checkTime(time: NonNullable<Mapping['time']>, wrong: (detail: string) => CommandError): void {
+  expectNames(Object.keys(time), ['format', 'zone'], wrong);
+  const { format, zone = 'utc' } = time;
+  const probe = DateTime.fromISO('2003-04-25T16:07:08', { zone });
+  if (!probe.isValid) throw wrong(`time.zone: ${JSON.stringify(zone)} is no time zone; name one like Europe/Berlin`);
+  if (format === undefined) return;
+  const strange = /[^\W\d_SusmhHZzadEcMLykoWniGqDtTfFXx]/.exec(String(format).replace(/'[^']*'/g, ''))?.[0];
+  if (strange !== undefined) throw wrong(`time.format: ${strange} in ${JSON.stringify(format)} is no token of luxon; an example: dd.MM.yyyy HH:mm (other letters stand between single quotes)`);
+  const again = DateTime.fromFormat(probe.toFormat(format), format, { zone });
+  if (again.toISODate() !== probe.toISODate()) throw wrong(`time.format: ${JSON.stringify(format)} does not say year, month and day; an example: dd.MM.yyyy HH:mm`);
 }
 
 function expectNames(names: string[], known: readonly string[], wrong: (detail: string) => CommandError): void {
@@ -103,6 +116,11 @@ class CellError extends Error {
   }
 }
 
+const cellOf = ({ cells }: CsvRow, field: string, { columns, constants }: Mapping): string | undefined => cells[columns[field] ?? field] || constants[field];
+
+/** Whether the row says anything of a line. One that does not is a transaction by itself. */
+export const isLine = (row: CsvRow, mapping: Mapping): boolean => lineFields.some((field) => cellOf(row, field, mapping) !== undefined);
+
 /** One transaction from the rows that name it. What it means is checked by the server; only what cannot be written as JSON is refused here. */
 export function mapRows(rows: CsvRow[], mapping: Mapping): Mapped {
   const { id } = rows[0]!;
@@ -115,13 +133,17 @@ export function mapRows(rows: CsvRow[], mapping: Mapping): Mapped {
 }
 
 function transactionOf(rows: CsvRow[], mapping: Mapping): object {
-  const cell = ({ cells }: CsvRow, field: string): string | undefined => cells[mapping.columns[field] ?? field] || mapping.constants[field];
-  const [first] = rows as [CsvRow];
+  const cell = (row: CsvRow, field: string): string | undefined => cellOf(row, field, mapping);
+  const [first, ...others] = rows as [CsvRow, ...CsvRow[]];
   const currency = cell(first, 'currency');
   const amount = (row: CsvRow, field: string, pointer: string): number | undefined => readAmount(cell(row, field), mapping, currency, pointer);
   const transaction: Record<string, unknown> = {};
   for (const field of headerFields) {
-    const value = cell(first, field);
+    const value = cell(first, field), column = mapping.columns[field] ?? field, other = others.find(({ cells }) => (cells[column] || value) !== value);
+    if (other !== undefined) {
+      const [here, there] = [other.cells[column]!, value ?? ''].map((text) => JSON.stringify(text.slice(0, 64)));
+      throw new CellError(field === 'original' ? '/original/id' : `/${field}`, `row ${other.row} says ${here}, and row ${first.row}, the first of the same transaction, ${there}`);
+    }
     if (value === undefined) continue;
     if (field === 'total') transaction.total = amount(first, field, '/total');
     else if (field === 'original') transaction.original = { id: value };
@@ -129,7 +151,7 @@ function transactionOf(rows: CsvRow[], mapping: Mapping): object {
     else transaction[field] = value;
   }
   transaction.kind ??= 'purchase';
-  const lines = rows.filter((row) => lineFields.some((field) => cell(row, field) !== undefined)).map((row, index) => lineOf(row, `/lines/${index}`, cell, amount, mapping));
+  const lines = rows.filter((row) => isLine(row, mapping)).map((row, index) => lineOf(row, `/lines/${index}`, cell, amount, mapping));
   if (lines.length > 0) transaction.lines = lines;
   return transaction;
 }

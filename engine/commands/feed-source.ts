@@ -3,13 +3,14 @@
  * memory at a time.
  *
  * A row is a line of the file, counted from 1; for CSV the first line is the header, and a transaction of several lines is named by its first. A row with more cells than there are columns is
- * rejected with its whole transaction, since nobody knows which cells are whose; of one with fewer, the last cells are empty, as spreadsheets leave them out.
+ * rejected with its whole transaction, since nobody knows which cells are whose; of one with fewer, the last cells are empty, as spreadsheets leave them out. A row that is not UTF-8
+ * is rejected, too: what stands in place of its letters would make different ids the same.
  */
 import type { Readable } from 'node:stream';
 import { parse as csvParser } from 'csv-parse';
 import { cutAtLines } from '../gateway/body.js';
 import { CommandError, exitCodes } from './command.js';
-import { checkColumns, defaultMapping, mapRows, type CsvRow, type Mapping } from './feed-mapping.js';
+import { checkColumns, defaultMapping, isLine, mapRows, type CsvRow, type Mapping } from './feed-mapping.js';
 import type { Place } from './feed-state.js';
 import { openFile } from './open-file.js';
 
@@ -33,6 +34,8 @@ export interface SourceOptions {
 const CHUNK_BYTES_MAX = 1 << 18;
 const LINE_END = 10;
 const SPACE = 32;
+/** What stands in place of bytes that are not UTF-8. */
+const REPLACEMENT = '\uFFFD';
 /** Lines of one transaction in a CSV file; the server takes 1,000. */
 const GROUP_ROWS_MAX = 10_000;
 /** What a rejected row takes besides its texts, about: a batch ends by them, too. */
@@ -113,8 +116,8 @@ async function* csvBatches(stream: Readable, file: string, { mapping = defaultMa
     return header;
   };
   for await (const group of csvGroups(stream, columns, mapping, fromByte)) {
-    const { row } = group.rows[0]!, tooWide = group.rows.find(({ cellCount = 0 }) => cellCount > columnCount);
-    const mapped = tooWide === undefined ? mapRows(group.rows, mapping) : { wrong: wideRow(tooWide, columnCount, mapping) };
+    const { row } = group.rows[0]!, damaged = damageOf(group.rows, columnCount, mapping);
+    const mapped = damaged === undefined ? mapRows(group.rows, mapping) : { wrong: damaged };
     if (mapped.wrong === undefined) {
       const line = `${JSON.stringify(mapped.transaction)}\n`;
       lines.push(line);
@@ -129,17 +132,23 @@ async function* csvBatches(stream: Readable, file: string, { mapping = defaultMa
     yield batch();
     [lines, rows, rejected, bytes] = [[], [], [], 0];
   }
+  if (columnCount === 0 && fromByte === 0) throw new CommandError(exitCodes.usage, `${file}: is empty; its first line names the columns`);
   if (lines.length > 0 || rejected.length > 0) yield batch();
 }
 
-function wideRow({ row, id, cellCount }: CsvRow, columnCount: number, { delimiter }: Mapping): RejectedRow {
-  const detail = `${cellCount} cells, and the header has ${columnCount} columns; a cell that holds ${JSON.stringify(delimiter)} stands between double quotes`;
-  return { row, id, pointer: '', reason: 'malformed', detail };
+/** What is wrong with the first of these rows of which nobody can know what it says; undefined: with none. */
+function damageOf(rows: CsvRow[], columnCount: number, { delimiter }: Mapping): RejectedRow | undefined {
+  for (const { row, id, cells, cellCount = 0 } of rows) {
+    const wrong = (detail: string): RejectedRow => ({ row, id, pointer: '', reason: 'malformed', detail });
+    if (cellCount > columnCount) return wrong(`${cellCount} cells, and the header has ${columnCount} columns; a cell that holds ${JSON.stringify(delimiter)} stands between double quotes`);
+    if (Object.values(cells).some((cell) => cell.includes(REPLACEMENT))) return wrong('not valid UTF-8; convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8');
+  }
+  return undefined;
 }
 
 interface CsvRecord { record: Record<string, string>; info: { bytes: number; lines: number; /** Of another length than the header. */ error?: { record: string[] } } }
 
-/** Neighbouring rows with the same transaction id. */
+/** Neighbouring rows with the same transaction id that each say something of a line but the first, which need not. */
 async function* csvGroups(stream: Readable, columns: (header: string[]) => string[], mapping: Mapping, fromByte: number): AsyncGenerator<{ rows: CsvRow[]; end: Place }> {
   const parser = stream.pipe(csvParser({ bom: true, columns, info: true, trim: true, skip_empty_lines: true, relax_column_count: true, delimiter: mapping.delimiter }));
   stream.once('error', (error) => parser.destroy(error));
@@ -147,12 +156,12 @@ async function* csvGroups(stream: Readable, columns: (header: string[]) => strin
   try {
     for await (const { record, info } of parser as AsyncIterable<CsvRecord>) {
       if (info.bytes <= fromByte) continue;
-      const id = record[mapping.columns.id ?? 'id'] ?? '';
-      if (rows.length > 0 && (rows[0]!.id !== id || rows.length >= GROUP_ROWS_MAX)) {
+      const id = record[mapping.columns.id ?? 'id'] ?? '', row: CsvRow = { row: info.lines, id, cells: record, ...(info.error && { cellCount: info.error.record.length }) };
+      if (rows.length > 0 && (rows[0]!.id !== id || rows.length >= GROUP_ROWS_MAX || !isLine(row, mapping))) {
         yield { rows, end };
         rows = [];
       }
-      rows.push({ row: info.lines, id, cells: record, ...(info.error && { cellCount: info.error.record.length }) });
+      rows.push(row);
       end = { byte: info.bytes, row: info.lines };
     }
   } catch (error) {

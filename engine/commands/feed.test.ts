@@ -140,6 +140,60 @@ t.test('CSV: a row with more cells than the header has columns is rejected and n
   t.match(JSON.parse(restarted.stdout), { accepted: 0, duplicates: 4, rejected: 3 });
 });
 
+t.test('CSV: rows of one id that contradict each other are refused, and none of their money is lost without a word', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  await writeFile(join(directory, 'sales.csv'), [
+    'id,card,occurredAt,currency,total,sku,amount',
+    'whole,1,2025-01-01T10:00:00Z,EUR,100,,', // without lines each row is a purchase
+    'whole,1,2025-01-01T10:00:00Z,EUR,100,,',
+    'whole,1,2025-01-01T10:00:00Z,EUR,777,,',
+    'cards,1,2025-01-01T10:00:00Z,EUR,,x,100',
+    'cards,2,2025-01-01T10:00:00Z,EUR,,y,777',
+    'later,1,2025-01-01T10:00:00Z,EUR,,x,100',
+    'later,,,,,y,200', // says nothing else
+    'later,1,2025-01-01T10:00:00Z,EUR,,z,300',
+    'sum,1,2025-01-01T10:00:00Z,EUR,,x,1',
+    'sum,1,2025-01-01T10:00:00Z,EUR,9,y,8',
+    '',
+  ].join('\n'));
+  const ended = await feed('sales.csv', '--rejects', 'r.ndjson', '--json');
+  t.equal(ended.code, 4, ended.stderr);
+  t.match(JSON.parse(ended.stdout), { accepted: 2, duplicates: 1, rejected: 3, reasons: { conflict: 1, invalid: 2 } });
+  t.same([...fake.engine.seen.values()].map(({ total, fact }) => [fact.id, total]), [['whole', 100], ['later', 600]]);
+  t.match((await readFile(join(directory, 'r.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line)), [
+    { row: 4, id: 'whole', reason: 'conflict' },
+    { row: 5, id: 'cards', pointer: '/card', detail: 'row 6 says "2", and row 5, the first of the same transaction, "1"' },
+    { row: 10, id: 'sum', pointer: '/total', detail: 'row 11 says "9", and row 10, the first of the same transaction, ""' },
+  ]);
+});
+
+t.test('CSV that is not UTF-8, or empty', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  await writeFile(join(directory, 'sales.csv'), Buffer.from('id,card,occurredAt,currency,total\nL\xe9,1,2025-01-01T10:00:00Z,EUR,100\nL\xe8,1,2025-01-01T10:00:00Z,EUR,200\nL,1,2025-01-01T10:00:00Z,EUR,300\n', 'latin1'));
+  const ended = await feed('sales.csv', '--rejects', 'r.ndjson', '--json');
+  t.match(JSON.parse(ended.stdout), { accepted: 1, rejected: 2, reasons: { malformed: 2 } }, ended.stderr);
+  t.same([...fake.engine.seen.values()].map(({ fact }) => fact.id), ['L']);
+  t.match(await readFile(join(directory, 'r.ndjson'), 'utf8'), /"row":2,.*not valid UTF-8; convert the file, for example: iconv/);
+  await writeFile(join(directory, 'empty.csv'), '');
+  t.match(await feed('empty.csv'), { code: 2, stdout: '', stderr: /empty\.csv: is empty; its first line names the columns/ });
+});
+
+t.test('a mapping whose time can mean nothing is refused before anything is sent', async (t) => {
+  const { fake, directory, feed } = await prepare(t);
+  await writeFile(join(directory, 'sales.csv'), 'id,card,occurredAt,currency,total\na,1,01.02.2025 12:30,EUR,100\n');
+  const cases: [time: string, stderr: RegExp][] = [
+    ['{ zone: Europe/Berln }', /map\.yaml: time\.zone: "Europe\/Berln" is no time zone/], ['{ format: "DD.MM.YYYY hh:mm" }', /time\.format: Y in "DD\.MM\.YYYY hh:mm" is no token of luxon; an example: dd\.MM\.yyyy/],
+    ['{ format: "HH:mm" }', /time\.format: "HH:mm" does not say year, month and day/],
+  ];
+  for (const [time, stderr] of cases) {
+    await writeFile(join(directory, 'map.yaml'), `time: ${time}\n`);
+    t.match(await feed('sales.csv', '--mapping', 'map.yaml'), { code: 2, stdout: '', stderr }, time);
+  }
+  t.equal(fake.engine.order.length, 0);
+  await writeFile(join(directory, 'map.yaml'), `time: { format: "dd.MM.yyyy HH:mm", zone: Europe/Berlin }\n`);
+  t.match(await feed('sales.csv', '--mapping', 'map.yaml'), { code: 0 });
+});
+
 t.test('a .gz that breaks off, is damaged or is none says where, and what was sent before counts', async (t) => {
   const { fake, directory, feed } = await prepare(t);
   const text = ndjson(Array.from({ length: 400 }, (_, i) => purchase(i))), whole = gzipSync(text);
