@@ -1,13 +1,13 @@
 /**
  * The core and the naive implementation agree on random histories: purchases, whole and partial returns (also before their purchase, with other
- * cards, without any), repeats, conflicts, late and future ones, imports, changes of rules, days that pass; in batches of any size, with commits
+ * cards, without any), repeats, conflicts, late and future ones, imports, changes of rules and products, days that pass; in batches of any size, with commits
  * that lag.
  */
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { NaiveReference } from '../loadtest/naive/reference.js';
-import { world as shopWorld } from './rules/arbitrary-fixture.js';
+import type { ProductDocument } from '../schemas/reference.js';
 import { Bench, stateDirectory } from './simulation/bench.js';
 import { history } from './simulation/history-arbitrary.js';
 import { Player, startMs } from './simulation/history.js';
@@ -34,7 +34,7 @@ t.test('the core agrees with the naive implementation', (t) => {
     const referenceOf = (version: number): NaiveReference => {
       let reference = references.get(version);
       const { set } = bench.published.find((published) => published.set.version === version)!;
-      if (!reference) references.set(version, (reference = new NaiveReference(set, productsOf(bench))));
+      if (!reference) references.set(version, (reference = new NaiveReference(set, productsOf(bench, version))));
       return reference;
     };
     for (let partition = 0; partition < partitions; partition++) twins.push(new Twin(partition, bench.log, referenceOf));
@@ -64,7 +64,12 @@ t.test('the core agrees with the naive implementation', (t) => {
   t.end();
 });
 
-function productsOf({ references: { set } }: Bench): ConstructorParameters<typeof NaiveReference>[1] {
-  const ordinal = (id: string): number => set.partners.findIndex((partner) => partner.id === id);
-  return new Map(Object.entries(shopWorld.products!).map(([id, list]) => [ordinal(id), new Map(list.map((product) => [product.sku, product]))]));
+/** The products of each partner in a version of the reference set: what was published last by then. */
+function productsOf({ published }: Bench, version: number): ConstructorParameters<typeof NaiveReference>[1] {
+  const contents = new Map(published.filter(({ set }) => set.version <= version).flatMap(({ products }) => [...products]));
+  return new Map([...contents].map(([partner, content]) => [partner, productsIn(content)]));
+}
+function productsIn(content: Uint8Array): Map<string, ProductDocument> {
+  const products = Buffer.from(content).toString().split('\n').map((line) => JSON.parse(line) as ProductDocument);
+  return new Map(products.map((product) => [product.sku, product]));
 }

@@ -51,8 +51,7 @@ export function decideReturn(c: Context): Outcome {
   if (refused) return refused;
 
   // ── from here on it must succeed ──
-  fillFromPurchase(t, purchase.transaction);
-  c.reference.resolveLines(t);
+  fillFromPurchase(t, purchase.forRules(c.reference));
   if (ordinal >= 0) settleFirst(c, ordinal, c.today(t.programOrdinal));
   c.postings.clear();
   c.awards.clear();
@@ -95,7 +94,7 @@ function wrongCurrency(t: Transaction, purchase: Transaction): Outcome {
   return { status: 'rejected', reason: 'wrong-currency', pointer: '/currency', detail };
 }
 
-/** The fact of a return shows the purchase's lines that it took, with their skus; its amounts become negative by the fact's sign. */
+/** The fact of a return shows the purchase's lines that it took, as the catalog described them then: sums by brand are net. Its amounts become negative by the fact's sign. */
 function fillFromPurchase(t: Transaction, purchase: Transaction): void {
   let total = 0, count = 0;
   texts.clear();
@@ -111,6 +110,10 @@ function fillFromPurchase(t: Transaction, purchase: Transaction): void {
     t.lineKind[place] = purchase.lineKind[line]!;
     t.skuStart[place] = texts.putBytes(purchase.bytes, purchase.skuStart[line]!, t.skuLength[place] = purchase.skuLength[line]!);
     t.categoryStart[place] = texts.putBytes(purchase.bytes, purchase.categoryStart[line]!, t.categoryLength[place] = purchase.categoryLength[line]!);
+    t.lineProduct[place] = -1;
+    t.lineCategory[place] = purchase.lineCategory[line]!;
+    t.lineDepartment[place] = purchase.lineDepartment[line]!;
+    t.lineBrand[place] = purchase.lineBrand[line]!;
     t.quantity[place] = quantity;
     t.amount[place] = amount;
     t.discount[place] = returned.discountNow(line, purchase.discount[line]!);

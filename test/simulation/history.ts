@@ -25,6 +25,12 @@ export interface Stage extends Pick<Bench, 'nowMs' | 'partitions' | 'publish' | 
   post(documents: TransactionDocument[]): void;
 }
 
+type Products = NonNullable<typeof shopWorld.products>;
+/** What a catalog says later: other departments and brands, some categories, and one product less. Returns of what was bought before say what it said then. */
+const laterProducts: Products = Object.fromEntries(Object.entries(shopWorld.products!).map(([id, list]) => (
+  [id, list.slice(1).map((product, i) => ({ ...product, department: 'later', brand: `later ${i}`, ...(i % 3 === 0 && { category: list[0]!.category! }) }))]
+)));
+
 export class Player {
   /** What was posted, in order; purchases have ids p0, p1 …, so that a return may name one to come. */
   readonly posted: TransactionDocument[] = [];
@@ -45,9 +51,7 @@ export class Player {
     bench.publish((store) => store.putProgram('default', world.program));
     bench.publish((store) => store.putProgram('second', { name: 'Second', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 1 }] }));
     for (const [id, document] of Object.entries(world.partners)) bench.publish((store) => store.putPartner(id, document));
-    for (const [id, products] of Object.entries(shopWorld.products!)) {
-      bench.publish((store) => store.putProducts(id, Buffer.from(products.map((product) => JSON.stringify(product)).join('\n'))));
-    }
+    this.publishProducts(shopWorld.products!);
     this.publish(world.rules);
     this.barrier();
   }
@@ -80,6 +84,7 @@ export class Player {
       case 'publish':
         this.barrier();
         this.publish(this.world.later);
+        this.publishProducts(laterProducts);
         return this.barrier();
       case 'locate':
         this.barrier();
@@ -125,6 +130,9 @@ export class Player {
   }
   private publish(rules: World['rules']): void {
     this.bench.publish((store) => store.putRules({ rules: [...rules, { id: 'far', version: 1, program: 'second', award: { kind: 'percent', percent: 50 } }] }));
+  }
+  private publishProducts(products: Products): void {
+    for (const [id, list] of Object.entries(products)) this.bench.publish((store) => store.putProducts(id, Buffer.from(list.map((product) => JSON.stringify(product)).join('\n'))));
   }
   private send(document: TransactionDocument, together: boolean): void {
     this.posted.push(document);
