@@ -138,7 +138,7 @@ export class Keys {
       if (name !== 'key' && name !== 'scopes') problems.push({ pointer: `${pointer}/${name}`, reason: 'unknown-field', detail: 'unknown field', hint: 'known fields: key, scopes' });
     }
     const { key, scopes } = entry as { key?: unknown; scopes?: unknown };
-    if (typeof key !== 'string' || key.length < KEY_LENGTH_MIN || key.length > KEY_LENGTH_MAX || !/^[\x21-\x7e]+$/.test(key)) {
+    if (typeof key !== 'string' || isShort(key) || key.length > KEY_LENGTH_MAX || !/^[\x21-\x7e]+$/.test(key)) {
       const detail = `must be ${KEY_LENGTH_MIN} to ${KEY_LENGTH_MAX} printable ASCII characters without spaces`;
       problems.push({ pointer: `${pointer}/key`, reason: key === undefined ? 'missing' : 'invalid', detail, hint: 'for example: openssl rand -hex 24' });
     } else if (this.belongsToAnother(key, partner)) {
@@ -171,6 +171,9 @@ function givenTwice(keys: readonly unknown[]): KeyProblem[] {
   return texts.flatMap((key, index): KeyProblem[] => (typeof key !== 'string' || texts.indexOf(key) === index ? []
     : [{ pointer: `/keys/${index}/key`, reason: 'invalid', detail: 'this key is given twice', hint: 'Put all its scopes into one entry.' }]));
 }
+
+/** Whether a key is too short to be kept as keys are here. Partners' are refused then; of the admin key, which the operator answers for, the log says so. */
+export const isShort = (key: string): boolean => key.length < KEY_LENGTH_MIN;
 
 /** The admin key: as configured, else what DIR/admin-key holds, else a new one that is written there for its owner alone. */
 export async function adminKey(configured: string, directory: string): Promise<string> {

@@ -9,7 +9,7 @@ import { makeDataDirectory } from './data-directory.js';
 import { queryEntriesOf } from './entries.js';
 import { startGateway } from './gateway/gateway.js';
 import { startParsers } from './gateway/parser-pool.js';
-import { adminKey, Keys, makeOperatorKey, operatorKeyPath } from './keys.js';
+import { adminKey, isShort, Keys, makeOperatorKey, operatorKeyPath } from './keys.js';
 import type { Logger } from './logger.js';
 import { createMetrics } from './metrics.js';
 import { startMetricsServer } from './metrics-server.js';
@@ -32,6 +32,7 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
   makeDataDirectory(config.data);
   const endpointsPath = join(config.data, 'endpoints.json');
   const key = await adminKey(config.adminKey, config.data);
+  if (isShort(key)) logger.warn('the admin key is short enough to be guessed, and whoever has it may do everything: use 16 random characters or more');
   const metrics = createMetrics({ processMetrics: true });
   /** What to undo, last first. */
   const stops: (() => Promise<void>)[] = [];
