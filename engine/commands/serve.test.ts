@@ -59,6 +59,6 @@ t.test('serve: a signal before it is ready', async (t) => {
     const again = await serve(data, off);
     t.match(await again.kill('SIGTERM'), { code: 0 }, 'and the next start is as if nothing had been');
   }
-  const guessed = await serve(directory, off, { POINTSTREAM_ADMIN_KEY: 'short' });
+  const guessed = await serve(join(directory, 'operator-key'), off, { POINTSTREAM_ADMIN_KEY: 'short' });
   t.match(await guessed.kill('SIGTERM'), { code: 0, stderr: /"level":"warn".*the admin key is short enough to be guessed/ });
 });
