@@ -104,6 +104,10 @@ export class Reference {
   productTable(partner: number): ProductTable | undefined {
     return this.partners[partner]!.products;
   }
+  /** The first partner that has these products. */
+  partnerOfProducts(products: ProductTable): number {
+    return this.partners.findIndex((partner) => partner.products === products);
+  }
 
   /** The zone's number in this version; throws for a zone that the set has no table of. */
   zoneId(zone: string): number {

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { ProductDocument } from '../../schemas/reference.js';
 import { Names } from './names.js';
-import { ProductTableBuilding } from './product-table.js';
+import { CLASSES_MAX, ProductTableBuilding, type ProductClasses } from './product-table.js';
 
 const products: ProductDocument[] = Array.from({ length: 500 }, (_, i) => ({ sku: i % 50 === 7 ? 'twice' : `sku ${i} é`, category: `c${i % 9}`, ...(i % 2 ? { brand: `b${i % 5}` } : { department: 'd' }) }));
 const content = new TextEncoder().encode(products.map((product) => JSON.stringify(product)).join('\n'));
@@ -22,3 +22,25 @@ for (const [bytes, least] of [[Infinity, 1], [1, 500], [100, 200], [4096, 6]] as
   t.equal(table.find(unknown, 0, unknown.length), -1);
 }
 t.equal(new ProductTableBuilding('hash', new Uint8Array(), new Names()).step(1)?.size, 16, 'no products at all');
+
+t.test('classes of products', async (t) => {
+  const table = new ProductTableBuilding('hash', content, new Names()).step(Infinity)!, product = table.find(new TextEncoder().encode('twice'), 0, 5);
+  const write = ({ words, at, stride, zero }: ProductClasses, value: number): void => { words[at + product * stride] = zero + value; };
+  const read = ({ words, at, stride, zero }: ProductClasses): number => words[at + product * stride]! - zero;
+  const isKnown = (classes: ProductClasses): boolean => read(classes) > 0 && read(classes) < CLASSES_MAX;
+  const first = table.classes(true), apart = table.classes(false);
+  t.notOk(isKnown(first) || isKnown(apart), 'none at first');
+  write(first, CLASSES_MAX - 1);
+  write(apart, 7);
+  t.same([read(first), read(apart)], [CLASSES_MAX - 1, 7]);
+  let plans = 1;
+  for (; plans < 5000; plans++) {
+    const next = table.classes(true);
+    if (isKnown(next)) t.fail(`plan ${plans} sees what an earlier one has written`);
+    write(next, plans % 2 ? 1 : CLASSES_MAX - 1);
+    if (!isKnown(next)) t.fail(`plan ${plans} loses what it has written`);
+    if (next.zero !== first.zero && isKnown(first)) t.fail(`the first plan sees what plan ${plans} has written`);
+  }
+  t.equal(read(apart), 7, 'who shares the products is not disturbed');
+  t.equal(table.find(new TextEncoder().encode('twice'), 0, 5), product, 'nor are the products');
+});

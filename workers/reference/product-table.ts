@@ -2,10 +2,11 @@
  * The products of one partner: sku → category, department and brand. Built once per content (found again by its hash) from the NDJSON that was published, which was
  * checked then; a line that can't be read here is a bug and throws. Half a million products take seconds: they are built in steps, between which the shard does what it is asked.
  *
- *   slot = [hash, length of the sku + 1 (0: free), its first 8 bytes (2 words), where all of them are, category, department, brand]      32 bytes
+ *   slot = [tag (0: free), the sku's first 8 bytes (2 words), where all of them are, category, department, brand, class]      32 bytes
+ *   tag  = 24 bits of the hash, length of the sku + 1
  *
  * A product's number is its slot. The lines of a receipt lie all over a catalog, so what a look-up costs are its cache misses: a slot is half a line of the processor's cache and
- * says all that evaluation wants to know. At most four fifths of the slots are taken.
+ * says all that evaluation wants to know, also what a partner's plan has found out about the product (its class). At most four fifths of the slots are taken.
  */
 import type { ProductDocument } from '../../schemas/reference.js';
 import { hashText, sameFrom, viewOf, word } from '../text-words.js';
@@ -15,9 +16,14 @@ import type { Names } from './names.js';
 
 const NEWLINE = 0x0a;
 const WORDS = 8;
-const LENGTH = 1, START = 4, CATEGORY = 5, DEPARTMENT = 6, BRAND = 7;
+const FIRST = 1, SECOND = 2, START = 3, CATEGORY = 4, DEPARTMENT = 5, BRAND = 6, CLASS = 7;
 /** So many bytes of a sku stand in its slot. */
 const SLOT_BYTES = 8;
+/** Bits of a tag that hold the length, which is at most that of an identifier (schemas/fields.ts). */
+const LENGTH_BITS = 0xff;
+/** So many classes a plan may keep beside products, and so many plans may follow each other before all of it is wiped: their product is what an integer holds. */
+export const CLASSES_MAX = 1 << 20;
+const CLAIMS_MAX = 1 << 11;
 
 /** How many bytes lines are counted in while one is read. */
 const COUNTED_FOR_READ = 16;
@@ -53,8 +59,11 @@ export class ProductTableBuilding {
   }
 }
 
-/** Of the skus of the lines that are looked up: hashes, and the first 8 bytes. */
-const hashes = new Int32Array(LINES_MAX), firsts = new Int32Array(LINES_MAX), seconds = new Int32Array(LINES_MAX);
+/** Of the skus of the lines that are looked up: hashes, tags, and the first 8 bytes. */
+const hashes = new Int32Array(LINES_MAX), tags = new Int32Array(LINES_MAX), firsts = new Int32Array(LINES_MAX), seconds = new Int32Array(LINES_MAX);
+
+/** Where a plan keeps the classes of products: that of a product at `at + product × stride`, more than `zero`; all else there is another plan's, or none. */
+export interface ProductClasses { readonly words: Int32Array; readonly at: number; readonly stride: number; readonly zero: number }
 
 export class ProductTable {
   private readonly slots: Int32Array;
@@ -66,6 +75,8 @@ export class ProductTable {
   /** Of the same bytes. */
   private arenaView: DataView;
   private used = 0;
+  /** How many plans have had the classes beside the products. */
+  private claims = 0;
 
   /** Room for so many products. */
   constructor(readonly hash: string, products: number) {
@@ -82,29 +93,38 @@ export class ProductTable {
   }
   /** Fills lineProduct, lineCategory, lineDepartment and lineBrand. Touches where all skus are looked up before it compares the first one, so that the misses overlap. */
   resolve(t: Transaction): void {
-    const { lineCount, skuStart, skuLength, lineProduct, lineCategory, lineDepartment, lineBrand } = t, { slots, mask } = this, view = viewOf(t.bytes);
-    let touched = 0;
+    const { lineCount, skuStart, skuLength, lineProduct, lineCategory, lineDepartment, lineBrand } = t, { slots } = this, view = viewOf(t.bytes);
     for (let i = 0; i < lineCount; i++) {
       const start = skuStart[i]!, length = skuLength[i]!, first = word(view, start, length), second = word(view, start + 4, length - 4);
       const hash = hashText(view, start, length, first, second);
       hashes[i] = hash;
+      tags[i] = tagOf(hash, length);
       firsts[i] = first;
       seconds[i] = second;
-      touched ^= slots[(hash & mask) * WORDS]!;
     }
-    this.touched = touched;
+    this.touch(lineCount);
     for (let i = 0; i < lineCount; i++) {
-      const slot = this.slotOf(hashes[i]!, firsts[i]!, seconds[i]!, view, skuStart[i]!, skuLength[i]!), at = slot * WORDS | 0;
-      lineProduct[i] = slots[at + LENGTH] === 0 ? -1 : slot;
+      const slot = this.slotOf(hashes[i]!, tags[i]!, firsts[i]!, seconds[i]!, view, skuStart[i]!), at = slot * WORDS | 0;
+      lineProduct[i] = slots[at] === 0 ? -1 : slot;
       lineCategory[i] = slots[at + CATEGORY]!;
       lineDepartment[i] = slots[at + DEPARTMENT]!;
       lineBrand[i] = slots[at + BRAND]!;
     }
   }
+  /** By itself, so that the processor sees all of the misses at once. Both ends of a slot: nothing puts slots at the beginnings of cache lines. */
+  private touch(count: number): void {
+    const { slots, mask } = this, places = hashes;
+    let touched = 0;
+    for (let i = 0; i < count; i++) {
+      const at = (places[i]! & mask) * WORDS | 0;
+      touched ^= slots[at]! ^ slots[at + CLASS]!;
+    }
+    this.touched = touched;
+  }
   /** Number of the product, -1: unknown. */
   find(bytes: Uint8Array, start: number, length: number): number {
     const slot = this.search(viewOf(bytes), start, length);
-    return this.slots[slot * WORDS + LENGTH] === 0 ? -1 : slot;
+    return this.slots[slot * WORDS] === 0 ? -1 : slot;
   }
   /** Ordinals of names, 0: none. */
   category(product: number): number {
@@ -118,20 +138,30 @@ export class ProductTable {
   }
   sku(product: number): string {
     const at = product * WORDS;
-    return Buffer.from(this.arena.buffer, this.slots[at + START]!, this.slots[at + LENGTH]! - 1).toString('utf8');
+    return Buffer.from(this.arena.buffer, this.slots[at + START]!, lengthOf(this.slots[at]!)).toString('utf8');
+  }
+
+  /** Room for the classes of another plan. There is one beside the products, which all but one of the partners that share the products do without. */
+  classes(beside: boolean): ProductClasses {
+    if (!beside) return { words: new Int32Array(this.size), at: 0, stride: 1, zero: 0 };
+    if (++this.claims === CLAIMS_MAX) {
+      this.claims = 1;
+      for (let at = CLASS; at < this.slots.length; at += WORDS) this.slots[at] = 0;
+    }
+    return { words: this.slots, at: CLASS, stride: WORDS, zero: this.claims * CLASSES_MAX };
   }
 
   private search(view: DataView, start: number, length: number): number {
-    const first = word(view, start, length), second = word(view, start + 4, length - 4);
-    return this.slotOf(hashText(view, start, length, first, second), first, second, view, start, length);
+    const first = word(view, start, length), second = word(view, start + 4, length - 4), hash = hashText(view, start, length, first, second);
+    return this.slotOf(hash, tagOf(hash, length), first, second, view, start);
   }
   /** The slot of a sku, or the free one (all of it 0) where it would be put. */
-  private slotOf(hash: number, first: number, second: number, view: DataView, start: number, length: number): number {
+  private slotOf(hash: number, tag: number, first: number, second: number, view: DataView, start: number): number {
     const { slots, mask } = this;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const at = slot * WORDS | 0, found = slots[at + LENGTH]!;
+      const at = slot * WORDS | 0, found = slots[at]!;
       if (found === 0) return slot;
-      if (slots[at] === hash && found === length + 1 && slots[at + 2] === first && slots[at + 3] === second && (length <= SLOT_BYTES || this.endsWith(at, view, start, length))) return slot;
+      if (found === tag && slots[at + FIRST] === first && slots[at + SECOND] === second && (lengthOf(tag) <= SLOT_BYTES || this.endsWith(at, view, start, lengthOf(tag)))) return slot;
     }
   }
   private endsWith(at: number, view: DataView, start: number, length: number): boolean {
@@ -142,8 +172,8 @@ export class ProductTable {
     if (line.trim() === '') return;
     const product = JSON.parse(line) as ProductDocument, { slots } = this;
     const sku = utf8(product.sku), view = viewOf(sku), { length } = sku, first = word(view, 0, length), second = word(view, 4, length - 4);
-    const hash = hashText(view, 0, length, first, second), at = this.slotOf(hash, first, second, view, 0, length) * WORDS;
-    if (slots[at + LENGTH] === 0) slots.set([hash, length + 1, first, second, this.keep(sku)], at);
+    const hash = hashText(view, 0, length, first, second), tag = tagOf(hash, length), at = this.slotOf(hash, tag, first, second, view, 0) * WORDS;
+    if (slots[at] === 0) slots.set([tag, first, second, this.keep(sku)], at);
     slots[at + CATEGORY] = names.ordinal(product.category ?? '');
     slots[at + DEPARTMENT] = names.ordinal(product.department ?? '');
     slots[at + BRAND] = names.ordinal(product.brand ?? '');
@@ -161,3 +191,6 @@ export class ProductTable {
     return start;
   }
 }
+
+const tagOf = (hash: number, length: number): number => hash & ~LENGTH_BITS | length + 1;
+const lengthOf = (tag: number): number => (tag & LENGTH_BITS) - 1;

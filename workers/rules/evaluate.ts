@@ -69,7 +69,6 @@ function matchLines(plan: PartnerPlan, frame: Frame): void {
   all.earned = earned;
   all.quantity = pieces;
   if (plan.selections.length === 0) return;
-  plan.touchClasses(t.lineProduct, lineCount);
   for (let i = 0; i < lineCount; i++) {
     const selections = plan.selectionsOf(frame, i);
     for (let j = 0; j < selections.length; j++) {

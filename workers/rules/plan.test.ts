@@ -1,5 +1,6 @@
 /** The index: a purchase looks only at rules that it can set off; versions and schedules; the order of publishing does not matter. */
 import t from 'tap';
+import { Reference } from '../reference.js';
 import { Shop, type TestRule } from '../../test/rules/shop-fixture.js';
 
 const fixed = (id: string, more: Partial<TestRule> = {}): TestRule => ({ id, award: { kind: 'fixed', points: 1 }, ...more });
@@ -31,6 +32,29 @@ t.test('products and lines of their own category', async (t) => {
   t.same(fired(line('new', 'food')), ['food', 'rest'], 'an unknown product');
   t.same(fired(line('new')), ['rest']);
   t.same(fired(line('b', 'x'.repeat(100))), []);
+});
+t.test('partners that share their products, one of them with rules of its own; two sets in turn', async (t) => {
+  const products = [{ sku: 'a', category: 'food' }, { sku: 'b', category: 'toys' }, { sku: 'a longer one', category: 'food' }];
+  const own = { version: 1, ...fixed('own', { scope: { partners: ['other'] }, lines: { skus: ['b'] } }) };
+  const shop = new Shop([fixed('food', { lines: { categories: ['food'] } }), own], {
+    partners: { shop: {}, other: {} }, products: { shop: products, other: products },
+  });
+  const shared = new Reference(shop.store.set, new Map(), shop.reference);
+  shop.store.putRules({ rules: [{ id: 'food', version: 2, award: { kind: 'fixed', points: 2 }, lines: { categories: ['food'], exclude: { skus: ['a longer one'] } } }, own] });
+  const later = new Reference(shop.store.set, new Map(), shared);
+  t.equal(shared.productTable(0), shared.productTable(1));
+  t.equal(shared.productTable(0), later.productTable(0));
+  const line = (sku: string): typeof lines => [{ sku, quantity: 1, amount: 100 }];
+  for (const reference of [shared, later, shared, later, later]) {
+    Object.assign(shop, { reference });
+    const food = reference === shared ? 1 : 2;
+    t.same(shop.points({ lines: line('a') }), { food });
+    t.same(shop.points({ lines: line('b') }), {});
+    t.same(shop.points({ lines: line('a longer one') }), food === 1 ? { food } : {});
+    t.same(shop.points({ partner: 'other', lines: line('a') }), { food });
+    t.same(shop.points({ partner: 'other', lines: line('b') }), { own: 1 });
+    t.same(shop.points({ partner: 'other', lines: line('a longer onf') }), {});
+  }
 });
 t.test('of each rule the highest version that is valid at occurredAt', async (t) => {
   const shop = new Shop([

@@ -8,7 +8,7 @@
  * Which selections a product falls into is worked out when the product is first seen, and kept by product.
  */
 import type { Reference } from '../reference.js';
-import type { ProductTable } from '../reference/product-table.js';
+import { CLASSES_MAX, type ProductClasses, type ProductTable } from '../reference/product-table.js';
 import type { CompiledRule } from './compile.js';
 import type { Frame } from './frame.js';
 import type { LineMatcher } from './line-match.js';
@@ -40,15 +40,13 @@ export class PartnerPlan {
   readonly selections: Selection[] = [];
   readonly factors = new Factors();
 
-  /** Nobody reads it: it keeps the compiler from leaving out what was only touched. */
-  touched = 0;
   private readonly products: ProductTable | undefined;
   private readonly namesSkus: boolean;
   /** Sets of selections that lines fall into, each once. */
   private readonly classes: (readonly Selection[])[] = [];
   private readonly classNumbers = new Map<string, number>();
-  /** Class + 1 by product, 0: not known yet; for the product's own category. */
-  private readonly classByProduct: Int32Array;
+  /** Class + 1 by product, for the product's own category. */
+  private readonly classByProduct: ProductClasses | undefined;
   /** Class by what else tells lines apart: an own category, a sku without product. */
   private readonly classByKey = new Map<number, number>();
 
@@ -60,29 +58,19 @@ export class PartnerPlan {
       return { rule, rank, selection: this.selectionOf(rule, selections), zone: zoneOf(reference, rule), higher: above, restricted: rule.restricted || above.length > 0 };
     });
     this.namesSkus = this.selections.some(({ matcher }) => matcher!.namesSkus);
-    this.classByProduct = new Int32Array(this.products?.size ?? 0);
+    this.classByProduct = this.products?.classes(reference.partnerOfProducts(this.products) === partner);
     for (const candidate of this.candidates) this.index(candidate);
   }
 
-  /** Touches the classes of some products one right after the other, so that their cache misses overlap. */
-  touchClasses(products: Int32Array, count: number): void {
-    const { classByProduct } = this;
-    if (classByProduct.length === 0) return;
-    let touched = 0;
-    for (let i = 0; i < count; i++) touched += classByProduct[Math.max(0, products[i]!)]!;
-    this.touched = touched;
-  }
   /** The selections that a line falls into, their conditions apart. */
   selectionsOf(frame: Frame, line: number): readonly Selection[] {
     const { lineProduct, lineCategory } = frame.t, product = lineProduct[line]!;
-    if (product >= 0 && lineCategory[line] === this.products!.category(product)) {
-      const known = this.classByProduct[product]!;
-      if (known > 0) return this.classes[known - 1]!;
-      const found = this.classOf(frame, line);
-      this.classByProduct[product] = found + 1;
-      return this.classes[found]!;
-    }
-    return this.classes[this.classOfOther(frame, line, product)]!;
+    if (product < 0 || lineCategory[line] !== this.products!.category(product)) return this.classes[this.classOfOther(frame, line, product)]!;
+    const { words, at, stride, zero } = this.classByProduct!, place = at + product * stride, known = words[place]! - zero;
+    if (known > 0 && known < CLASSES_MAX) return this.classes[known - 1]!;
+    const found = this.classOf(frame, line);
+    if (found + 1 < CLASSES_MAX) words[place] = zero + found + 1;
+    return this.classes[found]!;
   }
 
   private classOfOther(frame: Frame, line: number, product: number): number {
