@@ -3,16 +3,14 @@
  * or the one that is being written.
  */
 import { AwardSet } from './awards.js';
-import { copyText } from './facts/cells.js';
+import { copyName, copyText, type NameCells, type TextCells } from './facts/cells.js';
+import type { PurchaseCells } from './facts/purchase-cells.js';
 import type { FactRows } from './facts/read-fact.js';
-import { Balance, Counter, PostingKind, postingKindNames, Postings } from './ledger/postings.js';
+import { Balance, Counter, PostingKind, Postings } from './ledger/postings.js';
+import { RecordedNames } from './recorded-names.js';
 import type { Reference } from './reference.js';
 import { Text, Transaction } from './transaction.js';
 import { TextArena } from './utf8.js';
-
-/** What its return says, too; and what else conditions and scopes ask for. */
-const ownTexts = [['program', Text.program], ['store', Text.store], ['currency', Text.currency]] as const;
-const ruleTexts = [['partner', Text.partner], ['terminal', Text.terminal], ['cashier', Text.cashier], ['channel', Text.channel], ['card', Text.card]] as const;
 
 export class RecordedPurchase {
   /** Its lines, texts and time; what only rules ask for is there after `forRules`. */
@@ -27,41 +25,51 @@ export class RecordedPurchase {
 
   private readonly texts = new TextArena();
   private readonly rest = new Transaction();
-  private rows!: FactRows;
+  private cells!: PurchaseCells;
   private row = 0;
   private isNamed = false;
+  private reference: Reference | undefined;
+  /** By program, of `reference`. */
+  private names: RecordedNames[] = [];
 
   /** Good until the next one is read; from a block that is being written, until that is finished. */
-  read(rows: FactRows, row: number, reference: Reference): void {
-    const { transaction: t, texts } = this, { number, text } = rows;
-    this.rows = rows;
+  read({ purchases: cells }: FactRows, row: number, reference: Reference): void {
+    const { transaction: t, texts } = this;
+    this.cells = cells;
     this.row = row;
     this.isNamed = false;
-    this.accountPartition = number.account_partition.at(row);
-    this.ordinal = number.account_number.at(row);
+    this.accountPartition = cells.accountPartition.at(row);
+    this.ordinal = cells.accountNumber.at(row);
     texts.clear();
     t.text.fill(0);
-    for (const [name, field] of ownTexts) [t.text[2 * field], t.text[2 * field + 1]] = copyText(text[name], row, texts);
-    t.occurredAtMs = number.occurred_at.at(row);
-    t.total = number.total.at(row);
+    this.name(Text.program, cells.program);
+    this.name(Text.store, cells.store);
+    this.name(Text.currency, cells.currency);
+    t.occurredAtMs = cells.occurredAt.at(row);
+    t.total = cells.total.at(row);
     this.readLines();
     t.bytes = texts.bytes;
     t.programOrdinal = reference.programOrdinal(t.bytes, t.text[2 * Text.program]!, t.text[2 * Text.program + 1]!);
-    this.readAwards(reference);
-    this.readAccruals(reference);
+    const names = this.namesOf(reference, t.programOrdinal);
+    this.readAwards(names);
+    this.readAccruals(names);
   }
   /** The purchase as rules look at it: what catalog and reference data said then stands in its lines. */
   forRules(reference: Reference): Transaction {
-    const { transaction: t, texts, rows, row } = this, { nameTable } = reference;
+    const { transaction: t, texts, cells, row } = this, { nameTable } = reference;
     if (this.isNamed) return t;
     this.isNamed = true;
-    for (const [name, field] of ruleTexts) [t.text[2 * field], t.text[2 * field + 1]] = copyText(rows.text[name], row, texts);
-    const { line_texts: list } = rows.lists, first = list.start(row), department = list.text('department'), brand = list.text('brand');
-    const named = ([start, length]: [start: number, length: number]): number => nameTable.intern(texts.bytes, start, length);
+    this.name(Text.partner, cells.partner);
+    this.name(Text.channel, cells.channel);
+    this.text(Text.terminal, cells.terminal);
+    this.text(Text.cashier, cells.cashier);
+    this.text(Text.card, cells.card);
+    const { department, brand } = cells.lineTexts, first = cells.lineTexts.start(row);
+    const named = (name: NameCells, line: number): number => nameTable.intern(texts.bytes, copyName(name, first + line, texts), texts.lastLength);
     for (let i = 0; i < t.lineCount; i++) {
       t.lineProduct[i] = -1;
-      t.lineDepartment[i] = named(copyText(department, first + i, texts));
-      t.lineBrand[i] = named(copyText(brand, first + i, texts));
+      t.lineDepartment[i] = named(department, i);
+      t.lineBrand[i] = named(brand, i);
       t.lineCategory[i] = nameTable.intern(texts.bytes, t.categoryStart[i]!, t.categoryLength[i]!);
     }
     t.bytes = texts.bytes;
@@ -97,44 +105,60 @@ export class RecordedPurchase {
     return -1;
   }
 
+  private text(field: number, cells: TextCells): void {
+    const { transaction: { text }, texts } = this;
+    text[2 * field] = copyText(cells, this.row, texts);
+    text[2 * field + 1] = texts.lastLength;
+  }
+  private name(field: number, cells: NameCells): void {
+    const { transaction: { text }, texts } = this;
+    text[2 * field] = copyName(cells, this.row, texts);
+    text[2 * field + 1] = texts.lastLength;
+  }
+  private namesOf(reference: Reference, program: number): RecordedNames {
+    if (reference !== this.reference) {
+      this.reference = reference;
+      this.names = [];
+    }
+    return this.names[program] ??= new RecordedNames(reference, program);
+  }
   private readLines(): void {
-    const { transaction: t, texts, rows, row } = this, { line_values: values, line_texts: lineTexts } = rows.lists, first = values.start(row);
-    const line = values.number('line'), kind = values.number('kind'), quantity = values.number('quantity'), amount = values.number('amount'), discount = values.number('discount');
-    const sku = lineTexts.text('sku'), category = lineTexts.text('category');
-    t.lineCount = (values.ends.at(row) - first) | 0;
+    const { transaction: t, texts, row, cells: { lineTexts, lineValues } } = this, first = lineValues.start(row);
+    const { line, kind, quantity, amount, discount } = lineValues, { sku, category } = lineTexts;
+    t.lineCount = lineValues.end(row) - first;
     for (let i = 0; i < t.lineCount; i++) {
       t.lineNumber[i] = line.at(first + i);
       t.lineKind[i] = kind.at(first + i);
       t.quantity[i] = quantity.at(first + i);
       t.amount[i] = amount.at(first + i);
       t.discount[i] = discount.at(first + i);
-      [t.skuStart[i], t.skuLength[i]] = copyText(sku, first + i, texts);
-      [t.categoryStart[i], t.categoryLength[i]] = copyText(category, first + i, texts);
+      t.skuStart[i] = copyText(sku, first + i, texts);
+      t.skuLength[i] = texts.lastLength;
+      t.categoryStart[i] = copyName(category, first + i, texts);
+      t.categoryLength[i] = texts.lastLength;
     }
   }
-  private readAwards(reference: Reference): void {
-    const { awards, rows, row, transaction: t } = this, { awards: list, counters, shares } = rows.lists, first = list.start(row), points = list.number('points');
+  private readAwards(names: RecordedNames): void {
+    const { awards, row, transaction: t, cells: { awards: list, counters, shares } } = this, first = list.start(row), { rule: ruleName, points } = list;
     awards.clear();
-    awards.count = (list.ends.at(row) - first) | 0; // an integer also to the compiler, as in all other AwardSets
+    awards.count = list.end(row) - first;
     for (let i = 0; i < awards.count; i++) {
-      const { ruleIndex, currency } = rows.rule.at(first + i);
-      awards.rule[i] = ruleIndex;
-      awards.currency[i] = reference.currencyOrdinal(currency, t.programOrdinal);
+      const { rule, currency } = names.awards.at(ruleName, first + i);
+      awards.rule[i] = rule;
+      awards.currency[i] = currency;
       awards.points[i] = points.at(first + i);
       awards.input[i] = awards.milestones[i] = awards.period[i] = awards.shareCount[i] = 0;
     }
-    const counted = counters.number('award'), input = counters.number('input'), milestones = counters.number('milestones'), period = counters.number('period');
-    for (let i = counters.start(row), end = counters.ends.at(row); i < end; i++) {
-      const award = counted.at(i);
-      awards.input[award] = input.at(i);
-      awards.milestones[award] = milestones.at(i);
-      awards.period[award] = period.at(i);
+    for (let i = counters.start(row), end = counters.end(row); i < end; i++) {
+      const award = counters.award.at(i);
+      awards.input[award] = counters.input.at(i);
+      awards.milestones[award] = counters.milestones.at(i);
+      awards.period[award] = counters.period.at(i);
     }
-    const shared = shares.number('award'), line = shares.number('line'), sharePoints = shares.number('points');
-    for (let i = shares.start(row), end = shares.ends.at(row), last = -1; i < end; i++) {
-      const award = shared.at(i);
+    for (let i = shares.start(row), end = shares.end(row), last = -1; i < end; i++) {
+      const award = shares.award.at(i);
       if (award !== last) awards.shareStart[last = award] = awards.shareTotal;
-      awards.addShare(t.lineCount === 0 ? 0 : this.lineIndex(line.at(i)), sharePoints.at(i));
+      awards.addShare(t.lineCount === 0 ? 0 : this.lineIndex(shares.line.at(i)), shares.points.at(i));
       awards.shareCount[award]!++;
     }
     for (let award = 0; award < awards.count; award++) if (awards.points[award] === 0 && awards.shareCount[award] === 0) this.addSharesOfNothing(award);
@@ -146,20 +170,17 @@ export class RecordedPurchase {
     for (let i = 0; i < lineCount; i++) if (amount[i]! > 0 && quantity[i]! > 0) awards.addShare(i, 0);
     awards.shareCount[award] = awards.shareTotal - awards.shareStart[award]!;
   }
-  private readAccruals(reference: Reference): void {
-    const { accruals, rows, row, transaction: { programOrdinal } } = this, { postings: list } = rows.lists;
-    const points = list.number('points'), award = list.number('award'), expires = list.number('expires'), matures = list.number('matures');
+  private readAccruals(names: RecordedNames): void {
+    const { accruals, row, cells: { postings } } = this, { side, points, award, expires, matures } = postings;
     accruals.clear();
-    for (let i = list.start(row), end = list.ends.at(row); i < end; i++) {
-      const { kind, currency, funder } = rows.side.at(i);
-      if (kind !== accrual) continue;
-      const ordinal = reference.currencyOrdinal(currency, programOrdinal), balance = Balance.available; // which balance it was does not matter any more
-      accruals.add(PostingKind.accrual, balance, Counter.issuance, ordinal, reference.funderOrdinal(funder), points.at(i), award.at(i), expires.at(i), matures.at(i));
+    for (let i = postings.start(row), end = postings.end(row); i < end; i++) {
+      const { isAccrual, currency, funder } = names.sides.at(side, i);
+      // Which balance it was does not matter any more.
+      if (isAccrual) accruals.add(PostingKind.accrual, Balance.available, Counter.issuance, currency, funder, points.at(i), award.at(i), expires.at(i), matures.at(i));
     }
   }
 }
 
-const accrual = postingKindNames[PostingKind.accrual];
 const lineFields = [
   'lineNumber', 'lineKind', 'skuStart', 'skuLength', 'categoryStart', 'categoryLength', 'discount', 'lineProduct', 'lineCategory', 'lineDepartment', 'lineBrand',
 ] as const;

@@ -9,6 +9,8 @@ export const utf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(te
 export class TextArena {
   /** To be read once all is put: another array when there was no more room. */
   bytes = new Uint8Array(1 << 12);
+  /** Of the text that was put last. */
+  lastLength = 0;
   private used = 0;
 
   clear(): void {
@@ -18,8 +20,10 @@ export class TextArena {
   putBytes(source: Uint8Array, from: number, length: number): number {
     const start = this.used;
     this.reserve(length);
-    for (let i = 0; i < length; i++) this.bytes[start + i] = source[from + i]!;
+    const { bytes } = this;
+    for (let i = 0; i < length; i++) bytes[start + i] = source[from + i]!;
     this.used += length;
+    this.lastLength = length;
     return start;
   }
   private reserve(size: number): void {

@@ -6,43 +6,42 @@ import type { TextArena } from '../utf8.js';
 export interface NumberCells { at(place: number): number }
 
 /** Texts behind their lengths (a varint each), as Native has them. */
-export class TextCells {
-  bytes: Uint8Array;
-  /** Where the length of each text begins. */
-  starts: Uint32Array;
+export abstract class TextCells {
+  abstract readonly bytes: Uint8Array;
 
-  constructor(bytes: Uint8Array, starts: Uint32Array) {
-    this.bytes = bytes;
-    this.starts = starts;
-  }
-  lengthAt(place: number): number {
-    const { bytes } = this;
-    let at = this.starts[place]!, byte = bytes[at++]!, length = byte & 127;
-    for (let factor = 128; byte > 127; factor *= 128) {
-      byte = bytes[at++]!;
-      length += (byte & 127) * factor;
-    }
-    return length;
-  }
-  /** Of its first byte. */
-  startAt(place: number): number {
-    const { bytes } = this;
-    let at = this.starts[place]!;
-    while (bytes[at]! > 127) at++;
-    return at + 1;
-  }
+  /** Where the length of a text begins. */
+  abstract lengthPlace(place: number): number;
+
   at(place: number): string {
-    const length = this.lengthAt(place);
-    return length === 0 ? '' : Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.startAt(place), length).toString('utf8');
+    const { bytes } = this, at = this.lengthPlace(place), length = lengthAt(bytes, at);
+    return length === 0 ? '' : Buffer.from(bytes.buffer, bytes.byteOffset + behindLength(bytes, at), length).toString('utf8');
   }
+}
+
+/** The length that stands at `at`. */
+export function lengthAt(bytes: Uint8Array, at: number): number {
+  let byte = bytes[at]!, length = byte & 127;
+  for (let factor = 128; byte > 127; factor *= 128) {
+    byte = bytes[++at]!;
+    length += (byte & 127) * factor;
+  }
+  return length;
+}
+/** Of the first byte of the text whose length stands at `at`. */
+export function behindLength(bytes: Uint8Array, at: number): number {
+  while (bytes[at]! > 127) at++;
+  return at + 1;
 }
 
 /** Names: each is a place in a dictionary. */
 export interface NameCells { readonly dictionary: TextCells; numberAt(place: number): number }
 export type Cells = NumberCells | TextCells | NameCells;
 
-/** Copies a text or a name; returns where it lies in the arena. */
-export function copyText(cells: TextCells | NameCells, place: number, arena: TextArena): [start: number, length: number] {
-  const texts = cells instanceof TextCells ? cells : cells.dictionary, at = cells instanceof TextCells ? place : cells.numberAt(place), length = texts.lengthAt(at);
-  return [length === 0 ? 0 : arena.putBytes(texts.bytes, texts.startAt(at), length), length];
+/** Copies a text; returns where it begins in the arena, which knows its length (`lastLength`). */
+export function copyText(cells: TextCells, place: number, arena: TextArena): number {
+  const { bytes } = cells, at = cells.lengthPlace(place);
+  return arena.putBytes(bytes, behindLength(bytes, at), lengthAt(bytes, at));
+}
+export function copyName(cells: NameCells, place: number, arena: TextArena): number {
+  return copyText(cells.dictionary, cells.numberAt(place), arena);
 }

@@ -43,7 +43,7 @@ export class FactBlock {
   private readonly columns = columnsOf(factTable, this.numbers);
   private readonly order = Object.entries(this.columns);
   private readonly out = new NativeWriter();
-  private ownRows: FactRows | undefined;
+  private readonly ownRows = new FactRows(blockOf(this.order, 0));
   /** Of the purchase that is being added, 0 for anything else: an award of 0 points on all of them has its shares left out, since they say nothing (read-fact.ts puts them back). */
   private earningLines = 0;
   /** Where the lines of the transaction that is being added begin. */
@@ -86,7 +86,7 @@ export class FactBlock {
     return this.numbers.count;
   }
   reset(): void {
-    this.ownRows = undefined;
+    this.ownRows.forget();
     this.numbers.clear();
     for (const [, column] of this.order) column.clear();
     for (const dictionary of this.dictionaries) dictionary.clear();
@@ -121,7 +121,7 @@ export class FactBlock {
 
   /** The rows so far, and those that will be added: good until `reset`. */
   written(): FactRows {
-    return this.ownRows ??= new FactRows(blockOf(this.order, this.rows));
+    return this.ownRows;
   }
 
   private addHeader(values: Float64Array, at: number, header: FactHeader): void {

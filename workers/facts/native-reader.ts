@@ -2,22 +2,19 @@
  * Reads blocks of ClickHouse's Native format as fact-block.ts writes them: columns become cells (cells.ts), and nothing is decoded that nobody asks for. Throws when the bytes
  * end early or hold a type that no fact has.
  */
-import { TextCells, type Cells, type NameCells, type NumberCells } from './cells.js';
+import { behindLength, lengthAt, type Cells, type NameCells, type NumberCells, type TextCells } from './cells.js';
+import { MARK_EVERY, noNumber, noText, ReadIntegers, ReadNames, ReadTexts } from './read-cells.js';
 
 /** `ends`: behind the last element of each row. */
 export interface NativeList { ends: NumberCells; elements: Map<string, Cells> }
 /** Columns of nothing but defaults are not there. */
 export interface NativeBlock { rows: number; values: Map<string, Cells>; lists: Map<string, NativeList> }
 
-const integerReaders: Record<string, [width: number, read: (view: DataView, at: number) => number]> = {
-  UInt8: [1, (view, at) => view.getUint8(at)],
-  Int8: [1, (view, at) => view.getInt8(at)],
-  UInt16: [2, (view, at) => view.getUint16(at, true)],
-  Int16: [2, (view, at) => view.getInt16(at, true)],
-  UInt32: [4, (view, at) => view.getUint32(at, true)],
-  Int32: [4, (view, at) => view.getInt32(at, true)],
-  Int64: [8, (view, at) => view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true)],
+const integerTypes: Record<string, { width: number; signed: boolean }> = {
+  UInt8: { width: 1, signed: false }, Int8: { width: 1, signed: true }, UInt16: { width: 2, signed: false }, Int16: { width: 2, signed: true },
+  UInt32: { width: 4, signed: false }, Int32: { width: 4, signed: true }, Int64: { width: 8, signed: true },
 };
+const numberTypes = ['UInt8', 'UInt16', 'UInt32'];
 const LIST = /^Array\(Tuple\((.*)\)\)$/;
 const NAME = 'LowCardinality(String)';
 
@@ -37,52 +34,56 @@ export class NativeReader {
   block(): NativeBlock | undefined {
     if (this.ended) return undefined;
     const columns = this.varint(), rows = this.varint();
-    const block: NativeBlock = { rows, values: new Map(), lists: new Map() };
+    const block: NativeBlock = { rows, values: new Map(), lists: new Map() }, marks: number[] = [];
     for (let i = 0; i < columns; i++) {
       const name = this.string(), type = this.string();
       const list = LIST.exec(type);
-      if (list) block.lists.set(name, this.list(list[1]!, rows));
+      if (list) block.lists.set(name, this.list(list[1]!, rows, marks));
       else {
         if (type === NAME) this.at += 8;
-        block.values.set(name, this.column(type, rows));
+        block.values.set(name, this.column(type, rows, marks));
       }
     }
     return block;
   }
 
-  private list(elementTypes: string, rows: number): NativeList {
+  private list(elementTypes: string, rows: number, marks: number[]): NativeList {
     const elements = elementTypes.split(', ').map((element) => element.split(' ') as [name: string, type: string]);
     for (const [, type] of elements) if (type === NAME) this.at += 8;
     const ends = this.integers('Int64', rows), total = rows === 0 ? 0 : ends.at(rows - 1);
-    return { ends, elements: new Map(elements.map(([name, type]) => [name, this.column(type, total)])) };
+    return { ends, elements: new Map(elements.map(([name, type]) => [name, this.column(type, total, marks)])) };
   }
-  private column(type: string, count: number): Cells {
-    if (type === 'String') return this.texts(count);
-    if (type === NAME) return this.names(count);
+  private column(type: string, count: number, marks: number[]): Cells {
+    if (type === 'String') return this.texts(count, marks);
+    if (type === NAME) return this.names(count, marks);
     return this.integers(type.startsWith('DateTime64') ? 'Int64' : type, count);
   }
   private integers(type: string, count: number): NumberCells {
-    const reader = integerReaders[type];
-    if (!reader) throw new Error(`a fact has no column of type ${type}`);
-    const [width, read] = reader, { view, at } = this;
-    this.skip(width * count);
-    return { at: (place) => read(view, at + place * width) };
+    const form = integerTypes[type];
+    if (!form) throw new Error(`a fact has no column of type ${type}`);
+    const { at } = this;
+    this.skip(form.width * count);
+    return new ReadIntegers(this.view, at, form.width, form.signed);
   }
-  private texts(count: number): TextCells {
-    const starts = new Uint32Array(count), { bytes } = this;
-    for (let i = 0; i < count; i++) {
-      starts[i] = this.at;
-      const short = bytes[this.at]!, length = short < 128 ? short : this.varint();
-      if (short < 128) this.at++;
-      this.at += length;
+  /** Only going from text to text tells where they end; what a few thousand of them cost is most of opening a block. */
+  private texts(count: number, marks: number[]): TextCells {
+    const { bytes } = this, firstMark = marks.length;
+    let { at } = this;
+    for (let first = 0; first < count && at <= bytes.length; first += MARK_EVERY) {
+      marks.push(at);
+      for (let i = Math.min(count - first, MARK_EVERY); i > 0; i--) {
+        const length = bytes[at]!;
+        at = length < 128 ? at + 1 + length : behindLength(bytes, at) + lengthAt(bytes, at);
+      }
     }
+    this.at = at;
     this.skip(0); // throws when the last of them ends after the bytes
-    return new TextCells(bytes, starts);
+    return new ReadTexts(bytes, marks, firstMark);
   }
-  private names(count: number): NameCells {
-    if (count === 0) return { dictionary: this.texts(0), numberAt: () => 0 };
-    const width = this.uint64() & 0xff, dictionary = this.texts(this.uint64()), numbers = this.integers(['UInt8', 'UInt16', 'UInt32'][width]!, this.uint64());
-    return { dictionary, numberAt: numbers.at };
+  private names(count: number, marks: number[]): NameCells {
+    if (count === 0) return new ReadNames(noText, noNumber);
+    const width = this.uint64() & 0xff, dictionary = this.texts(this.uint64(), marks), numbers = this.integers(numberTypes[width]!, this.uint64());
+    return new ReadNames(dictionary, numbers);
   }
   private varint(): number {
     let value = 0, factor = 1;

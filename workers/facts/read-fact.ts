@@ -1,11 +1,13 @@
 /**
  * Facts of the blocks that fact-block.ts wrote: as objects, for answers about old transactions, explain and the verifier (not for the hot path); or their cells, for returns
- * (workers/recorded-purchase.ts).
+ * (purchase-cells.ts, workers/recorded-purchase.ts).
  */
 import type { FactRecord } from '../../schemas/fact.js';
 import { factKindNames, factStatusNames, factTable, PART_SEPARATOR, sourceTopicNames, type FactColumn, type ListColumn } from '../../schemas/fact-table.js';
 import { TextCells, type Cells, type NameCells, type NumberCells } from './cells.js';
 import { NativeReader, type NativeBlock, type NativeList } from './native-reader.js';
+import { PurchaseCells } from './purchase-cells.js';
+import { noName, noNumber, noText } from './read-cells.js';
 
 /** The fact in row `row`, counted from 0 over all blocks in `bytes`. Throws when there is none. */
 export function readFact(bytes: Uint8Array, row: number): FactRecord {
@@ -44,8 +46,8 @@ export function countRows(bytes: Uint8Array): number {
   return rows;
 }
 
-export interface Rule { rule: string; version: number; ruleIndex: number; currency: string }
-export interface Side { kind: string; balance: string; counter: string; currency: string; funder: string }
+interface Rule { rule: string; version: number; ruleIndex: number; currency: string }
+interface Side { kind: string; balance: string; counter: string; currency: string; funder: string }
 
 /** Texts of a column as strings: those of a dictionary are decoded once. */
 class Strings {
@@ -71,14 +73,14 @@ class Parts<T> {
 }
 
 /** Elements of a list: those of a row stand from `start(row)` on, before `ends.at(row)`. */
-export class ListRows {
+class ListRows {
   readonly ends: NumberCells;
   readonly cells: Record<string, Cells> = {};
 
   /** A list that the block has not has no elements. */
   constructor({ columns }: ListColumn, list: NativeList | undefined) {
-    this.ends = list?.ends ?? zero;
-    for (const [name, { form }] of Object.entries(columns)) this.cells[name] = list?.elements.get(name) ?? (form === 'integer' ? zero : form === 'text' ? noText : noName);
+    this.ends = list?.ends ?? noNumber;
+    for (const [name, { form }] of Object.entries(columns)) this.cells[name] = list?.elements.get(name) ?? (form === 'integer' ? noNumber : form === 'text' ? noText : noName);
   }
   start(row: number): number {
     return row === 0 ? 0 : this.ends.at(row - 1);
@@ -91,35 +93,53 @@ export class ListRows {
   }
 }
 
-/** The rows of a block; finds its columns once. Of a block that is still being written also rows that come later. */
+/** The rows of a block. Of one that is still being written also rows that come later. */
 export class FactRows {
   readonly count: number;
-  readonly number = {} as Record<NumberName, NumberCells>;
-  readonly text = {} as Record<TextName, TextCells | NameCells>;
-  readonly lists = {} as Record<ListName, ListRows>;
-  readonly rule: Parts<Rule>;
-  readonly side: Parts<Side>;
+  /** For returns, which need no texts as strings. */
+  readonly purchases: PurchaseCells;
+  private facts: Facts | undefined;
+
+  constructor(private readonly block: NativeBlock) {
+    this.count = block.rows;
+    this.purchases = new PurchaseCells(block);
+  }
+  fact(row: number): FactRecord {
+    return (this.facts ??= new Facts(this.block)).at(row);
+  }
+  /** Of a block that is being written, when it is begun anew: names that were read may be others now. */
+  forget(): void {
+    this.facts = undefined;
+  }
+}
+
+/** The facts of a block as objects; finds its columns once. */
+class Facts {
+  private readonly number = {} as Record<NumberName, NumberCells>;
+  private readonly lists = {} as Record<ListName, ListRows>;
+  private readonly rule: Parts<Rule>;
+  private readonly side: Parts<Side>;
   private readonly strings: Record<TextName, Strings>;
   private readonly lineStrings: Record<'sku' | 'category' | 'department' | 'brand', Strings>;
 
   constructor(block: NativeBlock) {
-    this.count = block.rows;
+    const text = {} as Record<TextName, TextCells | NameCells>;
     for (const [name, column] of Object.entries(factTable) as [string, FactColumn][]) {
       const cells = block.values.get(name);
       if (column.form === 'list') this.lists[name as ListName] = new ListRows(column, block.lists.get(name));
-      else if (column.form === 'text') this.text[name as TextName] = cells as TextCells | undefined ?? noText;
-      else if (column.form === 'name') this.text[name as TextName] = cells as NameCells | undefined ?? noName;
-      else this.number[name as NumberName] = cells as NumberCells | undefined ?? zero;
+      else if (column.form === 'text') text[name as TextName] = cells as TextCells | undefined ?? noText;
+      else if (column.form === 'name') text[name as TextName] = cells as NameCells | undefined ?? noName;
+      else this.number[name as NumberName] = cells as NumberCells | undefined ?? noNumber;
     }
     const { awards, postings, line_texts: lineTexts } = this.lists;
     this.rule = new Parts(awards.text('rule') as NameCells, ([place, version, currency, id]) => ({ rule: id!, version: Number(version), ruleIndex: Number(place), currency: currency! }));
     this.side = new Parts(postings.text('side') as NameCells, ([kind, balance, counter, currency, funder]) => (
       { kind: kind!, balance: balance!, counter: counter!, currency: currency!, funder: funder! }
     ));
-    this.strings = strings(this.text);
+    this.strings = strings(text);
     this.lineStrings = strings({ sku: lineTexts.text('sku'), category: lineTexts.text('category'), department: lineTexts.text('department'), brand: lineTexts.text('brand') });
   }
-  fact(row: number): FactRecord {
+  at(row: number): FactRecord {
     const { number, strings: text } = this;
     return {
       kind: factKindNames[number.kind.at(row)]!, status: factStatusNames[number.status.at(row)]!, partner: text.partner.at(row), id: text.id.at(row), program: text.program.at(row),
@@ -188,14 +208,6 @@ type NameOf<Form> = { [K in keyof Table]: Table[K]['form'] extends Form ? K : ne
 type ListName = NameOf<'list'>;
 type TextName = NameOf<'text' | 'name'>;
 type NumberName = NameOf<'integer' | 'moment' | 'choice'>;
-
-const zero: NumberCells = { at: () => 0 };
-class NoTexts extends TextCells {
-  override lengthAt(): number {
-    return 0;
-  }
-}
-const noText = new NoTexts(new Uint8Array(1), new Uint32Array(1)), noName: NameCells = { dictionary: noText, numberAt: () => 0 };
 
 const strings = <Name extends string>(cells: Record<Name, TextCells | NameCells>): Record<Name, Strings> =>
   Object.fromEntries((Object.entries(cells) as [Name, TextCells | NameCells][]).map(([name, column]) => [name, new Strings(column)])) as Record<Name, Strings>;

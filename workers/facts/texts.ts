@@ -11,11 +11,13 @@ export class Texts extends TextCells {
   count = 0;
   readonly type = 'String';
   length = 0;
-  view: DataView;
+  bytes = new Uint8Array(FIRST_BYTES);
+  view = new DataView(this.bytes.buffer);
+  /** Where the length of each text begins. */
+  private starts = new Uint32Array(FIRST_TEXTS);
 
-  constructor() {
-    super(new Uint8Array(FIRST_BYTES), new Uint32Array(FIRST_TEXTS));
-    this.view = new DataView(this.bytes.buffer);
+  lengthPlace(place: number): number {
+    return this.starts[place]!;
   }
   clear(): void {
     this.count = this.length = 0;
