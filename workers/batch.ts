@@ -124,7 +124,7 @@ export function processBatch(c: Context, partition: Partition, task: BatchTask, 
   }, effects, facts, (length) => c.resultsRoom(length));
   if (results) {
     state.debtBytes += effects.length;
-    partition.factCache.put(task.batch, facts);
+    partition.factCache.put(task.batch, facts, c.facts.marks);
   }
   return {
     partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions,

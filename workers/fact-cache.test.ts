@@ -28,7 +28,7 @@ t.test('what was put is found as it was; the last batches stay whatever the boun
   for (let batch = 0; batch < 20; batch++) {
     block.reset();
     addCase(block, { ...fact!, batch, withTransaction: true, texts: { ...fact!.texts, store: `store ${batch}` } });
-    cache.put(batch, block.finish());
+    cache.put(batch, block.finish(), batch % 2 ? block.marks : undefined);
   }
   for (let batch = 12; batch < 20; batch++) {
     const { rows, place } = cache.get(batch)!.at(0);

@@ -89,7 +89,18 @@ export class RecordedPurchase {
     for (let i = 0; i < t.lineCount; i++) {
       if (quantity[i] === 0 && amount[i] === 0) continue;
       const to = rest.lineCount++;
-      for (const field of lineFields) rest[field][to] = t[field][i]!;
+      // Field by field: finding them by name would take most of the time.
+      rest.lineNumber[to] = t.lineNumber[i]!;
+      rest.lineKind[to] = t.lineKind[i]!;
+      rest.skuStart[to] = t.skuStart[i]!;
+      rest.skuLength[to] = t.skuLength[i]!;
+      rest.categoryStart[to] = t.categoryStart[i]!;
+      rest.categoryLength[to] = t.categoryLength[i]!;
+      rest.discount[to] = t.discount[i]!;
+      rest.lineProduct[to] = t.lineProduct[i]!;
+      rest.lineCategory[to] = t.lineCategory[i]!;
+      rest.lineDepartment[to] = t.lineDepartment[i]!;
+      rest.lineBrand[to] = t.lineBrand[i]!;
       rest.quantity[to] = quantity[i]!;
       rest.amount[to] = amount[i]!;
       rest.total += amount[i]!;
@@ -180,7 +191,3 @@ export class RecordedPurchase {
     }
   }
 }
-
-const lineFields = [
-  'lineNumber', 'lineKind', 'skuStart', 'skuLength', 'categoryStart', 'categoryLength', 'discount', 'lineProduct', 'lineCategory', 'lineDepartment', 'lineBrand',
-] as const;

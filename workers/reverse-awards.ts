@@ -9,6 +9,7 @@ import { takeBack } from './ledger/ledger.js';
 import type { RecordedPurchase } from './recorded-purchase.js';
 import type { Reference } from './reference.js';
 import type { ReturnedLines } from './returned-lines.js';
+import type { CompiledRule, CompiledRules } from './rules/compile.js';
 import { portion, portionUp } from './rules/fraction.js';
 import { recordedBase, requalify } from './rules/requalify.js';
 import { shareOut } from './rules/shares.js';
@@ -50,15 +51,16 @@ function reverseAwards(c: Context, ordinal: number, key: number, purchase: Recor
 
 /** Fills `reversedSoFar` by the rule's onReturn; multipliers after what they multiplied. */
 function findReversals({ reference }: Context, purchase: RecordedPurchase, returned: ReturnedLines): void {
-  const { awards } = purchase, { rules } = reference.set;
+  const { awards } = purchase, { rules } = reference;
+  let remaining: Transaction | undefined;
   reversedSoFar.fill(0, 0, awards.count);
   for (let pass = 0; pass < 2; pass++) {
     for (let award = 0; award < awards.count; award++) {
-      const { onReturn = 'proportional', award: given } = rules[awards.rule[award]!]!.document, points = awards.points[award]!;
-      if ((given.kind === 'multiplier') !== (pass === 1) || onReturn === 'keep') continue;
+      const rule = rules.rule(awards.rule[award]!), { onReturn, factor } = rule, points = awards.points[award]!;
+      if ((factor !== undefined) !== (pass === 1) || onReturn === 'keep') continue;
       if (onReturn === 'proportional') reversedSoFar[award] = proportional(purchase, award, returned);
-      else if (given.kind === 'multiplier') reversedSoFar[award] = reversedOfMultiplier(purchase, award, returned, (base) => given.of.includes(rules[base]!.document.id));
-      else reversedSoFar[award] = points - Math.min(points, requalify(reference, purchase, award, remainingOf(reference, purchase, returned)));
+      else if (factor !== undefined) reversedSoFar[award] = reversedOfMultiplier(purchase, award, returned, rule, rules);
+      else reversedSoFar[award] = points - Math.min(points, requalify(reference, purchase, award, remaining ??= remainingOf(reference, purchase, returned)));
     }
   }
 }
@@ -66,12 +68,12 @@ function proportional(purchase: RecordedPurchase, award: number, returned: Retur
   const bought = sumOver(purchase, award, returned, returned.amount);
   return bought === 0 ? 0 : portion(purchase.awards.points[award]!, returnedOf(purchase, award, returned, true), bought);
 }
-/** By what is left of the awards that it multiplied; `multiplies`: by place among the rules. */
-function reversedOfMultiplier(purchase: RecordedPurchase, award: number, returned: ReturnedLines, multiplies: (rule: number) => boolean): number {
+/** By what is left of the awards that it multiplied. */
+function reversedOfMultiplier(purchase: RecordedPurchase, award: number, returned: ReturnedLines, multiplier: CompiledRule, rules: CompiledRules): number {
   const { awards } = purchase, given = awards.points[award]!;
   let points = 0, left = 0;
   for (let base = 0; base < awards.count; base++) {
-    if (!multiplies(awards.rule[base]!)) continue;
+    if (!multiplier.multiplies(rules.rule(awards.rule[base]!).rule)) continue;
     points += awards.points[base]!;
     left += awards.points[base]! - reversedSoFar[base]!;
   }
@@ -102,18 +104,18 @@ function returnedOf(purchase: RecordedPurchase, award: number, returned: Returne
 
 /** Counters go back by what is returned, `paid` by the milestones of an award that is reversed whole, caps of a day to the day that used them. */
 function moveCounters(c: Context, purchase: RecordedPurchase, award: number, returned: ReturnedLines, becameWhole: boolean, before: number, after: number): void {
-  const { awards } = purchase, { rule, document: { award: given, caps } } = c.reference.set.rules[awards.rule[award]!]!, period = awards.period[award]!;
-  if (given.kind === 'spendThreshold') {
+  const { awards } = purchase, { rule, kind: { name: kind }, capPerDay } = c.reference.rules.rule(awards.rule[award]!), period = awards.period[award]!;
+  if (kind === 'spendThreshold') {
     const base = recordedBase(c.reference, purchase, award), bought = sumOver(purchase, award, returned, returned.amount);
     const fellBefore = (withNow: boolean): number => portion(base, returnedOf(purchase, award, returned, withNow), bought);
     if (bought > 0) c.add(cellKey(CellKind.ruleSpend, 0, rule), period, fellBefore(false) - fellBefore(true));
   }
-  if ((given.kind === 'everyNth' || given.kind === 'firstPurchase') && becameWhole) c.add(cellKey(CellKind.ruleCount, 0, rule), 0, -1);
+  if ((kind === 'everyNth' || kind === 'firstPurchase') && becameWhole) c.add(cellKey(CellKind.ruleCount, 0, rule), 0, -1);
   const milestones = awards.milestones[award]!, points = awards.points[award]!;
   if (milestones > 0 && points > 0 && after === points && before < after) {
-    c.add(cellKey(CellKind.rulePaid, 0, rule), given.kind === 'spendThreshold' ? period : Period.ever, -milestones);
+    c.add(cellKey(CellKind.rulePaid, 0, rule), kind === 'spendThreshold' ? period : Period.ever, -milestones);
   }
-  if (caps?.perAccountPerDay !== undefined) {
+  if (capPerDay < Infinity) {
     c.add(cellKey(CellKind.ruleDay, 0, rule), c.reference.programDay(c.transaction.programOrdinal, purchase.transaction.occurredAtMs), before - after);
   }
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { addCase, expectedFact, factCase, names, reference, referenceSet } from '../../test/facts/fact-cases.js';
 import { FactBlock } from './fact-block.js';
-import { countRows, readFact, readFacts } from './read-fact.js';
+import { countRows, OpenFacts, readFact, readFacts } from './read-fact.js';
 
 const seed = 20_260_101;
 /** 0 and -0 are the same. */
@@ -32,6 +32,21 @@ t.test('rows can be read while more of them are written', async () => {
     }
     if (!isDeepEqual(block.written().fact(0), readFact(block.finish(), 0))) throw new Error('finished, it reads otherwise');
   }), { seed, numRuns: 150 });
+});
+
+t.test('with the marks of its texts it is opened without going through them, and says the same', async (t) => {
+  const block = new FactBlock();
+  fc.assert(fc.property(fc.array(factCase(), { minLength: 1, maxLength: 60 }), (cases) => {
+    block.reset();
+    for (const fact of cases) addCase(block, fact);
+    const bytes = block.finish().slice(), facts = new OpenFacts(bytes, block.marks.slice());
+    for (const [row, fact] of cases.entries()) {
+      const { rows, place } = facts.at(row);
+      if (!isDeepEqual(rows.fact(place), expectedFact(fact))) throw new Error(`row ${row} reads otherwise: ${JSON.stringify(rows.fact(place))}`);
+    }
+  }), { seed, numRuns: 150 });
+  block.reset();
+  t.equal(block.marks.length, 0, 'none of a block that is not finished');
 });
 
 t.test('a thousand lines, and none', async (t) => {

@@ -86,6 +86,7 @@ export class FactBlock {
     return this.numbers.count;
   }
   reset(): void {
+    this.out.clear();
     this.ownRows.forget();
     this.numbers.clear();
     for (const [, column] of this.order) column.clear();
@@ -117,6 +118,10 @@ export class FactBlock {
     this.out.clear();
     writeBlock(this.out, this.order, this.rows);
     return this.out.written();
+  }
+  /** Where the texts of the finished block stand; good as long as the block. */
+  get marks(): Uint32Array {
+    return this.out.marks.written();
   }
 
   /** The rows so far, and those that will be added: good until `reset`. */

@@ -3,7 +3,9 @@
  * end early or hold a type that no fact has.
  */
 import { behindLength, lengthAt, type Cells, type NameCells, type NumberCells, type TextCells } from './cells.js';
-import { MARK_EVERY, noNumber, noText, ReadIntegers, ReadNames, ReadTexts } from './read-cells.js';
+import { columnName, elementsOf } from './column-names.js';
+import { noNumber, noText, ReadIntegers, ReadNames, ReadTexts } from './read-cells.js';
+import { MARK_EVERY, marksOf, TextMarks } from './text-marks.js';
 
 /** `ends`: behind the last element of each row. */
 export interface NativeList { ends: NumberCells; elements: Map<string, Cells> }
@@ -15,17 +17,20 @@ const integerTypes: Record<string, { width: number; signed: boolean }> = {
   UInt32: { width: 4, signed: false }, Int32: { width: 4, signed: true }, Int64: { width: 8, signed: true },
 };
 const numberTypes = ['UInt8', 'UInt16', 'UInt32'];
-const LIST = /^Array\(Tuple\((.*)\)\)$/;
 const NAME = 'LowCardinality(String)';
 
 export class NativeReader {
   at = 0;
   private readonly view: DataView;
-  private readonly text: Buffer;
+  private readonly marks: TextMarks;
+  /** Of the next column of texts; -1: they are not known yet. */
+  private nextMark: number;
 
-  constructor(private readonly bytes: Uint8Array) {
+  /** `marks`: of the texts in `bytes`, from who wrote them. */
+  constructor(private readonly bytes: Uint8Array, marks?: Uint32Array) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.marks = new TextMarks(marks);
+    this.nextMark = marks ? 0 : -1;
   }
   get ended(): boolean {
     return this.at >= this.bytes.length;
@@ -34,28 +39,27 @@ export class NativeReader {
   block(): NativeBlock | undefined {
     if (this.ended) return undefined;
     const columns = this.varint(), rows = this.varint();
-    const block: NativeBlock = { rows, values: new Map(), lists: new Map() }, marks: number[] = [];
+    const block: NativeBlock = { rows, values: new Map(), lists: new Map() };
     for (let i = 0; i < columns; i++) {
-      const name = this.string(), type = this.string();
-      const list = LIST.exec(type);
-      if (list) block.lists.set(name, this.list(list[1]!, rows, marks));
+      const name = this.string(), type = this.string(), elements = elementsOf(type);
+      if (elements) block.lists.set(name, this.list(elements, rows));
       else {
         if (type === NAME) this.at += 8;
-        block.values.set(name, this.column(type, rows, marks));
+        block.values.set(name, this.column(type, rows));
       }
     }
     return block;
   }
 
-  private list(elementTypes: string, rows: number, marks: number[]): NativeList {
-    const elements = elementTypes.split(', ').map((element) => element.split(' ') as [name: string, type: string]);
+  private list(elements: readonly (readonly [name: string, type: string])[], rows: number): NativeList {
     for (const [, type] of elements) if (type === NAME) this.at += 8;
-    const ends = this.integers('Int64', rows), total = rows === 0 ? 0 : ends.at(rows - 1);
-    return { ends, elements: new Map(elements.map(([name, type]) => [name, this.column(type, total, marks)])) };
+    const ends = this.integers('Int64', rows), total = rows === 0 ? 0 : ends.at(rows - 1), cells = new Map<string, Cells>();
+    for (const [name, type] of elements) cells.set(name, this.column(type, total));
+    return { ends, elements: cells };
   }
-  private column(type: string, count: number, marks: number[]): Cells {
-    if (type === 'String') return this.texts(count, marks);
-    if (type === NAME) return this.names(count, marks);
+  private column(type: string, count: number): Cells {
+    if (type === 'String') return this.texts(count);
+    if (type === NAME) return this.names(count);
     return this.integers(type.startsWith('DateTime64') ? 'Int64' : type, count);
   }
   private integers(type: string, count: number): NumberCells {
@@ -65,24 +69,34 @@ export class NativeReader {
     this.skip(form.width * count);
     return new ReadIntegers(this.view, at, form.width, form.signed);
   }
-  /** Only going from text to text tells where they end; what a few thousand of them cost is most of opening a block. */
-  private texts(count: number, marks: number[]): TextCells {
-    const { bytes } = this, firstMark = marks.length;
+  private texts(count: number): TextCells {
+    const { bytes, marks, nextMark } = this, firstMark = nextMark < 0 ? marks.count : nextMark;
+    if (nextMark < 0) this.at = this.markTexts(count);
+    else {
+      const end = nextMark + marksOf(count);
+      this.at = marks.places[end]!;
+      this.nextMark = end + 1;
+    }
+    this.skip(0); // throws when the last of them ends after the bytes
+    return new ReadTexts(bytes, marks, firstMark);
+  }
+  /** Goes from text to text; returns where they end. What a few thousand of them cost is most of opening a block. */
+  private markTexts(count: number): number {
+    const { bytes, marks } = this;
     let { at } = this;
     for (let first = 0; first < count && at <= bytes.length; first += MARK_EVERY) {
-      marks.push(at);
+      marks.add(at);
       for (let i = Math.min(count - first, MARK_EVERY); i > 0; i--) {
         const length = bytes[at]!;
         at = length < 128 ? at + 1 + length : behindLength(bytes, at) + lengthAt(bytes, at);
       }
     }
-    this.at = at;
-    this.skip(0); // throws when the last of them ends after the bytes
-    return new ReadTexts(bytes, marks, firstMark);
+    marks.add(at);
+    return at;
   }
-  private names(count: number, marks: number[]): NameCells {
+  private names(count: number): NameCells {
     if (count === 0) return new ReadNames(noText, noNumber);
-    const width = this.uint64() & 0xff, dictionary = this.texts(this.uint64(), marks), numbers = this.integers(numberTypes[width]!, this.uint64());
+    const width = this.uint64() & 0xff, dictionary = this.texts(this.uint64()), numbers = this.integers(numberTypes[width]!, this.uint64());
     return new ReadNames(dictionary, numbers);
   }
   private varint(): number {
@@ -98,7 +112,7 @@ export class NativeReader {
   private string(): string {
     const length = this.varint();
     this.skip(length);
-    return this.text.toString('utf8', this.at - length, this.at);
+    return columnName(this.bytes, this.at - length, length);
   }
   private uint64(): number {
     this.skip(8);

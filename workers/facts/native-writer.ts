@@ -2,13 +2,18 @@
  * A growing buffer that takes ClickHouse's Native format: variable-length integers, texts, little-endian integers. Reused from block to block, so it keeps the size of
  * the largest one; `written` is a view that is good until `clear`.
  */
+import { TextMarks } from './text-marks.js';
+
 export class NativeWriter {
   bytes = new Uint8Array(1 << 16);
   view = new DataView(this.bytes.buffer);
   length = 0;
+  /** Where texts stand in what is written. */
+  readonly marks = new TextMarks();
 
   clear(): void {
     this.length = 0;
+    this.marks.clear();
   }
   written(): Uint8Array {
     return this.bytes.subarray(0, this.length);

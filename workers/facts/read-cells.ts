@@ -1,5 +1,6 @@
 /** Cells of a block that was read: they look into its bytes when they are asked. Those of a column that the block has not say 0 or ''. */
 import { behindLength, lengthAt, TextCells, type NameCells, type NumberCells } from './cells.js';
+import { MARK_EVERY, MARK_SHIFT, type TextMarks } from './text-marks.js';
 
 /** Integers of one width each. One class for all of them, so that code that asks for them meets few shapes. */
 export class ReadIntegers implements NumberCells {
@@ -18,18 +19,14 @@ export class ReadIntegers implements NumberCells {
   }
 }
 
-/** Each so many texts it is noted where one begins: the others are reached from there. */
-export const MARK_EVERY = 16;
-const MARK_SHIFT = 4;
-
 export class ReadTexts extends TextCells {
-  /** `marks`: of all texts of a block; those of these ones begin at `firstMark`. */
-  constructor(readonly bytes: Uint8Array, private readonly marks: readonly number[], private readonly firstMark: number) {
+  /** `marks`: of all texts of the block; those of these ones begin at `firstMark`. */
+  constructor(readonly bytes: Uint8Array, private readonly marks: TextMarks, private readonly firstMark: number) {
     super();
   }
   lengthPlace(place: number): number {
     const { bytes } = this;
-    let at = this.marks[this.firstMark + (place >> MARK_SHIFT)]!;
+    let at = this.marks.places[this.firstMark + (place >> MARK_SHIFT)]!;
     for (let i = place & (MARK_EVERY - 1); i > 0; i--) {
       const length = bytes[at]!;
       at = length < 128 ? at + 1 + length : behindLength(bytes, at) + lengthAt(bytes, at);

@@ -18,8 +18,9 @@ export function readFact(bytes: Uint8Array, row: number): FactRecord {
 export class OpenFacts {
   private readonly blocks: FactRows[] = [];
 
-  constructor(bytes: Uint8Array) {
-    const reader = new NativeReader(bytes);
+  /** `marks`: of the texts in `bytes`, if they are known. */
+  constructor(bytes: Uint8Array, marks?: Uint32Array) {
+    const reader = new NativeReader(bytes, marks);
     for (let block = reader.block(); block; block = reader.block()) this.blocks.push(new FactRows(block));
   }
   /** The block of a row, and its place there. Throws when there is no such row. */

@@ -2,6 +2,7 @@
 import { TextCells } from './cells.js';
 import { lastWord } from '../text-words.js';
 import { writeVarint, type NativeWriter } from './native-writer.js';
+import { MARK_EVERY } from './text-marks.js';
 
 const FIRST_TEXTS = 1024, FIRST_BYTES = 16 * FIRST_TEXTS;
 /** Of a length, and of what is written beyond a text. */
@@ -47,6 +48,9 @@ export class Texts extends TextCells {
   }
   prefix(): void { /* texts have none */ }
   write(out: NativeWriter): void {
+    const { length: at, marks } = out, { starts, count } = this;
+    for (let i = 0; i < count; i += MARK_EVERY) marks.add(at + starts[i]!);
+    marks.add(at + this.length);
     out.raw(this.bytes, this.length);
   }
   private grow(least: number): void {

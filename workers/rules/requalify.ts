@@ -34,11 +34,12 @@ export function recordedBase(reference: Reference, purchase: RecordedPurchase, a
 }
 
 function select(into: MatchedLines, rule: CompiledRule, frame: Frame, t: Transaction): void {
-  const { matcher } = rule, selection = new Selection(matcher);
+  const { matcher } = rule, selection = new Selection(matcher), asksSku = matcher?.namesSkus === true;
   into.clear();
   frame.begin(t);
   for (let i = 0; i < frame.lineCount; i++) {
-    const fits = matcher === undefined || matcher.fits(Math.max(0, frame.skuName(i)), t.lineCategory[i]!, t.lineDepartment[i]!, t.lineBrand[i]!);
+    const sku = asksSku ? Math.max(0, frame.skuName(i)) : 0;
+    const fits = matcher === undefined || matcher.fits(sku, t.lineCategory[i]!, t.lineDepartment[i]!, t.lineBrand[i]!);
     if (fits && (matcher === undefined || selection.takes(frame, i))) into.add(i, t.amount[i]!, t.quantity[i]!);
   }
 }
