@@ -21,7 +21,7 @@ const FIRST = 1, SECOND = 2, START = 3, CATEGORY = 4, DEPARTMENT = 5, BRAND = 6,
 const SLOT_BYTES = 8;
 /** Bits of a tag that hold the length, which is at most that of an identifier (schemas/fields.ts). */
 const LENGTH_BITS = 0xff;
-/** So many classes a plan may keep beside products, and so many plans may follow each other before all of it is wiped: their product is what an integer holds. */
+/** So many classes a plan may keep beside products, and so many plans may do so one after the other: their product is what an integer holds. */
 export const CLASSES_MAX = 1 << 20;
 const CLAIMS_MAX = 1 << 11;
 
@@ -141,14 +141,10 @@ export class ProductTable {
     return Buffer.from(this.arena.buffer, this.slots[at + START]!, lengthOf(this.slots[at]!)).toString('utf8');
   }
 
-  /** Room for the classes of another plan. There is one beside the products, which all but one of the partners that share the products do without. */
+  /** Room for the classes of another plan: beside the products, or, for all but one of the partners that share them and for who comes too late, apart. */
   classes(beside: boolean): ProductClasses {
-    if (!beside) return { words: new Int32Array(this.size), at: 0, stride: 1, zero: 0 };
-    if (++this.claims === CLAIMS_MAX) {
-      this.claims = 1;
-      for (let at = CLASS; at < this.slots.length; at += WORDS) this.slots[at] = 0;
-    }
-    return { words: this.slots, at: CLASS, stride: WORDS, zero: this.claims * CLASSES_MAX };
+    if (!beside || this.claims === CLAIMS_MAX) return { words: new Int32Array(this.size), at: 0, stride: 1, zero: 0 };
+    return { words: this.slots, at: CLASS, stride: WORDS, zero: this.claims++ * CLASSES_MAX };
   }
 
   private search(view: DataView, start: number, length: number): number {
