@@ -60,7 +60,7 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
   const endpoint = child ? embeddedEndpoint(child.embedded) : serverEndpoint(config), client = connect(endpoint);
   const stopped = new AbortController();
   const reconciler = new Reconciler({ client, log, append: (records) => pipeline.append(records), intervalMs: RECONCILE_MS, logger });
-  const dimensions = new Dimensions({ client, log, logger, cluster: endpoint.cluster, reference: () => pipeline.reference });
+  const dimensions = new Dimensions({ client, log, logger, place: endpoint, reference: () => pipeline.reference });
   // Several engines with an embedded ClickHouse each have been warned: there is no one place.
   const home = child && log.shared ? undefined : new FactsHome(log, endpoint);
   /** Why nothing can go there yet. `isElsewhere`: nothing ever may, with these settings. */

@@ -3,6 +3,7 @@
  *
  * A table is replaced as a whole: filled beside the old one under a name of its own, then exchanged with it, so that readers see one or the other. Its comment says what it was
  * filled from; what has not changed is not filled again, by this run or the next, or by another engine. On a cluster all replicas exchange it; what they do not have yet follows.
+ * Its dictionary is then made anew, and so is loaded when it is next used.
  *
  * Promises: after `update` the tables follow, soon, one update at a time, again and again until it worked. Never in the way: facts do not wait for it.
  */
@@ -11,7 +12,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { dimensionKeys, type Dimension } from '../../schemas/clickhouse/dimensions.js';
-import { mergeTree, onCluster } from '../../schemas/clickhouse/migrations.js';
+import { dictionaryStatement, mergeTree, onCluster, type DatabasePlace } from '../../schemas/clickhouse/migrations.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import type { Log } from '../log/log.js';
 import type { Logger } from '../logger.js';
@@ -28,8 +29,7 @@ export interface DimensionsOptions {
   client: ClickHouseClient;
   log: Log;
   logger: Logger;
-  /** Over which the tables are replicated; empty: they are not. */
-  cluster: string;
+  place: DatabasePlace;
   /** The set that is live. */
   reference(): ReferenceSet;
 }
@@ -115,10 +115,10 @@ export class Dimensions {
         AND metadata_modification_time < now() - INTERVAL ${LEFT_OVER_HOURS} HOUR`,
       format: 'JSONEachRow', abort_signal: this.stopped.signal,
     });
-    for (const { name } of await answer.json<{ name: string }>()) await this.command(`DROP TABLE IF EXISTS ${name} ${onCluster(this.options.cluster)}`);
+    for (const { name } of await answer.json<{ name: string }>()) await this.command(`DROP TABLE IF EXISTS ${name} ${onCluster(this.options.place.cluster)}`);
   }
   private async replace({ table, digest, rows }: Content): Promise<void> {
-    const { client, cluster } = this.options, { signal } = this.stopped, next = `${table}_${this.suffix}`, everywhere = onCluster(cluster), key = dimensionKeys[table].join(', ');
+    const { client, place: { cluster } } = this.options, { signal } = this.stopped, next = `${table}_${this.suffix}`, everywhere = onCluster(cluster), key = dimensionKeys[table].join(', ');
     await this.command(`DROP TABLE IF EXISTS ${next} ${everywhere} SYNC`);
     await this.command(`CREATE TABLE ${next} ${everywhere} AS ${table} ENGINE = ${mergeTree(cluster, 'Replacing')} ORDER BY (${key}) COMMENT '${digest}'`);
     const { stream } = await client.exec({ query: `INSERT INTO ${next} FORMAT JSONEachRow`, values: Readable.from(rows()), abort_signal: signal });
@@ -126,7 +126,21 @@ export class Dimensions {
     // The same product twice in one file is one product, and the last one counts, here as in the engine (workers/reference/product-table.ts).
     await this.command(`OPTIMIZE TABLE ${next} FINAL`);
     await this.command(`EXCHANGE TABLES ${next} AND ${table} ${everywhere}`);
+    await this.renewDictionary(table);
     await this.command(`DROP TABLE ${next} ${everywhere} SYNC`);
+  }
+  /**
+   * The embedded library never asks for a new version by itself. Not SYSTEM RELOAD DICTIONARY: that loads one that nobody uses, too, and holds the old and the new one in memory at once
+   * (500,000 products are 390 MB each).
+   */
+  private async renewDictionary(table: Dimension): Promise<void> {
+    try {
+      await this.command(dictionaryStatement(table, this.options.place));
+    } catch (error) {
+      if (this.stopped.signal.aborted) throw error;
+      // Such a server may not allow it, and asks for a new version by itself; an embedded one that died has nothing loaded.
+      this.options.logger.info({ error: String(error), table }, 'the dictionary of the table is not renewed now; a server does so by itself within about a minute');
+    }
   }
   private async command(query: string): Promise<void> {
     this.stopped.signal.throwIfAborted();

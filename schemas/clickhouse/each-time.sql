@@ -1,5 +1,5 @@
--- What every migration sets again, because it depends on how the server is reached: the dictionaries read their tables as the engine's user. The server asks for a new version of
--- a dictionary now and then, and loads one when it is first used.
+-- What every migration sets again, because it depends on how the server is reached: the dictionaries read their tables as the engine's user. A dictionary is loaded when it is first
+-- used. A server asks for a new version now and then, the embedded one never: engine/sink/dimensions.ts makes a dictionary anew when its table has changed.
 
 CREATE OR REPLACE DICTIONARY {database}.partners_dictionary {on_cluster} (id String, name String, program String, time_zone String, currency String)
 PRIMARY KEY id SOURCE(CLICKHOUSE({as_user} TABLE 'partners' DB '{database}')) LAYOUT(COMPLEX_KEY_HASHED()) LIFETIME(MIN 30 MAX 60);

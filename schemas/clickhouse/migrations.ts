@@ -6,6 +6,7 @@
  * the statement. {as_user} is how a dictionary logs in.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import type { Dimension } from './dimensions.js';
 
 /** Where the tables are to be. */
 export interface DatabasePlace {
@@ -84,6 +85,11 @@ export function mergeTree(cluster: string, kind: '' | 'Replacing' = ''): string 
 }
 export function onCluster(cluster: string): string {
   return cluster === '' ? '' : `ON CLUSTER '${cluster}'`;
+}
+
+/** Makes the dictionary of a table anew, so that it is loaded again when it is next used. */
+export function dictionaryStatement(table: Dimension, place: DatabasePlace): string {
+  return fillIn(statementsOf('each-time.sql').find((statement) => statement.includes(`.${table}_dictionary `))!, place);
 }
 
 /** Statements of a file, without its comments. */
