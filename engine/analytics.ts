@@ -16,6 +16,7 @@ import { atServer, connect, embeddedEndpoint, serverEndpoint, type Endpoint } fr
 import { ConfigError, isServer, type Config } from './config.js';
 import type { ReadyCheck } from './engine.js';
 import { FactsHome } from './facts-home.js';
+import { listening } from './listening.js';
 import type { Log } from './log/log.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
@@ -152,9 +153,9 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
 }
 
 async function startChild(config: Config, logger: Logger): Promise<{ embedded: EmbeddedClickHouse; restarts: Restarts }> {
-  const embedded = await startEmbeddedClickHouse({
+  const embedded = await listening('clickhousePort', 'host', startEmbeddedClickHouse({
     directory: join(config.data, 'clickhouse'), port: config.clickhousePort, host: config.host, memoryBytesMax: config.clickhouseMemoryBytesMax, access: config.clickhouseAccess, logger,
-  });
+  }));
   return { embedded, restarts: new Restarts(embedded, logger) };
 }
 

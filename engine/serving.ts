@@ -10,6 +10,7 @@ import { queryEntriesOf } from './entries.js';
 import { startGateway } from './gateway/gateway.js';
 import { startParsers } from './gateway/parser-pool.js';
 import { adminKey, isShort, Keys, makeOperatorKey, operatorKeyPath } from './keys.js';
+import { listening } from './listening.js';
 import type { Logger } from './logger.js';
 import { createMetrics } from './metrics.js';
 import { startMetricsServer } from './metrics-server.js';
@@ -55,7 +56,7 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     let fail!: (error: Error) => void;
     const failed = new Promise<Error>((resolve) => { fail = resolve; });
     void running.failed.then(fail);
-    const metricsServer = await startMetricsServer(metrics, () => engine.checks(), config.host, config.metricsPort);
+    const metricsServer = await listening('metricsPort', 'host', startMetricsServer(metrics, () => engine.checks(), config.host, config.metricsPort));
     stops.push(() => metricsServer.close());
     stops.push(() => rm(operatorKeyPath(config.data), { force: true }));
     const roles = rolesOf(config), parser = startParsers(config.parsers, metrics);

@@ -10,6 +10,7 @@ import { rolesOf, type Config } from './config.js';
 import { makeDataDirectory } from './data-directory.js';
 import { observeEngine } from './engine-metrics.js';
 import { History } from './history.js';
+import { listening } from './listening.js';
 import type { Log } from './log/log.js';
 import { openLog } from './log/open.js';
 import type { Logger } from './logger.js';
@@ -77,7 +78,8 @@ export async function startEngine(
   });
   try {
     if (log.shared) {
-      peers = await Peers.start({ log, host: config.peerHost || config.host, port: config.peerPort, answer: (partition, task) => pipeline.answerHere(partition, task) });
+      const starting = Peers.start({ log, host: config.peerHost || config.host, port: config.peerPort, answer: (partition, task) => pipeline.answerHere(partition, task) });
+      peers = await listening('peerPort', config.peerHost === '' ? 'host' : 'peerHost', starting);
     }
     await pipeline.start();
     const references = new ReferenceStore(pipeline.reference);

@@ -43,7 +43,7 @@ export interface EmbeddedClickHouse {
 export type ToChild =
   | { type: 'start'; directory: string; port: number; host: string; memoryBytesMax: number; access: Access; engineUser: string; enginePassword: string }
   | { type: 'stop' };
-export type FromChild = { type: 'ready'; port: number } | { type: 'failed'; detail: string };
+export type FromChild = { type: 'ready'; port: number } | { type: 'failed'; detail: string; code?: string };
 
 export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise<EmbeddedClickHouse> {
   const embedded = new Embedded(options);
@@ -100,7 +100,8 @@ class Embedded implements EmbeddedClickHouse {
       this.port = await ready(child);
     } catch (error) {
       child.kill('SIGKILL');
-      throw new Error(`the embedded ClickHouse does not start: ${(error as Error).message}${said === '' ? '' : ` (${said.slice(0, LINE_CHARACTERS_MAX)})`}`);
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw Object.assign(new Error(`the embedded ClickHouse does not start: ${message}${said === '' ? '' : ` (${said.slice(0, LINE_CHARACTERS_MAX)})`}`), { code });
     }
     this.child = child;
     child.on('exit', (code, signal) => {
@@ -131,7 +132,7 @@ function ready(child: ChildProcess): Promise<number> {
     child.once('exit', exited).once('error', reject).once('message', (message: FromChild) => {
       child.off('exit', exited);
       if (message.type === 'ready') resolve(message.port);
-      else reject(new Error(message.detail));
+      else reject(Object.assign(new Error(message.detail), { code: message.code }));
     });
   });
 }

@@ -56,7 +56,8 @@ async function start(options: Start): Promise<void> {
     };
     say({ type: 'ready', port: (server.address() as AddressInfo).port });
   } catch (error) {
-    say({ type: 'failed', detail: error instanceof Error ? error.message : String(error) });
+    const { code, message } = error as NodeJS.ErrnoException;
+    say({ type: 'failed', detail: error instanceof Error ? message : String(error), ...(code === undefined ? {} : { code }) });
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { chdbMissing } from '../clickhouse/embedded-fixture.js';
 import { pointstream, serve, serveUntil } from '../../test/support/command-line.js';
 
 const off = ['--clickhouse', 'off'];
@@ -40,8 +41,16 @@ t.test('serve: endpoints, the admin key, one engine a directory, kill -9, verify
 
   const third = await serve(directory, off);
   t.match(await call(third.endpoints.http, 'POST', '/v1/transactions', batch, 'application/x-ndjson'), { accepted: 0, duplicates: 50 }, 'after kill -9 everything is there');
-  const taken = await pointstream(directory, 'serve', '--data', join(directory, 'other'), '--port', new URL(third.endpoints.http).port, '--metrics-port', '0', ...off);
-  t.match(taken, { code: 2, stderr: /EADDRINUSE/, stdout: '' });
+  const taken = new URL(third.endpoints.http).port;
+  const ports: [name: string, argv: string[]][] = [
+    ['port', ['--port', taken, '--metrics-port', '0', ...off]], ['metrics-port', ['--port', '0', '--metrics-port', taken, ...off]],
+    ...(chdbMissing() === undefined ? [['clickhouse-port', ['--port', '0', '--metrics-port', '0', '--clickhouse-port', taken]] as [string, string[]]] : []),
+  ];
+  for (const [name, argv] of ports) {
+    const refused = await pointstream(directory, 'serve', '--data', join(directory, 'other'), ...argv);
+    t.match(refused, { code: 2, stderr: new RegExp(`^error: \\w+: .*EADDRINUSE.*:${taken}: .*--${name}, 0 picks a free one$`, 'm'), stdout: '' }, name);
+    t.notMatch(refused.stderr, /a bug|^\s+at /m);
+  }
   t.match(await third.kill('SIGTERM'), { code: 0 });
   await t.rejects(stat(join(directory, 'endpoints.json')));
   await t.rejects(stat(join(directory, 'operator-key')));

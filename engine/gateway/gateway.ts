@@ -12,6 +12,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { asyncapiDocument } from '../../schemas/asyncapi.js';
 import { EngineError } from '../engine.js';
+import { listening } from '../listening.js';
 import { authenticate } from './authenticate.js';
 import { BodyMemory } from './body.js';
 import type { GatewayContext } from './context.js';
@@ -49,7 +50,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const context: GatewayContext = { ...options, parser, bodyMemory: new BodyMemory(config.bodyBytesInFlightMax, metrics) };
 
   const app = await build(context);
-  await app.listen({ host: config.host, port: config.port });
+  await listening('port', 'host', app.listen({ host: config.host, port: config.port }));
   const { port } = app.server.address() as AddressInfo;
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
