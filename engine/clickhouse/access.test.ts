@@ -58,9 +58,26 @@ t.test('with full access it writes what is its own', (t) => {
     'WITH x AS (SELECT 1) INSERT INTO pointstream.facts SELECT 1': 'ACCESS_DENIED',
   };
   for (const [text, expected] of Object.entries(cases)) t.equal(verdict('full', text), expected, text);
-  t.equal(verdict('full', 'INSERT INTO facts VALUES (1)', { database: 'pointstream' }), 'ACCESS_DENIED');
+  for (const text of ['SET param_x = 1', 'SET `param_x` = x\'70\'', 'ALTER TABLE a.v MODIFY QUERY SELECT c FROM pointstream.facts', 'ATTACH MATERIALIZED VIEW a.v TO a.b AS SELECT (SELECT 1 FROM pointstream.facts)']) {
+    t.equal(verdict('full', text), 'ACCESS_DENIED', text);
+  }
   t.equal(verdict('full', 'INSERT INTO {d:Identifier}.facts VALUES (1)', { values: ['pointstream'] }), 'ACCESS_DENIED');
   t.equal(verdict('full', 'INSERT INTO pointstream.facts VALUES (1)', { user: engine }), 'writable');
+  t.end();
+});
+
+t.test('a client whose database is pointstream writes what it names with another database', (t) => {
+  const written = ['CREATE DATABASE mine', 'CREATE DATABASE IF NOT EXISTS mine', 'DROP DATABASE mine', 'CREATE TABLE mine.t (c Int8 MATERIALIZED 1) ORDER BY c', 'CREATE TABLE IF NOT EXISTS `mine`."t" AS facts',
+    'CREATE OR REPLACE VIEW mine.v AS SELECT * FROM lines', 'INSERT INTO mine.t VALUES (1)', 'INSERT INTO mine.t (c) FORMAT CSV', 'INSERT INTO TABLE mine.t SELECT 1 FROM facts', 'ALTER TABLE mine.t DELETE WHERE c = 1',
+    'OPTIMIZE TABLE mine.t FINAL', 'DELETE FROM mine.t WHERE c = 1', 'DROP TABLE IF EXISTS mine.t, mine.u SYNC', 'TRUNCATE TABLE mine.t', 'RENAME TABLE mine.t TO mine.u', 'EXCHANGE TABLES mine.t AND mine.u'];
+  const refused = ['INSERT INTO facts VALUES (1)', 'INSERT INTO "facts" SELECT 1', 'INSERT INTO FUNCTION merge(facts) SELECT 1', 'INSERT INTO {t:Identifier} VALUES (1)', 'INSERT INTO pointstream.facts VALUES (1)',
+    'WITH 1 AS x INSERT INTO facts SELECT x', 'DROP TABLE facts', 'DROP TABLE mine.t, facts', 'DROP TABLE facts, mine.t', 'DROP VIEW IF EXISTS lines', 'DROP DATABASE pointstream', 'DROP TABLE {t:Identifier}', 'TRUNCATE facts',
+    'TRUNCATE ALL TABLES FROM mine', 'RENAME TABLE mine.t TO facts2', 'RENAME TABLE facts TO mine.t', 'EXCHANGE TABLES mine.t AND facts', 'ALTER TABLE facts DELETE WHERE 1', 'ALTER TABLE mine.t MOVE PARTITION 1 TO TABLE facts',
+    'ALTER TABLE mine.v MODIFY QUERY SELECT 1 FROM facts', 'OPTIMIZE TABLE facts', 'DELETE FROM facts WHERE 1', 'UPDATE facts SET c = 1 WHERE 1', 'DETACH TABLE facts', 'CREATE TABLE t (c Int8) ORDER BY c',
+    'CREATE VIEW v AS SELECT 1', 'CREATE MATERIALIZED VIEW mine.v TO mine.t AS SELECT 1 FROM facts', 'CREATE MATERIALIZED VIEW mine.v TO facts AS SELECT 1 FROM mine.t', 'ATTACH TABLE facts'];
+  for (const text of written) t.equal(verdict('full', text, { database: 'pointstream' }), 'writable', text);
+  for (const text of refused) t.equal(verdict('full', text, { database: 'pointstream' }), 'ACCESS_DENIED', text);
+  for (const text of written) t.equal(verdict('readonly', text, { database: 'pointstream' }), 'READONLY', text);
   t.end();
 });
 

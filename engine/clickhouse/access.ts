@@ -10,6 +10,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { exception, type ClickHouseException } from './exception.js';
+import { isQualified, isTrigger } from './qualified.js';
 import { is, outside, type Statement } from './statement.js';
 import type { Token } from './tokens.js';
 
@@ -52,7 +53,7 @@ export class AccessControl {
     return !user.isEngine && (this.access === 'readonly' || statement.kind === 'read' || statement.kind === 'kill');
   }
 
-  /** Throws what a server would answer. `values`: of the request's parameters, any of which may stand for a name. */
+  /** Throws what a server would answer. `database`: of names without one. `values`: of the request's parameters, any of which may stand for a name. */
   check(user: User, statement: Statement, database: string, values: string[]): void {
     this.checkReach(user, statement.tokens);
     const { verb, kind, tokens } = statement;
@@ -65,6 +66,8 @@ export class AccessControl {
     if (this.access === 'readonly') throw exception('READONLY', `${user.name}: Cannot execute query in readonly mode`);
     if (verb === 'USE') return;
     if (verb === 'SET') {
+      // A session would keep it, and any later statement could name a database with it.
+      if (tokens.some((token) => isName(token) && /^param_/i.test(token.text))) throw denied(user, 'parameters go with the statement that uses them');
       const bound = tokens.find((token) => isName(token) && isBounding(token.text));
       if (bound) throw exception('READONLY', `Cannot modify '${bound.text}' setting`);
       return;
@@ -87,16 +90,17 @@ export class AccessControl {
 }
 
 /** Only what follows the first SELECT, and so is read, may name a guarded database. */
-function checkTarget(user: User, { tokens, verb }: Statement, database: string, values: string[]): void {
-  if (guarded.has(database.toLowerCase())) throw denied(user, `only the engine writes to ${database}: choose another database`);
+function checkTarget(user: User, statement: Statement, database: string, values: string[]): void {
+  const { tokens, verb } = statement;
+  if (guarded.has(database.toLowerCase()) && !isQualified(statement)) {
+    throw denied(user, `only the engine writes to ${database}: name the database of each table that is written to, or choose another database for the client`);
+  }
   const value = values.find((text) => guarded.has(text.toLowerCase()));
   if (value !== undefined) throw denied(user, `a parameter names ${value}, which only the engine writes to`);
   const select = tokens.findIndex((token) => is(token, 'SELECT'));
-  // A materialized view becomes part of every insert into what it reads.
-  const isTrigger = verb === 'CREATE' && tokens.some((token) => is(token, 'MATERIALIZED'));
-  const changed = select < 0 || verb === 'WITH' || isTrigger ? tokens : tokens.slice(0, select);
+  const triggers = isTrigger(statement), changed = select < 0 || verb === 'WITH' || triggers ? tokens : tokens.slice(0, select);
   const named = changed.find((token) => (isName(token) || token.kind === 'string') && guarded.has(token.text.toLowerCase()));
-  if (named) throw denied(user, `only the engine writes to ${named.text}${isTrigger ? ', and a materialized view on it would be part of its inserts' : ''}`);
+  if (named) throw denied(user, `only the engine writes to ${named.text}${triggers ? ', and a materialized view on it would be part of its inserts' : ''}`);
   if (tokens.slice(0, 6).some((token, index) => is(token, 'DATABASE') && tokens.slice(index + 1).some((other) => isName(other) && other.text.toLowerCase() === 'default'))) {
     throw denied(user, 'database default stays as it is');
   }

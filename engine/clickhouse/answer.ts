@@ -42,11 +42,15 @@ export async function answer(backend: Backend, request: IncomingMessage, respons
     const read = asked = readRequest(request);
     const user = backend.access.authenticate(read.user, read.password);
     const { statement, first, body } = await readSource(read, request);
-    backend.access.check(user, statement, read.database, read.parameters.map(([, value]) => value));
+    const check = (database: string): void => backend.access.check(user, statement, database, read.parameters.map(([, value]) => value));
+    check(read.database);
     const data = statement.insert ? await backend.spool.write(first, body) : undefined;
     try {
-      await inSession(backend, user, read, (session) => run(backend, { asked: read, user, statement, session, dataPath: data?.path ?? '' },
-        { asked: read, response, gone: gone.signal, version: backend.version }));
+      await inSession(backend, user, read, async (session) => {
+        // Only now: another request of the session may have said USE meanwhile.
+        if (session?.database !== undefined) check(session.database);
+        await run(backend, { asked: read, user, statement, session, dataPath: data?.path ?? '' }, { asked: read, response, gone: gone.signal, version: backend.version });
+      });
     } finally {
       await data?.close();
     }
@@ -114,7 +118,7 @@ async function execute(connection: Connection, { asked, user, statement, session
   }
   const sql = insert ? `${text.slice(0, insert.infileAt)} FROM INFILE ${literal(dataPath)} COMPRESSION 'none' ${text.slice(insert.infileAt, insert.settingsEnd)} FORMAT ${insert.format}` : text;
   const result = await connection.query(utf8(sql));
-  if (session && (statement.verb === 'SET' || statement.verb === 'USE')) remember(session, utf8(text));
+  if (session && (statement.verb === 'SET' || statement.verb === 'USE')) remember(session, statement);
   sendDone(reply, result, insert !== undefined);
 }
 

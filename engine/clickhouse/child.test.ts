@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import t from 'tap';
 import { startEmbeddedClickHouse } from './child.js';
 import { chdbMissing, eventually, startForTest } from './embedded-fixture.js';
@@ -66,7 +67,7 @@ if (missing !== undefined) {
   });
 
   t.test('full access writes databases of its own', async (t) => {
-    const { engine, reader } = await startForTest(t, { access: 'full' });
+    const { clickHouse, engine, reader } = await startForTest(t, { access: 'full' });
     await engine.command({ query: 'CREATE DATABASE pointstream' });
     await engine.command({ query: 'CREATE TABLE pointstream.facts (a Int32) ENGINE = MergeTree ORDER BY a' });
     await engine.insert({ table: 'pointstream.facts', values: [{ a: 1 }, { a: 2 }], format: 'JSONEachRow' });
@@ -79,6 +80,19 @@ if (missing !== undefined) {
     t.same(await answer.json(), [{ a: '60', b: '5' }]);
     await t.rejects(reader.insert({ table: 'pointstream.facts', values: [{ a: 3 }], format: 'JSONEachRow' }), /Not enough privileges/);
     await t.rejects(reader.command({ query: 'DROP DATABASE pointstream' }), /Not enough privileges/);
+
+    const analyst = createClient({ url: clickHouse.url, database: 'pointstream', log: { level: ClickHouseLogLevel.OFF } });
+    t.teardown(() => analyst.close());
+    await analyst.command({ query: 'CREATE DATABASE own' });
+    await analyst.command({ query: 'CREATE TABLE own.t (a Int32) ENGINE = MergeTree ORDER BY a' });
+    await analyst.insert({ table: 'own.t', values: [{ a: 1 }], format: 'JSONEachRow' });
+    await analyst.command({ query: 'INSERT INTO own.t SELECT a FROM facts' });
+    t.same(await (await analyst.query({ query: 'SELECT count() AS n FROM own.t', format: 'JSONEachRow' })).json(), [{ n: '3' }]);
+    await t.rejects(analyst.insert({ table: 'facts', values: [{ a: 3 }], format: 'JSONEachRow' }), /Not enough privileges/);
+    await analyst.command({ query: 'DROP DATABASE own' });
+    await reader.command({ query: 'USE pointstream', session_id: 'u' });
+    await t.rejects(reader.insert({ table: 'facts', values: [{ a: 3 }], format: 'JSONEachRow', session_id: 'u' }), /Not enough privileges/, 'nor in a session');
+    t.same(await (await reader.query({ query: 'SELECT count() AS n FROM facts', format: 'JSONEachRow', session_id: 'u' })).json(), [{ n: '2' }]);
   });
 }
 

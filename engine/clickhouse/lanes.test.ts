@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Lane } from './lanes.js';
 import { remember, Sessions } from './sessions.js';
+import { readStatement } from './statement.js';
 
 t.test('turns come in order, and the queue is bounded', async (t) => {
   const lane = new Lane('test', ['pipe'], 2), never = new AbortController().signal, order: string[] = [];
@@ -29,9 +30,12 @@ t.test('a session has one query at a time, and ends', (t) => {
   const session = sessions.enter('default', asked, 0);
   t.throws(() => sessions.enter('default', asked, 0), /SESSION_IS_LOCKED/);
   t.not(sessions.enter('engine', asked, 0), session, 'of another user');
-  remember(session, 'SET a = 1');
+  remember(session, readStatement('SET a = 1'));
+  t.equal(session.database, undefined);
+  remember(session, readStatement('USE `b` -- x'));
+  t.equal(session.database, 'b');
   sessions.leave(session, 1000, 0);
-  t.same(sessions.enter('default', { ...asked, mustExist: true }, 900).statements, ['SET a = 1']);
+  t.same(sessions.enter('default', { ...asked, mustExist: true }, 900).statements, ['SET a = 1', 'USE `b` -- x']);
   sessions.leave(session, 1000, 900);
   t.throws(() => sessions.enter('default', { ...asked, mustExist: true }, 1901), /SESSION_NOT_FOUND/);
   t.end();

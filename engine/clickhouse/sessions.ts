@@ -4,11 +4,12 @@
  */
 import { exception } from './exception.js';
 import type { ClickHouseRequest } from './request.js';
+import type { Statement } from './statement.js';
 
 const SESSIONS_MAX = 1000;
 const STATEMENTS_MAX = 100;
 
-export interface Session { statements: string[]; locked: boolean; expiresMs: number }
+export interface Session { statements: string[]; /** What USE said last. */ database?: string; locked: boolean; expiresMs: number }
 
 export class Sessions {
   private readonly sessions = new Map<string, Session>();
@@ -34,7 +35,9 @@ export class Sessions {
 }
 
 /** After the statement went well. */
-export function remember(session: Session, statement: string): void {
+export function remember(session: Session, { text, tokens, verb }: Statement): void {
   if (session.statements.length >= STATEMENTS_MAX) throw exception('BAD_ARGUMENTS', `A session remembers ${STATEMENTS_MAX} settings at most`);
-  session.statements.push(statement);
+  session.statements.push(Buffer.from(text, 'latin1').toString('utf8'));
+  // USE mine, or USE DATABASE mine
+  if (verb === 'USE') session.database = tokens.at(-1)!.text;
 }
