@@ -13,14 +13,14 @@ export interface EngineObserver {
   watch(parts: Watched): void;
 }
 
-export function observeEngine(metrics: Metrics): EngineObserver {
+/** `reference`: the newest set. Commits begin before the engine can be watched: a backlog is processed while ClickHouse starts. */
+export function observeEngine(metrics: Metrics, reference: () => ReferenceSet): EngineObserver {
   let imbalance = 0;
   let set: ReferenceSet | undefined;
-  let reference = (): ReferenceSet | undefined => undefined;
   const labels = (ordinal: number): { program: string; currency: string } => {
     if (!set?.currencies[ordinal]) set = reference();
-    const currency = set?.currencies[ordinal];
-    return { program: (currency && set?.programs[currency.program]?.id) ?? '', currency: currency?.id ?? '' };
+    const currency = set.currencies[ordinal];
+    return { program: (currency && set.programs[currency.program]?.id) ?? '', currency: currency?.id ?? '' };
   };
   return {
     committed(results, milliseconds) {
@@ -40,7 +40,6 @@ export function observeEngine(metrics: Metrics): EngineObserver {
       metrics.ledgerImbalance.set(imbalance);
     },
     watch({ pipeline, log, shards, analytics }) {
-      reference = () => pipeline.reference;
       const counted = { loggedBytes: 0, shardBusyMs: shards.busyMs.map(() => 0), mainMs: 0, failures: 0, replayedBatches: 0, snapshotBytes: 0 };
       let utilization = performance.eventLoopUtilization();
       const lag = new Lag(pipeline, log);

@@ -52,10 +52,10 @@ export async function startEngine(
   const shards = new Shards({ count: Math.min(log.partitions, config.shards || availableParallelism()), entry: new URL('../workers/worker.js', import.meta.url) });
   let analytics: Analytics | undefined, peers: Peers | undefined;
   const spareBuffers = new SpareBuffers(SPARE_BYTES_MAX);
-  const observe = observeEngine(metrics);
+  const observe = observeEngine(metrics, () => pipeline.reference);
   let fail!: (error: Error) => void;
   const failed = new Promise<Error>((resolve) => { fail = resolve; });
-  const pipeline = new Pipeline({
+  const pipeline: Pipeline = new Pipeline({
     log, shards, logger, gateway: randomUUID(), batchBytesMax: config.batchBytesMax, lagBytesMax: config.lagBytesMax, replayBytesPerSecond: REPLAY_BYTES_PER_SECOND, spareBuffers,
     open: {
       partitions: log.partitions,
