@@ -101,7 +101,7 @@ export class Pipeline implements Engine {
     });
     this.reads = new Reads(options.log, this.results, (partition, task) => this.read(partition, task));
     this.located = new WaitingReturnsLocator({
-      find: (partner, id) => this.reads.places(partner, id, 'purchase'), append: (records) => this.append(records), logger: options.logger,
+      locate: (purchases) => this.reads.locate(purchases), append: (records) => this.append(records), logger: options.logger,
     });
     this.ticks = new Ticks((records) => this.append(records), options.logger);
   }

@@ -7,12 +7,13 @@ import { parseAccount } from '../workers/decide.js';
 import type { ExplanationView } from '../workers/explanation.js';
 import { readFact } from '../workers/facts/read-fact.js';
 import { partitionOf } from '../workers/hash.js';
-import type { AccountCellsView, FindAnswer, ShardTask } from '../workers/messages.js';
+import type { AccountCellsView, FindAnswer, LocateAnswer, ShardTask } from '../workers/messages.js';
 import type { Reply } from '../schemas/envelope.js';
 import type { FactRecord } from '../schemas/fact.js';
 import type { AccountView, FoundTransaction } from './engine.js';
 import type { Log } from './log/log.js';
 import type { Results } from './results.js';
+import type { PurchaseName } from './waiting-returns.js';
 
 export type TransactionKind = 'purchase' | 'return';
 /** Asks the shard of a partition. */
@@ -42,9 +43,13 @@ export class Reads {
   cells(partition: number, from: number, count: number): Promise<AccountCellsView[]> {
     return this.ask(partition, { type: 'cells', partition, from, count });
   }
-  /** Where a transaction has been decided: every partition that knows it. */
-  async places(partner: string, id: string, kind: TransactionKind): Promise<Place[]> {
-    return (await this.find(partner, id, kind)).filter(isPlace);
+  /** In which partition each of these purchases has been decided: the first that knows it. */
+  async locate(purchases: PurchaseName[]): Promise<(number | undefined)[]> {
+    const known = await Promise.all(Array.from({ length: this.log.partitions }, (_, partition) => this.ask<LocateAnswer>(partition, { type: 'locate', partition, purchases })));
+    return purchases.map((_, i) => {
+      const partition = known.findIndex((answer) => answer?.[i]);
+      return partition < 0 ? undefined : partition;
+    });
   }
   async transaction(partner: string, id: string, kind: TransactionKind): Promise<FoundTransaction | 'waiting' | undefined> {
     const found = await this.find(partner, id, kind), first = await this.firstOf(found.filter(isPlace));
@@ -52,7 +57,7 @@ export class Reads {
     return found.includes('waiting') ? 'waiting' : undefined;
   }
   async explanation(partner: string, id: string): Promise<ExplanationView | undefined> {
-    const first = await this.firstOf(await this.places(partner, id, 'purchase'));
+    const first = await this.firstOf((await this.find(partner, id, 'purchase')).filter(isPlace));
     if (!first) return undefined;
     const { partition, batch, row } = first.place, found = await this.results.find(partition, batch);
     return found && this.ask(partition, { type: 'explain', partition, facts: Uint8Array.from(found.facts), row });

@@ -12,9 +12,9 @@ const notice = (originalId: string, request = 0): WaitingNotice => ({ key: KEY, 
 function locatorOf(places: Record<string, number>): { locator: WaitingReturnsLocator; looked: string[]; told: string[]; answer(): Promise<void> } {
   const looked: string[] = [], told: string[] = [], unanswered: (() => void)[] = [];
   const locator = new WaitingReturnsLocator({
-    find: (_, id) => new Promise((resolve) => {
-      looked.push(id);
-      unanswered.push(() => resolve(id in places ? [{ partition: places[id]! }] : []));
+    locate: (purchases) => new Promise((resolve) => {
+      looked.push(...purchases.map(({ id }) => id));
+      unanswered.push(() => resolve(purchases.map(({ id }) => places[id])));
     }),
     append: async (records) => records.forEach(({ partition, value }) => {
       const command = readCommand(value);
@@ -64,4 +64,35 @@ t.test('they are looked for until the partition says that they have ended, or is
   t.equal(locator.size, 1);
   t.same(looked.length, 1 + 3 + 2 + 1);
   t.same(told, []);
+});
+
+t.test('many are looked for at once, those that were not looked for yet first, and told at once', async (t) => {
+  const asked: string[][] = [], appended: number[] = [], come = new Set<string>();
+  const locator = new WaitingReturnsLocator({
+    locate: async (purchases) => {
+      asked.push(purchases.map(({ id }) => id));
+      return purchases.map(({ id }) => (come.has(id) ? 3 : undefined));
+    },
+    append: async (records) => appended.push(records.length),
+    logger: pino({ level: 'silent' }),
+  });
+  const ids = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i}`);
+  const wait = (list: string[]): void => locator.change(0, [], list.map((id) => ({ ...notice(id), key: `shop\nreturn of ${id}` })));
+  const round = async (): Promise<{ asked: number[]; first: string; appended: number[] }> => {
+    await locator.lookForAll();
+    const lists = asked.splice(0);
+    return { asked: lists.map(({ length }) => length), first: lists[0]![0]!, appended: appended.splice(0) };
+  };
+  wait(ids('old', 1200));
+  t.same(await round(), { asked: [500, 500, 200], first: 'old0', appended: [] }, 'each once');
+  t.same(await round(), { asked: [500], first: 'old0', appended: [] }, 'then some of them in turn');
+  t.same(await round(), { asked: [500], first: 'old500', appended: [] });
+  wait(ids('new', 700));
+  for (const id of ids('new', 700)) come.add(id);
+  t.same(await round(), { asked: [500, 200, 500], first: 'new0', appended: [500, 200] });
+  t.equal(locator.size, 1200);
+  for (const id of ids('old', 1200)) come.add(id);
+  const last = await round();
+  t.same([last.asked, last.appended], [[500, 500, 200], [500, 500, 200]], 'and more of them as long as some are found');
+  t.equal(locator.size, 0);
 });

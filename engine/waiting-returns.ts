@@ -1,5 +1,5 @@
 /**
- * Returns that wait for their purchase: looks for the purchase in all partitions, and when one has it tells the partition where the return waits, by a record of
+ * Returns that wait for their purchase: looks for the purchase in all partitions, many at a time, and when one has it tells the partition where the return waits, by a record of
  * the log. That partition hands the return over; nothing is decided here, and asking twice does no harm. Who waits is what the partitions say, as it is committed; no clock has a say in it.
  */
 import type { WaitingNotice } from '../workers/state/waiting.js';
@@ -7,15 +7,18 @@ import { writeCommand } from '../schemas/commands.js';
 import type { Append } from './log/log.js';
 import type { Logger } from './logger.js';
 
-/** Looked for in one round. */
-const ROUND_MAX = 500;
+/** Looked for together: one question to each partition, one append. It takes a shard a few milliseconds, between its batches. */
+const TOGETHER_MAX = 500;
 
+export interface PurchaseName { partner: string; id: string }
 export interface LocatorOptions {
-  find(partner: string, id: string): Promise<{ partition: number }[]>;
+  /** The partitions in which these purchases lie, in the same order. */
+  locate(purchases: PurchaseName[]): Promise<(number | undefined)[]>;
   append(records: Append[]): Promise<unknown>;
   logger: Logger;
 }
-interface Entry extends WaitingNotice { home: number }
+interface Entry extends WaitingNotice { home: number; /** in vain */ looked: boolean }
+type Named = [name: string, entry: Entry];
 
 export class WaitingReturnsLocator {
   private readonly entries = new Map<string, Entry>();
@@ -29,7 +32,7 @@ export class WaitingReturnsLocator {
   /** A partition says that these wait no longer, and those do. */
   change(home: number, ended: string[], waiting: WaitingNotice[]): void {
     for (const key of ended) this.entries.delete(nameOf(home, key));
-    for (const notice of waiting) this.entries.set(nameOf(home, notice.key), { ...notice, home });
+    for (const notice of waiting) this.entries.set(nameOf(home, notice.key), { ...notice, home, looked: false });
   }
   /** The partition is looked after elsewhere. */
   leave(home: number): void {
@@ -37,36 +40,58 @@ export class WaitingReturnsLocator {
   }
   /** Looks for the purchase of the return that this request brought just now; true when it was found and the return goes there. */
   async lookForRequest(request: number): Promise<boolean> {
-    for (const [name, entry] of this.entries) if (entry.request === request) return this.look(name, entry);
+    for (const [name, entry] of this.entries) if (entry.request === request) return await this.look([[name, entry]]) > 0;
     return false;
   }
-  private async look(name: string, entry: Entry): Promise<boolean> {
-    const [found] = await this.options.find(entry.partner, entry.originalId);
-    if (!found || !this.isCurrent(name, entry)) return false;
-    await this.options.append([{ topic: 'internal', partition: entry.home, value: writeCommand({ type: 'return-located', key: entry.key, partition: found.partition }) }]);
-    if (this.isCurrent(name, entry)) this.entries.delete(name);
-    return true;
-  }
-  /** False when it has ended meanwhile; another return of this id may have its place by now. */
-  private isCurrent(name: string, entry: Entry): boolean {
-    return this.entries.get(name) === entry;
-  }
-  /** One round over those that wait. */
+  /**
+   * One round over those that wait. All that have not been looked for yet, since most purchases are there already; of the others, whose purchases may never come, some in turn, and more
+   * as long as purchases of theirs are found.
+   */
   async lookForAll(): Promise<void> {
     if (this.looking || this.entries.size === 0) return;
     this.looking = true;
     try {
-      for (const [name, entry] of [...this.entries].slice(0, ROUND_MAX)) {
-        if (!this.isCurrent(name, entry) || await this.look(name, entry) || !this.isCurrent(name, entry)) continue;
-        this.entries.delete(name);
-        this.entries.set(name, entry); // to the end of the queue
-      }
+      const all = [...this.entries], others = all.filter(([, { looked }]) => looked);
+      for (const some of pieces(all.filter(([, { looked }]) => !looked))) await this.look(some);
+      for (const some of pieces(others)) if (await this.look(some) === 0) break;
     } catch (error) {
       this.options.logger.warn({ error: String(error) }, 'the purchases of waiting returns could not be looked for');
     } finally {
       this.looking = false;
     }
   }
+
+  /** Resolves with how many were found. */
+  private async look(wanted: Named[]): Promise<number> {
+    const asked = wanted.filter((named) => this.isCurrent(named));
+    if (asked.length === 0) return 0;
+    const partitions = await this.options.locate(asked.map(([, { partner, originalId }]) => ({ partner, id: originalId })));
+    const found: Named[] = [], told: Append[] = [];
+    for (const [i, named] of asked.entries()) {
+      if (!this.isCurrent(named)) continue;
+      const [name, entry] = named, partition = partitions[i];
+      if (partition === undefined) {
+        entry.looked = true;
+        this.entries.delete(name);
+        this.entries.set(name, entry); // to the end of the queue
+        continue;
+      }
+      found.push(named);
+      told.push({ topic: 'internal', partition: entry.home, value: writeCommand({ type: 'return-located', key: entry.key, partition }) });
+    }
+    if (found.length === 0) return 0;
+    await this.options.append(told);
+    for (const named of found) if (this.isCurrent(named)) this.entries.delete(named[0]);
+    return found.length;
+  }
+  /** False when it has ended meanwhile; another return of this id may have its place by now. */
+  private isCurrent([name, entry]: Named): boolean {
+    return this.entries.get(name) === entry;
+  }
 }
 
 const nameOf = (home: number, key: string): string => `${home}\n${key}`;
+
+function* pieces(all: Named[]): Generator<Named[]> {
+  for (let at = 0; at < all.length; at += TOGETHER_MAX) yield all.slice(at, at + TOGETHER_MAX);
+}

@@ -47,6 +47,10 @@ export interface SweepAnswer { status: PartitionStatus; snapshot: Uint8Array | u
 export interface FindTask { type: 'find'; partition: number; partner: string; id: string; kind: 'purchase' | 'return' }
 /** Where its fact is; a return may wait for its purchase instead. */
 export type FindAnswer = { batch: number; row: number } | 'waiting' | undefined;
+/** Which of these purchases the partition knows. */
+export interface LocateTask { type: 'locate'; partition: number; purchases: { partner: string; id: string }[] }
+/** undefined: of an engine of an earlier release, which does not know the question. */
+export type LocateAnswer = boolean[] | undefined;
 export interface AccountTask { type: 'account'; partition: number; ordinal?: number; program?: string; card?: string }
 /** Why the purchase in a row of these facts got what it got (explanation.ts). */
 export interface ExplainTask { type: 'explain'; partition: number; facts: Uint8Array; row: number }
@@ -54,7 +58,8 @@ export interface CellsTask { type: 'cells'; partition: number; from: number; cou
 /** All returns that wait: for whoever takes the partition over; from then on batches say what changes. */
 export interface WaitingTask { type: 'waiting'; partition: number }
 export interface CloseTask { type: 'close'; partition: number }
-export type ShardTask = OpenTask | LoadTask | ReplayTask | ReferenceTask | ProductsTask | BatchTask | SweepTask | FindTask | AccountTask | ExplainTask | CellsTask | WaitingTask | CloseTask;
+export type ShardTask = OpenTask | LoadTask | ReplayTask | ReferenceTask | ProductsTask | BatchTask | SweepTask
+  | FindTask | LocateTask | AccountTask | ExplainTask | CellsTask | WaitingTask | CloseTask;
 
 export interface PartitionStatus {
   partition: number;

@@ -11,7 +11,7 @@ import { explanationOf, type ExplanationView } from './explanation.js';
 import { FactCache } from './fact-cache.js';
 import { OpenFacts } from './facts/read-fact.js';
 import { transactionHashOf } from './commands.js';
-import type { AccountCellsView, BatchResult, BatchTask, FindAnswer, LoadTask, PartitionStatus, ShardTask, SweepAnswer } from './messages.js';
+import type { AccountCellsView, BatchResult, BatchTask, FindAnswer, LoadTask, LocateAnswer, LocateTask, PartitionStatus, ShardTask, SweepAnswer } from './messages.js';
 import { Reference } from './reference.js';
 import { Names } from './reference/names.js';
 import { ProductTableBuilding, type ProductTable } from './reference/product-table.js';
@@ -66,6 +66,8 @@ export class Shard {
         return this.sweep(task.partition, task.committed, task.begin);
       case 'find':
         return this.find(task);
+      case 'locate':
+        return this.locate(task);
       case 'account':
         return this.account(task);
       case 'explain':
@@ -170,6 +172,13 @@ export class Shard {
     transactionHashOf(task.partner, task.id, task.kind, hash);
     if (state.transactions.find(hash)) return { batch: state.transactions.batch, row: state.transactions.row };
     return task.kind === 'return' && state.waiting.has(waitingKeyOf(task.partner, task.id)) ? 'waiting' : undefined;
+  }
+  private locate({ partition, purchases }: LocateTask): LocateAnswer {
+    const { state } = this.partition(partition), hash = new Uint32Array(4);
+    return purchases.map(({ partner, id }) => {
+      transactionHashOf(partner, id, 'purchase', hash);
+      return state.transactions.find(hash);
+    });
   }
   private account(task: Extract<ShardTask, { type: 'account' }>): object | undefined {
     const { state } = this.partition(task.partition);
