@@ -1,7 +1,9 @@
 /** The coalition of a demo: generated (loadtest/), or one partner with the files that the user has. */
 import { buffer } from 'node:stream/consumers';
+import { isDeepStrictEqual } from 'node:util';
 import { demoRules, DemoWorld } from '../../loadtest/demo-world.js';
 import { Generator } from '../../loadtest/generator.js';
+import type { PartnerDocument, ReferenceSet, RuleDocument } from '../../schemas/reference.js';
 import { CommandError, exitCodes, type Options } from './command.js';
 import type { Coalition } from './demo-feed.js';
 import { openSource } from './feed-source.js';
@@ -57,11 +59,28 @@ export async function coalitionOfFile(options: Options): Promise<Coalition> {
   const names = productNames(productsFile ?? '', products.toString('utf8'));
   return {
     program, rules: demoRules([partner]), expected: undefined, query: `?partner=${encodeURIComponent(partner)}`,
-    partners: [{ id: partner, document: { name: partner, program: 'default', timeZone: 'UTC', currency: await currencyOf(input) } }],
+    partners: [{ id: partner, document: fileDocument(partner, await currencyOf(input)) }],
     products: async () => products,
     productName: (_partner, sku) => names.get(sku) ?? sku,
     batches: () => openSource(input, { batchBytes: FILE_BATCH_BYTES, fromByte: 0, fromRow: 0, advice }),
   };
+}
+
+const fileDocument = (partner: string, currency: string): PartnerDocument => ({ name: partner, program: 'default', timeZone: 'UTC', currency });
+
+/** Tells partners and rules that a demo made from those of others, by their content; without the demo's program nothing is of a demo. */
+export function isOfDemo(programs: ReferenceSet['programs']): { partner(partner: { id: string; document: PartnerDocument }): boolean; rule(rule: RuleDocument): boolean } {
+  const world = new DemoWorld(SEED), rules = demoRules(world.partnerIds).map(forAnyPartner);
+  const isOfDemos = programs.some(({ id, document }) => id === 'default' && isDeepStrictEqual(document, program));
+  const generated = (id: string): PartnerDocument | undefined => (world.partnerIds.includes(id) ? world.partnerDocument(world.partnerIds.indexOf(id)) : undefined);
+  return {
+    partner: ({ id, document }) => isOfDemos && [generated(id), fileDocument(id, document.currency)].some((made) => isDeepStrictEqual(document, made)),
+    rule: (rule) => isOfDemos && rules.some((made) => isDeepStrictEqual(forAnyPartner(rule), made)),
+  };
+}
+/** Which partners a demo names in its rules goes by who takes part. */
+function forAnyPartner({ scope: { partners: _some, ...scope } = {}, ...rule }: RuleDocument): RuleDocument {
+  return { ...rule, scope };
 }
 
 function productNames(file: string, text: string): Map<string, string> {

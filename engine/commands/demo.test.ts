@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { chdbMissing } from '../../test/end-to-end/engine.js';
-import { pointstream, pointstreamWith } from '../../test/support/command-line.js';
+import type { ReferenceSet } from '../../schemas/reference.js';
+import { pointstream, pointstreamWith, type Ended } from '../../test/support/command-line.js';
+import { baseRule, grocer, startCore, type Core } from '../../test/support/core.js';
 import type { DemoReport } from './demo-report.js';
 
 // Whole engines in processes of their own: minutes on a machine that is busy with other tests.
@@ -34,6 +36,42 @@ t.test('demo: generated purchases, then a file, each with its summary', { skip: 
   const second = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8')) as DemoReport;
   t.match(second, { accepted: 300, rejected: 0, verified: true });
   t.match(second.settlement!.find(({ partner }) => partner === 'shop'), { transactions: 300, amount: 75_000 });
+});
+
+t.test('demo: an installation that is in use is refused and stays as it is; one that a demo made goes on', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'demo-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const run = (data: string, ...more: string[]): Promise<Ended> => (
+    pointstream(directory, 'demo', '--data', data, '--transactions', '50', '--clickhouse', 'off', '--no-verify', '--port', '0', '--metrics-port', '0', '--exit', ...more));
+  /** Publishes on the directory as an engine does; resolves with the set that is there then. */
+  const publish = async (data: string, ...puts: Parameters<Core['publish']>[0][]): Promise<ReferenceSet> => {
+    const core = await startCore(join(directory, data), { partitions: 8 });
+    for (const put of puts) await core.publish(put);
+    await core.stop();
+    return core.references.set;
+  };
+  const refused = async (data: string, names: string, more: string[] = []): Promise<void> => {
+    const before = await publish(data), ended = await run(data, ...more);
+    t.match(ended, { code: 2, stdout: '', stderr: `${data} is in use: ${names} not the demo's, and a demo replaces the live rules and books purchases of its own: say another --data` });
+    t.notMatch(ended.stderr, /starting on|^\s+at /m);
+    t.same(await publish(data), before);
+  };
+  await publish('used', (store) => store.putPartner('grocer', grocer), (store) => store.putRules({ rules: [baseRule] }));
+  await refused('used', 'partner "grocer", rule "base" are');
+  await publish('bare', (store) => store.putPartner('grocer', { ...grocer, name: 'grocer' }));
+  await refused('bare', 'partner "grocer" is');
+  await publish('empty');
+  t.match(await run('empty'), { code: 0 }, 'where nothing was published');
+
+  const row = { id: '1', kind: 'purchase', card: '7', occurredAt: '2017-01-01T11:53:26Z', currency: 'USD', lines: [{ sku: 'a', quantity: 1, amount: 250 }] };
+  await writeFile(join(directory, 'sales.ndjson'), JSON.stringify(row));
+  await writeFile(join(directory, 'products.ndjson'), '{"sku":"a","name":"Bread"}\n');
+  for (const more of [[], ['--input', 'sales.ndjson', '--products', 'products.ndjson', '--partner', 'grocer']]) {
+    const data = `demo${more.length}`;
+    for (const time of ['first', 'second']) t.match(await run(data, ...more), { code: 0 }, `${more.join(' ')}, the ${time} time`);
+    await publish(data, (store) => store.putRules({ rules: [...store.set.live.map((place) => store.set.rules[place]!.document), { ...baseRule, id: 'own' }] }));
+    await refused(data, 'rule "own" is', more);
+  }
 });
 
 t.test('demo: what the user has to mend is said before anything starts', async (t) => {

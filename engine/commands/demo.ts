@@ -4,13 +4,12 @@
  *
  * Lateness is unlimited, rules are undated and points expire counted from when the purchase was received, so that old data show the same as today's.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
-import { connectionOf } from '../log/kafka/connection.js';
 import { createLogger } from '../logger.js';
 import type { Endpoints, Serving } from '../serving.js';
 import { temporaryInstallation, type Temporary } from '../temporary.js';
@@ -68,7 +67,7 @@ async function show(directory: string, coalition: Coalition, options: Options, s
   try {
     const given = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
     if (options.data === undefined) temporary = await temporaryInstallation(given);
-    else if (given.kafka !== '') await refuseInstallationOfOthers(given);
+    else await (await import('./demo-refusal.js')).refuseInstallationOfOthers(given);
     const config = temporary?.config ?? given, logger = createLogger(config.logLevel);
     const { startServing } = await import('../serving.js');
     expectNoSignal();
@@ -91,13 +90,6 @@ async function show(directory: string, coalition: Coalition, options: Options, s
     await serving?.stop();
     await temporary?.remove();
   }
-}
-
-/** A directory that is new joins whatever engines are on these topics, and the demo's rules and partners would become theirs. */
-async function refuseInstallationOfOthers(config: Config): Promise<void> {
-  const { hasTopics } = await import('../log/kafka/topics.js');
-  if (existsSync(join(config.data, 'kafka')) || !await hasTopics({ ...connectionOf(config), clientId: 'pointstream' }, config.kafkaPrefix)) return;
-  throw new CommandError(exitCodes.usage, `${config.kafka} has topics that begin with ${config.kafkaPrefix}, and they are not of ${config.data}: say another --kafka-prefix, or leave out --data`);
 }
 
 /** All that can be wrong with what the user gave is said here, before anything is started. */

@@ -74,6 +74,10 @@ t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing
   t.match(elsewhere, { code: 2, stdout: '', stderr: /clickhouse is not there, so the facts are elsewhere: say where serve brings them, --clickhouse URL/ }, 'and takes no facts away');
   const joining = await engine.run('demo', '--data', ownDirectory(t), '--kafka', broker.address, '--kafka-prefix', 'one.', '--transactions', '100', '--exit');
   t.match(joining, { code: 2, stdout: '', stderr: /has topics that begin with one\., and they are not of / }, 'a demo does not put its rules among those of others');
+  await engine.stop();
+  const using = await engine.run('demo', '--data', engine.directory, '--kafka', broker.address, '--kafka-prefix', 'one.', '--transactions', '100', '--exit');
+  t.match(using, { code: 2, stdout: '', stderr: /is in use: partner "[^"]+", rule .* are not the demo's/ }, 'also where they are its own topics');
+  await engine.start();
   await addPartitions(broker, 'one.commands', 5);
   t.match(await engine.ended, { code: 1, stderr: /there is no results\/4: the log has 4 partitions, fixed when it was created/ }, 'whose records nobody would read');
 });
