@@ -33,6 +33,12 @@ export function behindLength(bytes: Uint8Array, at: number): number {
   return at + 1;
 }
 
+/** Where the text ends whose length stands at `at`: there the length of the next one stands. */
+export function behindText(bytes: Uint8Array, at: number): number {
+  const length = bytes[at]!;
+  return length < 128 ? at + 1 + length : behindLength(bytes, at) + lengthAt(bytes, at);
+}
+
 /** Names: each is a place in a dictionary. */
 export interface NameCells { readonly dictionary: TextCells; numberAt(place: number): number }
 export type Cells = NumberCells | TextCells | NameCells;

@@ -2,7 +2,7 @@
  * Reads blocks of ClickHouse's Native format as fact-block.ts writes them: columns become cells (cells.ts), and nothing is decoded that nobody asks for. Throws when the bytes
  * end early or hold a type that no fact has.
  */
-import { behindLength, lengthAt, type Cells, type NameCells, type NumberCells, type TextCells } from './cells.js';
+import { behindText, type Cells, type NameCells, type NumberCells, type TextCells } from './cells.js';
 import { columnName, elementsOf } from './column-names.js';
 import { noNumber, noText, ReadIntegers, ReadNames, ReadTexts } from './read-cells.js';
 import { MARK_EVERY, marksOf, TextMarks } from './text-marks.js';
@@ -86,10 +86,7 @@ export class NativeReader {
     let { at } = this;
     for (let first = 0; first < count && at <= bytes.length; first += MARK_EVERY) {
       marks.add(at);
-      for (let i = Math.min(count - first, MARK_EVERY); i > 0; i--) {
-        const length = bytes[at]!;
-        at = length < 128 ? at + 1 + length : behindLength(bytes, at) + lengthAt(bytes, at);
-      }
+      for (let i = Math.min(count - first, MARK_EVERY); i > 0; i--) at = behindText(bytes, at);
     }
     marks.add(at);
     return at;

@@ -3,53 +3,27 @@ import type { Cells, NameCells, NumberCells, TextCells } from './cells.js';
 import type { NativeBlock, NativeList } from './native-reader.js';
 import { noName, noNumber, noText } from './read-cells.js';
 
-export class PurchaseCells {
-  readonly accountPartition: NumberCells;
-  readonly accountNumber: NumberCells;
-  readonly occurredAt: NumberCells;
-  readonly total: NumberCells;
-  readonly program: NameCells;
-  readonly partner: NameCells;
-  readonly store: NameCells;
-  readonly channel: NameCells;
-  readonly currency: NameCells;
-  readonly card: TextCells;
-  readonly terminal: TextCells;
-  readonly cashier: TextCells;
-  readonly lineTexts: LineTextCells;
-  readonly lineValues: LineValueCells;
-  readonly awards: AwardCells;
-  readonly counters: CounterCells;
-  readonly shares: ShareCells;
-  readonly postings: PostingCells;
+/** Columns, found by their names once. One that the block has not says 0 or ''. */
+class Columns {
+  constructor(private readonly columns: ReadonlyMap<string, Cells>) {}
 
-  constructor({ values, lists }: NativeBlock) {
-    this.accountPartition = number(values, 'account_partition');
-    this.accountNumber = number(values, 'account_number');
-    this.occurredAt = number(values, 'occurred_at');
-    this.total = number(values, 'total');
-    this.program = name(values, 'program');
-    this.partner = name(values, 'partner');
-    this.store = name(values, 'store');
-    this.channel = name(values, 'channel');
-    this.currency = name(values, 'currency');
-    this.card = text(values, 'card');
-    this.terminal = text(values, 'terminal');
-    this.cashier = text(values, 'cashier');
-    this.lineTexts = new LineTextCells(lists.get('line_texts') ?? empty);
-    this.lineValues = new LineValueCells(lists.get('line_values') ?? empty);
-    this.awards = new AwardCells(lists.get('awards') ?? empty);
-    this.counters = new CounterCells(lists.get('counters') ?? empty);
-    this.shares = new ShareCells(lists.get('shares') ?? empty);
-    this.postings = new PostingCells(lists.get('postings') ?? empty);
+  protected number(column: string): NumberCells {
+    return this.columns.get(column) as NumberCells | undefined ?? noNumber;
+  }
+  protected text(column: string): TextCells {
+    return this.columns.get(column) as TextCells | undefined ?? noText;
+  }
+  protected name(column: string): NameCells {
+    return this.columns.get(column) as NameCells | undefined ?? noName;
   }
 }
 
 /** Elements of a list: those of a row stand from `start(row)` on, before `end(row)`. */
-class ListCells {
+class ListCells extends Columns {
   private readonly ends: NumberCells;
 
-  constructor({ ends }: NativeList) {
+  constructor({ ends, elements }: NativeList = { ends: noNumber, elements: new Map() }) {
+    super(elements);
     this.ends = ends;
   }
   // Integers also to the compiler: they are counted on.
@@ -61,89 +35,68 @@ class ListCells {
   }
 }
 class LineTextCells extends ListCells {
-  readonly sku: TextCells;
-  readonly category: NameCells;
-  readonly department: NameCells;
-  readonly brand: NameCells;
-
-  constructor(list: NativeList) {
-    super(list);
-    this.sku = text(list.elements, 'sku');
-    this.category = name(list.elements, 'category');
-    this.department = name(list.elements, 'department');
-    this.brand = name(list.elements, 'brand');
-  }
+  readonly sku = this.text('sku');
+  readonly category = this.name('category');
+  readonly department = this.name('department');
+  readonly brand = this.name('brand');
 }
 class LineValueCells extends ListCells {
-  readonly line: NumberCells;
-  readonly kind: NumberCells;
-  readonly quantity: NumberCells;
-  readonly amount: NumberCells;
-  readonly discount: NumberCells;
-
-  constructor(list: NativeList) {
-    super(list);
-    this.line = number(list.elements, 'line');
-    this.kind = number(list.elements, 'kind');
-    this.quantity = number(list.elements, 'quantity');
-    this.amount = number(list.elements, 'amount');
-    this.discount = number(list.elements, 'discount');
-  }
+  readonly line = this.number('line');
+  readonly kind = this.number('kind');
+  readonly quantity = this.number('quantity');
+  readonly amount = this.number('amount');
+  readonly discount = this.number('discount');
 }
 class AwardCells extends ListCells {
-  readonly rule: NameCells;
-  readonly points: NumberCells;
-
-  constructor(list: NativeList) {
-    super(list);
-    this.rule = name(list.elements, 'rule');
-    this.points = number(list.elements, 'points');
-  }
+  readonly rule = this.name('rule');
+  readonly points = this.number('points');
 }
 class CounterCells extends ListCells {
-  readonly award: NumberCells;
-  readonly input: NumberCells;
-  readonly milestones: NumberCells;
-  readonly period: NumberCells;
-
-  constructor(list: NativeList) {
-    super(list);
-    this.award = number(list.elements, 'award');
-    this.input = number(list.elements, 'input');
-    this.milestones = number(list.elements, 'milestones');
-    this.period = number(list.elements, 'period');
-  }
+  readonly award = this.number('award');
+  readonly input = this.number('input');
+  readonly milestones = this.number('milestones');
+  readonly period = this.number('period');
 }
 class ShareCells extends ListCells {
-  readonly award: NumberCells;
-  readonly line: NumberCells;
-  readonly points: NumberCells;
-
-  constructor(list: NativeList) {
-    super(list);
-    this.award = number(list.elements, 'award');
-    this.line = number(list.elements, 'line');
-    this.points = number(list.elements, 'points');
-  }
+  readonly award = this.number('award');
+  readonly line = this.number('line');
+  readonly points = this.number('points');
 }
 class PostingCells extends ListCells {
-  readonly side: NameCells;
-  readonly points: NumberCells;
-  readonly award: NumberCells;
-  readonly expires: NumberCells;
-  readonly matures: NumberCells;
-
-  constructor(list: NativeList) {
-    super(list);
-    this.side = name(list.elements, 'side');
-    this.points = number(list.elements, 'points');
-    this.award = number(list.elements, 'award');
-    this.expires = number(list.elements, 'expires');
-    this.matures = number(list.elements, 'matures');
-  }
+  readonly side = this.name('side');
+  readonly points = this.number('points');
+  readonly award = this.number('award');
+  readonly expires = this.number('expires');
+  readonly matures = this.number('matures');
 }
 
-const empty: NativeList = { ends: noNumber, elements: new Map() };
-const number = (columns: ReadonlyMap<string, Cells>, column: string): NumberCells => columns.get(column) as NumberCells | undefined ?? noNumber;
-const text = (columns: ReadonlyMap<string, Cells>, column: string): TextCells => columns.get(column) as TextCells | undefined ?? noText;
-const name = (columns: ReadonlyMap<string, Cells>, column: string): NameCells => columns.get(column) as NameCells | undefined ?? noName;
+export class PurchaseCells extends Columns {
+  readonly accountPartition = this.number('account_partition');
+  readonly accountNumber = this.number('account_number');
+  readonly occurredAt = this.number('occurred_at');
+  readonly total = this.number('total');
+  readonly program = this.name('program');
+  readonly partner = this.name('partner');
+  readonly store = this.name('store');
+  readonly channel = this.name('channel');
+  readonly currency = this.name('currency');
+  readonly card = this.text('card');
+  readonly terminal = this.text('terminal');
+  readonly cashier = this.text('cashier');
+  readonly lineTexts: LineTextCells;
+  readonly lineValues: LineValueCells;
+  readonly awards: AwardCells;
+  readonly counters: CounterCells;
+  readonly shares: ShareCells;
+  readonly postings: PostingCells;
+
+  constructor({ values, lists }: NativeBlock) {
+    super(values);
+    this.lineTexts = new LineTextCells(lists.get('line_texts'));
+    this.lineValues = new LineValueCells(lists.get('line_values'));
+    this.awards = new AwardCells(lists.get('awards'));
+    this.counters = new CounterCells(lists.get('counters'));
+    this.shares = new ShareCells(lists.get('shares'));
+    this.postings = new PostingCells(lists.get('postings'));
+  }
+}

@@ -1,5 +1,5 @@
 /** Cells of a block that was read: they look into its bytes when they are asked. Those of a column that the block has not say 0 or ''. */
-import { behindLength, lengthAt, TextCells, type NameCells, type NumberCells } from './cells.js';
+import { behindText, TextCells, type NameCells, type NumberCells } from './cells.js';
 import { MARK_EVERY, MARK_SHIFT, type TextMarks } from './text-marks.js';
 
 /** Integers of one width each. One class for all of them, so that code that asks for them meets few shapes. */
@@ -27,10 +27,7 @@ export class ReadTexts extends TextCells {
   lengthPlace(place: number): number {
     const { bytes } = this;
     let at = this.marks.places[this.firstMark + (place >> MARK_SHIFT)]!;
-    for (let i = place & (MARK_EVERY - 1); i > 0; i--) {
-      const length = bytes[at]!;
-      at = length < 128 ? at + 1 + length : behindLength(bytes, at) + lengthAt(bytes, at);
-    }
+    for (let i = place & (MARK_EVERY - 1); i > 0; i--) at = behindText(bytes, at);
     return at;
   }
 }
