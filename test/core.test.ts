@@ -76,6 +76,17 @@ t.test("a line's discount comes back with it, in proportion, so that sums are ne
   t.same(await discounts('r2'), [-33]);
   await core.post(refund('r3', 'p'));
   t.same(await discounts('r3'), [-34, -50, 0]);
+
+  // Of a line with neither amount nor quantity there are no parts: its discount comes back with the last of the others, however they come back.
+  const lines = [{ sku: 'a', quantity: 1, amount: 10 }, { sku: 'void', quantity: 0, amount: 0, discount: 70 }, { sku: 'b', quantity: 1, amount: 0 }, { sku: 'nothing', quantity: 0, amount: 0 }];
+  for (const id of ['p2', 'p3']) await core.post(purchase(id, 'card', 0, { lines }));
+  await core.post(refund('r4', 'p2'));
+  t.same(await discounts('r4'), [0, -70, 0], 'all at once');
+  t.match((await core.post(refund('r5', 'p2'))).replies[0], { items: [{ reason: 'return-exceeds' }] }, 'once');
+  await core.post(refund('r6', 'p3', { lines: [{ line: 1, quantity: 1, amount: 10 }] }));
+  t.same(await discounts('r6'), [0], 'not before');
+  await core.post(refund('r7', 'p3', { lines: [{ line: 3, quantity: 1, amount: 0 }] }));
+  t.same(await discounts('r7'), [-70, 0], 'line by line');
   await core.stop();
 });
 

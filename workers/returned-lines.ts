@@ -88,9 +88,10 @@ export class ReturnedLines {
       c.add(cellKey(CellKind.returnedQuantity, 0, this.number[i]!), key, this.quantityNow[i]!);
     }
   }
-  /** The part of a line's discount that this return takes, cumulatively: by amount, of a line without one by quantity. */
+  /** The part of a line's discount that this return takes, cumulatively: by amount, of a line without one by quantity, of a line with neither all of it with the last of the others. */
   discountNow(line: number, discount: number): number {
     if (discount === 0) return 0;
+    if (this.isEmpty(line)) return this.takesTheRest() ? discount : 0;
     const byAmount = this.amount[line] !== 0, whole = Math.abs(byAmount ? this.amount[line]! : this.quantity[line]!);
     const before = Math.abs(byAmount ? this.amountBefore[line]! : this.quantityBefore[line]!), now = Math.abs(byAmount ? this.amountNow[line]! : this.quantityNow[line]!);
     return portion(discount, before + now, whole) - portion(discount, before, whole);
@@ -99,6 +100,16 @@ export class ReturnedLines {
   isWhole(byNow: boolean): boolean {
     for (let i = 0; i < this.count; i++) {
       if (this.amount[i]! > 0 && this.amountBefore[i]! + (byNow ? this.amountNow[i]! : 0) !== this.amount[i]!) return false;
+    }
+    return true;
+  }
+  private isEmpty(line: number): boolean {
+    return this.amount[line] === 0 && this.quantity[line] === 0;
+  }
+  /** Whether nothing of the purchase is left after this return. Asked of a return that was taken, so only one can. */
+  private takesTheRest(): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if (this.amountBefore[i]! + this.amountNow[i]! !== this.amount[i]! || this.quantityBefore[i]! + this.quantityNow[i]! !== this.quantity[i]!) return false;
     }
     return true;
   }

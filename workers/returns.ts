@@ -101,7 +101,8 @@ function fillFromPurchase(t: Transaction, purchase: Transaction): void {
   // Its own texts first: the record they lie in may hold hundreds of other transactions.
   for (let field = 0; field < TEXT_FIELDS; field++) copyText(t, field, t);
   for (let line = 0; line < returned.count; line++) {
-    const amount = returned.amountNow[line]!, quantity = returned.quantityNow[line]!, taken = amount !== 0 || quantity !== 0;
+    const amount = returned.amountNow[line]!, quantity = returned.quantityNow[line]!;
+    const discount = line < purchase.lineCount ? returned.discountNow(line, purchase.discount[line]!) : 0, taken = amount !== 0 || quantity !== 0 || discount !== 0;
     total += amount;
     returned.placeInReturn[line] = taken && line < purchase.lineCount ? count++ : -1;
     if (returned.placeInReturn[line]! < 0) continue;
@@ -116,7 +117,7 @@ function fillFromPurchase(t: Transaction, purchase: Transaction): void {
     t.lineBrand[place] = purchase.lineBrand[line]!;
     t.quantity[place] = quantity;
     t.amount[place] = amount;
-    t.discount[place] = returned.discountNow(line, purchase.discount[line]!);
+    t.discount[place] = discount;
   }
   for (const field of [Text.store, Text.currency]) if (t.text[2 * field + 1] === 0) copyText(purchase, field, t);
   t.lineCount = count;

@@ -221,6 +221,17 @@ void t.test('a negative line: the spend falls by what the award counted', (t) =>
   t.end();
 });
 
+void t.test('a line of nothing but a discount comes back with the last of the others', (t) => {
+  const shop = new Shop([]), lines: TransactionDocument['lines'] = [{ sku: 'a', quantity: 1, amount: 10 }, { sku: 'void', quantity: 0, amount: 0, discount: 70 }, { quantity: 1, amount: 0, discount: 5 }];
+  const discounts = (): (number[] | undefined)[] => shop.partition.facts.splice(0).map(({ receipt }) => receipt?.lines.map(({ discount }) => discount));
+  shop.buy('1', { lines });
+  shop.bring('r1', '1', { lines: [{ line: 3, quantity: 1, amount: 0 }] });
+  shop.bring('r2', '1', { lines: [{ line: 1, quantity: 1, amount: 10 }] });
+  t.same(discounts(), [[0, 70, 5], [5], [0, 70]]);
+  t.equal(shop.bring('r3', '1').reason, 'return-exceeds');
+  t.end();
+});
+
 void t.test('anonymous purchases can be returned once', (t) => {
   const shop = new Shop([points('f', 10)]);
   shop.buy('1', { card: '' });

@@ -172,9 +172,16 @@ const sum = (values: number[]): number => values.reduce((total, value) => total 
 
 /** The fact of a return shows the purchase's lines that came back, enriched as they were then; amounts and quantities are positive here. */
 export function returnReceipt(purchase: Purchase, request: NaiveTransaction, returned: ReturnedLine[]): Receipt {
-  const lines = returned.flatMap(({ line, amount, quantity }) => {
-    const bought = purchase.receipt.lines.find((other) => other.line === line);
-    return bought ? [{ ...bought, amount, quantity, discount: discountOf(purchase, bought, { line, amount, quantity }) }] : [];
+  const { counted, lines: boughtLines } = purchase.receipt, back = new Map(returned.map((line) => [line.line, line]));
+  const nothingRemains = counted.every((line) => {
+    const left = remainder(purchase, line), now = back.get(line.line) ?? { amount: 0, quantity: 0 };
+    return left.amount === now.amount && left.quantity === now.quantity;
+  });
+  const lines = boughtLines.flatMap((bought) => {
+    const now = back.get(bought.line);
+    if (now) return [{ ...bought, amount: now.amount, quantity: now.quantity, discount: discountOf(purchase, bought, now) }];
+    // A line of nothing but a discount can't be returned in parts: it comes when the others are all back.
+    return nothingRemains && bought.amount === 0 && bought.quantity === 0 && bought.discount !== 0 ? [bought] : [];
   });
   return new Receipt(request, sum(returned.map(({ amount }) => amount)), lines, lines);
 }
