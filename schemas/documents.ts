@@ -29,12 +29,12 @@ export const partnerFields = record({
   currency: text(3, 'Money, ISO 4217.', { source: /^[A-Z]{3}$/, says: 'three capital letters (ISO 4217)' }),
   latenessDays: optional(integer(0, DAYS_MAX, 'Older transactions go to review; unlimited when not given.')),
   returnWindowDays: optional(integer(0, DAYS_MAX, 'Returns later than this after the purchase go to review; the history window when not given.')),
-  keys: optional(list(record({ key: text(256), scopes: list(text(64), 1, 100) }), 0, 100, 'API keys; never returned.')),
+  keys: optional(list(record({ key: text(256), scopes: list(text(64), 1, 100) }), 0, 100, 'API keys; never returned, and kept as they are when not given.')),
   stores: optional(list(record({
     id: identifier(), timeZone: optional(timeZone()), region: optional(text(128)),
     latitude: optional(number(-90, 90)), longitude: optional(number(-180, 180)),
-  }), 0, 100_000)),
-  terminals: optional(list(record({ id: identifier(), store: identifier(), status: text(64) }), 0, 1_000_000)),
+  }), 0, 100_000, 'All of them: a document without takes them away.')),
+  terminals: optional(list(record({ id: identifier(), store: identifier(), status: text(64) }), 0, 1_000_000, 'All of them, too.')),
 }, 'A company that posts transactions and funds promotions.');
 
 const name = (): ReturnType<typeof text> => text(512);

@@ -83,6 +83,21 @@ t.test('a large catalog goes to the parsers in pieces, so that a single post wai
   t.equal(fake.references.products.at(-1)!.problems.length, 50, 'and what is wrong is told so many times only');
 });
 
+t.test('a PUT replaces the whole document: what it leaves out is gone', async (t) => {
+  const fake = await startFakeGateway(), path = '/v1/partners/grocer';
+  t.teardown(() => fake.gateway.close());
+  const partner = { name: 'Grocer', program: 'default', timeZone: 'UTC', currency: 'EUR' }, full = { ...partner, latenessDays: 3, stores: [{ id: 's1', timeZone: 'Asia/Tokyo' }], terminals: [{ id: 't1', store: 's1', status: 'active' }] };
+  await call(fake, 'PUT', path, { body: full });
+  const { body } = await call(fake, 'GET', path);
+  t.same(body, full);
+  t.same((await call(fake, 'PUT', path, { body })).body, full, 'what is answered can be put as it is');
+  t.same((await call(fake, 'PUT', path, { body: partner })).body, partner);
+  t.same((await call(fake, 'GET', path)).body, partner);
+  const { paths } = (await call(fake, 'GET', '/openapi.json')).body as unknown as { paths: Record<string, { put: { description: string } }> };
+  t.match(paths['/v1/partners/{partner}']!.put.description, /replaces the one before.*`keys` alone stay/);
+  t.match(paths['/v1/programs/{program}']!.put.description, /replaces the one before/);
+});
+
 t.test('keys of a partner: scopes, own data only, replaced as a whole, never returned', async (t) => {
   const fake = await startFakeGateway();
   t.teardown(() => fake.gateway.close());

@@ -94,16 +94,18 @@ const security = [{ key: [] }];
 const ndjson = (name: string): Schema => ({ content: { 'application/x-ndjson': { schema: { type: 'string', description: `one ${name} a line` } } } });
 const jsonBody = (name: string): Schema => ({ content: { 'application/json': { schema: ref(name) } } });
 
-const document = (summary: string, tag: string, name: string, parameter: string, ok: Schema = ref(name)) => ({
+const document = (summary: string, tag: string, name: string, parameter: string, except = '', ok: Schema = ref(name)) => ({
   put: {
-    summary: `Put ${summary}`, tags: [tag], security, params: path(parameter), body: jsonBody(name),
+    summary: `Put ${summary}`, tags: [tag],
+    description: `The whole document, which replaces the one before: what it leaves out is no longer there, or its default${except}.`,
+    security, params: path(parameter), body: jsonBody(name),
     response: responses({ 200: json(ok), 422: unprocessable }, 'conflict', 'body-too-large', 'unsupported-media-type'),
   },
   get: { summary: `Get ${summary}`, tags: [tag], security, params: path(parameter), response: responses({ 200: json(ok) }, 'not-found') },
   list: { summary: `List ${tag}`, tags: [tag], security, response: responses({ 200: json(page({ type: 'object' })) }) },
 });
 const program = document('a program', 'programs', 'Program', 'program');
-const partner = document('a partner and its keys, which are never returned', 'partners', 'Partner', 'partner');
+const partner = document('a partner and its keys, which are never returned', 'partners', 'Partner', 'partner', '; `keys` alone stay as they are when left out');
 
 export const operations = {
   postTransactions: {
@@ -159,11 +161,14 @@ export const operations = {
   getPartner: partner.get,
   listPartners: partner.list,
   putProducts: {
-    summary: 'Put the products of a partner, all of them', tags: ['partners'], security, params: path('partner'), body: ndjson('Product'),
+    summary: 'Put the products of a partner, all of them', tags: ['partners'],
+    description: 'They replace those before: a product that is left out is unknown from then on.',
+    security, params: path('partner'), body: ndjson('Product'),
     response: responses({ 200: json(object({ partner: text, products: integer })), 422: unprocessable }, 'not-found', 'body-too-large', 'unsupported-media-type'),
   },
   putRules: {
-    summary: 'Publish a set of rules, all or nothing', tags: ['rules'], security,
+    summary: 'Publish a set of rules, all or nothing',
+    description: 'The set replaces the live rules of the programs that it names rules of; an empty one clears `default`.', tags: ['rules'], security,
     body: { content: { 'application/json': { schema: object({ rules: list(ref('Rule')) }) } } },
     response: responses({ 200: json(object({ ruleSet: integer })), 422: unprocessable }, 'conflict', 'body-too-large', 'unsupported-media-type'),
   },
