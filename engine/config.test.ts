@@ -20,6 +20,27 @@ t.test('what is unknown is refused with the nearest name', async (t) => {
   t.doesNotThrow(() => readConfig({ environment: { POINTSTREAM_URL: 'x', POINTSTREAM_SERVICE_HOST: '10.0.0.1', POINTSTREAM_PORT_8080_TCP: 'tcp://10.0.0.1:8080' } }), 'what others set is left alone');
 });
 
+t.test('all mistakes are said at once, whichever source they stand in', async (t) => {
+  const saidOf = (sources: Parameters<typeof readConfig>[0]): string => {
+    try {
+      readConfig(sources);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.message;
+      throw error;
+    }
+    return '';
+  };
+  t.equal(saidOf({
+    file: { name: 'p.yaml', text: 'prot: 1\nhost: 5\nkafkaSasl: plain\ntoString: 1\n' }, environment: { POINTSTREAM_PROT: '1', POINTSTREAM_METRICS_PORT: 'x' }, flags: { logLevel: 'loud', port: '70000' },
+  }), [
+    '8 mistakes in the settings:', 'p.yaml: unknown setting prot; did you mean port?', 'p.yaml: host: 5 is not a text', 'p.yaml: unknown setting toString',
+    'environment: unknown setting POINTSTREAM_PROT; did you mean POINTSTREAM_PORT?', 'POINTSTREAM_METRICS_PORT: "x" is not an integer', '--log-level: "loud" is not one of info, trace, debug, warn, error, fatal',
+    '--port: 70000 is not between 0 and 65535', 'kafkaSasl is on, but kafkaUser is empty',
+  ].join('\n  '));
+  t.equal(saidOf({ flags: { clickhouse: 'server', clickhouseCluster: 'main' } }), '--clickhouse: "server" is neither embedded nor off nor an address such as http://127.0.0.1:8123', 'nothing follows from a mistake');
+  t.match(saidOf({ file: { name: 'p.yaml', text: 'a: [' }, flags: { port: 'x', kafkaSasl: 'plain' } }), /^2 mistakes in the settings:\n  p\.yaml: [^]*\n  --port: "x" is not an integer$/);
+});
+
 t.test('types and bounds', async (t) => {
   const refused = (flags: Record<string, unknown>, message: RegExp): void => void t.throws(() => readConfig({ flags }), { message });
   refused({ port: '80.5' }, /--port: "80\.5" is not an integer/);

@@ -2,8 +2,8 @@
  * Every setting, once: name, type, default, bounds and why. Flags (--body-bytes-max), the environment (POINTSTREAM_BODY_BYTES_MAX), pointstream.yaml
  * (bodyBytesMax) and the table in docs/settings.md all come from this list.
  *
- * Promises: flag over environment over file over default; what is unknown, of a wrong type or out of bounds is refused with the place it stands in and, where
- * there is one, the nearest known name. Never: reads a setting anywhere else, or changes one after the start.
+ * Promises: flag over environment over file over default; what is unknown, of a wrong type or out of bounds is refused, all of it at once, with the place it stands in
+ * and, where there is one, the nearest known name. Never: reads a setting anywhere else, or changes one after the start.
  */
 import { parse as parseYaml } from 'yaml';
 import { nearestName } from '../schemas/validate.js';
@@ -97,8 +97,33 @@ export type Config = { readonly [N in SettingName]: ValueOf<(typeof settings)[N]
 /** Whether the setting `clickhouse` names a server. */
 export const isServer = (clickhouse: string): boolean => !(settings.clickhouse.words as readonly string[]).includes(clickhouse);
 
-/** A mistake of whoever wrote the settings; exit code 2, no stack. */
-export class ConfigError extends Error {}
+/** Mistakes of whoever wrote the settings; exit code 2, no stack. */
+export class ConfigError extends Error {
+  readonly mistakes: readonly string[];
+  constructor(mistakes: string | readonly string[], options?: ErrorOptions) {
+    const each = typeof mistakes === 'string' ? [mistakes] : mistakes;
+    super(each.length === 1 ? each[0] : [`${each.length} mistakes in the settings:`, ...each].join('\n').replaceAll('\n', '\n  '), options);
+    this.mistakes = each;
+  }
+}
+/** Collects them, so that all are said at once, and nobody has to start again for each. */
+export class ConfigMistakes {
+  private readonly said: string[] = [];
+
+  /** Undefined when it was a mistake. */
+  attempt<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.said.push(...error.mistakes);
+      return undefined;
+    }
+  }
+  refuse(): void {
+    if (this.said.length > 0) throw new ConfigError(this.said);
+  }
+}
 
 /** Settings that have no flag. */
 const isSecret = (setting: Setting): boolean => setting.type === 'text' && setting.secret === true;
@@ -109,9 +134,9 @@ export const flagSettings = (): [SettingName, Setting][] => (Object.entries(sett
 /** Variables with our prefix that are not settings: the client's (commands/client.ts), the tests', and those that Kubernetes makes for a service called pointstream. */
 const otherVariables = /^POINTSTREAM_(URL|KEY|CONFIG|REQUIRE|TEST_CLICKHOUSE_URL|SERVICE_(HOST|PORT.*)|PORT_\d+_.*)$/;
 
-function unknown(where: string, name: string, known: readonly string[]): ConfigError {
+function refuseUnknown(where: string, name: string, known: readonly string[]): never {
   const meant = nearestName(name, known);
-  return new ConfigError(`${where}: unknown setting ${name}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
+  throw new ConfigError(`${where}: unknown setting ${name}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
 }
 
 function readValue(where: string, setting: Setting, value: unknown): string | number {
@@ -148,37 +173,40 @@ export interface ConfigSources {
   file?: { name: string; text: string };
 }
 
-/** Throws ConfigError. */
+/** Throws ConfigError, with all that is wrong. */
 export function readConfig({ flags = {}, environment = {}, file }: ConfigSources): Config {
-  const names = Object.keys(settings) as SettingName[];
-  const values: Record<string, string | number> = {};
-  for (const name of names) values[name] = settings[name].default;
+  const names = Object.keys(settings) as SettingName[], mistakes = new ConfigMistakes(), unread = new Set<SettingName>();
+  const values = Object.fromEntries(names.map((name) => [name, settings[name].default])) as Values;
+  const take = (where: string, name: SettingName, value: unknown): void => {
+    unread.add(name);
+    mistakes.attempt(() => {
+      values[name] = readValue(where, settings[name], value);
+      unread.delete(name);
+    });
+  };
+  const isKnown = (name: string): name is SettingName => Object.hasOwn(settings, name);
 
-  if (file !== undefined) {
-    for (const [name, value] of Object.entries(parseFile(file))) {
-      if (!(name in settings)) throw unknown(file.name, name, names);
-      values[name] = readValue(`${file.name}: ${name}`, settings[name as SettingName], value);
-    }
+  const document = file && mistakes.attempt(() => parseFile(file));
+  // Of a file that is not read nobody knows what it sets.
+  if (file && !document) for (const name of names) unread.add(name);
+  for (const [name, value] of Object.entries(document ?? {})) {
+    if (isKnown(name)) take(`${file!.name}: ${name}`, name, value);
+    else mistakes.attempt(() => refuseUnknown(file!.name, name, names));
   }
   const byVariable = new Map(names.map((name) => [environmentName(name), name]));
   for (const [variable, value] of Object.entries(environment)) {
     if (value === undefined || !variable.startsWith('POINTSTREAM_') || otherVariables.test(variable)) continue;
     const name = byVariable.get(variable);
-    if (name === undefined) throw unknown('environment', variable, [...byVariable.keys()]);
-    values[name] = readValue(variable, settings[name], value);
+    if (name !== undefined) take(variable, name, value);
+    else mistakes.attempt(() => refuseUnknown('environment', variable, [...byVariable.keys()]));
   }
   for (const [name, value] of Object.entries(flags)) {
     if (value === undefined) continue;
-    if (!(name in settings)) throw unknown('command line', name, names);
-    values[name] = readValue(`--${flagName(name)}`, settings[name as SettingName], value);
+    if (isKnown(name)) take(`--${flagName(name)}`, name, value);
+    else mistakes.attempt(() => refuseUnknown('command line', name, names));
   }
-  refuseBadKafka(values);
-  refuseBadRoles(values);
-  if ((values.clickhouseTlsCertificate === '') !== (values.clickhouseTlsKey === '')) throw new ConfigError('clickhouseTlsCertificate and clickhouseTlsKey go together');
-  for (const only of ['clickhouseDatabase', 'clickhouseCluster'] as const) {
-    if (isServer(String(values.clickhouse)) || values[only] === settings[only].default) continue;
-    throw new ConfigError(`${only} is for a ClickHouse server, and clickhouse is ${values.clickhouse}`);
-  }
+  for (const { of, check } of together) if (!of.some((name) => unread.has(name))) mistakes.attempt(() => check(values));
+  mistakes.refuse();
   return values as unknown as Config;
 }
 
@@ -188,35 +216,49 @@ export function rolesOf(config: Pick<Config, 'roles'>): ReadonlySet<Role> {
   return new Set(config.roles.split(',').map((role) => role.trim() as Role));
 }
 
-function refuseBadRoles(values: Record<string, string | number>): void {
-  const wanted = [...rolesOf({ roles: String(values.roles) })], wrong = wanted.find((role) => !roles.includes(role));
-  if (wrong !== undefined) throw new ConfigError(`roles: ${JSON.stringify(wrong)} is not one of ${roles.join(', ')}`);
-  const missing = roles.filter((role) => role !== 'router' && !wanted.includes(role));
-  if (values.kafka === '' && missing.length > 0) throw new ConfigError('roles: a log in the data directory has one process for everything; several share a log on Kafka');
-  if (wanted.every((role) => role === 'router') && values.routerTopics === '') {
-    throw new ConfigError('roles: a process that is a router only has nothing to do without routerTopics, which say whose topics are read (PARTNER=TOPIC,…)');
-  }
-  if (wanted.includes('sink') && !wanted.includes('engine')) throw new ConfigError('roles: the sink delivers what its engine decided, so sink needs engine');
+type Values = Record<SettingName, string | number>;
+function refuse(isWrong: boolean, mistake: string): void {
+  if (isWrong) throw new ConfigError(mistake);
 }
+/** What is read by another module, which says what is wrong. */
+function readable(name: SettingName, read: () => unknown): void {
+  try {
+    read();
+  } catch (error) {
+    throw new ConfigError(`${name}: ${(error as Error).message}`);
+  }
+}
+const goTogether = (one: SettingName, other: SettingName): Together => (
+  { of: [one, other], check: (values) => refuse((values[one] === '') !== (values[other] === ''), `${one} and ${other} go together`) }
+);
+const ofServer = (name: SettingName): Together => ({ of: [name, 'clickhouse'], check: (values) => (
+  refuse(!isServer(String(values.clickhouse)) && values[name] !== settings[name].default, `${name} is for a ClickHouse server, and clickhouse is ${values.clickhouse}`)
+) });
 
-function refuseBadKafka(values: Record<string, string | number>): void {
-  try {
-    if (values.kafka !== '') readBrokers(String(values.kafka));
-  } catch (error) {
-    throw new ConfigError(`kafka: ${(error as Error).message}`);
-  }
-  try {
-    readRoutes(String(values.routerTopics), String(values.kafkaPrefix));
-  } catch (error) {
-    throw new ConfigError(`routerTopics: ${(error as Error).message}`);
-  }
-  if (values.routerTopics !== '' && values.kafka === '') throw new ConfigError('routerTopics are on Kafka, and kafka is empty');
+/** What settings have to be besides of their type, and what several of them say together: looked at where each of them could be read, so that no mistake follows from another. */
+interface Together { of: SettingName[]; check(values: Values): void }
+const together: Together[] = [
+  { of: ['kafka'], check: ({ kafka }) => kafka === '' || readable('kafka', () => readBrokers(String(kafka))) },
+  { of: ['routerTopics', 'kafkaPrefix'], check: ({ routerTopics, kafkaPrefix }) => readable('routerTopics', () => readRoutes(String(routerTopics), String(kafkaPrefix))) },
+  { of: ['routerTopics', 'kafka'], check: ({ routerTopics, kafka }) => refuse(routerTopics !== '' && kafka === '', 'routerTopics are on Kafka, and kafka is empty') },
   // What Kafka allows in names of topics.
-  if (!/^[\w.-]{0,100}$/.test(String(values.kafkaPrefix))) {
-    throw new ConfigError(`kafkaPrefix: ${JSON.stringify(values.kafkaPrefix)} has other characters than letters, digits, ".", "_" and "-", or more than 100`);
-  }
-  if (values.kafkaSasl !== 'off' && values.kafkaUser === '') throw new ConfigError('kafkaSasl is on, but kafkaUser is empty');
-  if ((values.kafkaTlsCertificate === '') !== (values.kafkaTlsKey === '')) throw new ConfigError('kafkaTlsCertificate and kafkaTlsKey go together');
+  { of: ['kafkaPrefix'], check: ({ kafkaPrefix }) => refuse(!/^[\w.-]{0,100}$/.test(String(kafkaPrefix)),
+    `kafkaPrefix: ${JSON.stringify(kafkaPrefix)} has other characters than letters, digits, ".", "_" and "-", or more than 100`) },
+  { of: ['kafkaSasl', 'kafkaUser'], check: ({ kafkaSasl, kafkaUser }) => refuse(kafkaSasl !== 'off' && kafkaUser === '', 'kafkaSasl is on, but kafkaUser is empty') },
+  goTogether('kafkaTlsCertificate', 'kafkaTlsKey'),
+  { of: ['roles', 'kafka', 'routerTopics'], check: refuseBadRoles },
+  goTogether('clickhouseTlsCertificate', 'clickhouseTlsKey'),
+  ofServer('clickhouseDatabase'), ofServer('clickhouseCluster'),
+];
+
+function refuseBadRoles({ roles: text, kafka, routerTopics }: Values): void {
+  const wanted = [...rolesOf({ roles: String(text) })], wrong = wanted.find((role) => !roles.includes(role));
+  refuse(wrong !== undefined, `roles: ${JSON.stringify(wrong)} is not one of ${roles.join(', ')}`);
+  const missing = roles.filter((role) => role !== 'router' && !wanted.includes(role));
+  refuse(kafka === '' && missing.length > 0, 'roles: a log in the data directory has one process for everything; several share a log on Kafka');
+  refuse(wanted.every((role) => role === 'router') && routerTopics === '',
+    'roles: a process that is a router only has nothing to do without routerTopics, which say whose topics are read (PARTNER=TOPIC,…)');
+  refuse(wanted.includes('sink') && !wanted.includes('engine'), 'roles: the sink delivers what its engine decided, so sink needs engine');
 }
 
 function parseFile(file: { name: string; text: string }): Record<string, unknown> {

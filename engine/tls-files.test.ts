@@ -42,6 +42,7 @@ t.test('files of TLS', { skip: missing }, async (t) => {
       refused({ [part]: at('text.pem') }, new RegExp(`^clickhouseTls${setting}: .*text.pem is not .*PEM`));
       refused({ [part]: at('garbage.pem') }, new RegExp(`^clickhouseTls${setting}: .*garbage.pem is not .*PEM`));
     }
+    refused({ ca: at('nowhere.pem'), key: at('text.pem') }, /^2 mistakes in the settings:\n  clickhouseTlsCa: .*ENOENT.*\n  clickhouseTlsKey: .*text.pem is not/);
     refused({ ca: at('ours.key') }, /^clickhouseTlsCa: .*ours.key is not certificates/);
     refused({ key: at('locked.key') }, /^clickhouseTlsKey: .*locked.key is not a key in PEM without a passphrase/);
     refused({ certificate: at('ours.pem'), key: at('theirs.key') }, /^clickhouseTlsKey: .*theirs.key is not the key of clickhouseTlsCertificate, .*ours.pem/);

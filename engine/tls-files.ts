@@ -6,7 +6,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { ConfigError, type Config } from './config.js';
+import { ConfigError, ConfigMistakes, type Config } from './config.js';
 
 /** How the names of the three settings begin. */
 export type TlsSettings = 'kafkaTls' | 'clickhouseTls';
@@ -17,15 +17,20 @@ export interface TlsTexts { ca: string | undefined; cert: string | undefined; ke
 
 /** Before anything is started: a wrong setting must not look like a server that does not answer. */
 export function checkTlsFiles(config: Config): void {
-  readTlsFiles('kafkaTls', { ca: config.kafkaTlsCa, certificate: config.kafkaTlsCertificate, key: config.kafkaTlsKey });
-  readTlsFiles('clickhouseTls', { ca: config.clickhouseTlsCa, certificate: config.clickhouseTlsCertificate, key: config.clickhouseTlsKey });
+  const mistakes = new ConfigMistakes();
+  for (const settings of ['kafkaTls', 'clickhouseTls'] as const) {
+    mistakes.attempt(() => readTlsFiles(settings, { ca: config[`${settings}Ca`], certificate: config[`${settings}Certificate`], key: config[`${settings}Key`] }));
+  }
+  mistakes.refuse();
 }
 
 /** Throws ConfigError. */
 export function readTlsFiles(settings: TlsSettings, files: TlsFiles): TlsTexts {
-  const ca = read(`${settings}Ca`, files.ca, 'certificates of authorities in PEM', (text) => new X509Certificate(text));
-  const cert = read(`${settings}Certificate`, files.certificate, 'a certificate in PEM', (text) => createSecureContext({ cert: text }));
-  const key = read(`${settings}Key`, files.key, 'a key in PEM without a passphrase', (text) => createSecureContext({ key: text }));
+  const mistakes = new ConfigMistakes(), attempt = (...arguments_: Parameters<typeof read>): string | undefined => mistakes.attempt(() => read(...arguments_));
+  const ca = attempt(`${settings}Ca`, files.ca, 'certificates of authorities in PEM', (text) => new X509Certificate(text));
+  const cert = attempt(`${settings}Certificate`, files.certificate, 'a certificate in PEM', (text) => createSecureContext({ cert: text }));
+  const key = attempt(`${settings}Key`, files.key, 'a key in PEM without a passphrase', (text) => createSecureContext({ key: text }));
+  mistakes.refuse();
   if (cert !== undefined && key !== undefined) {
     expect(`${settings}Key`, files.key!, `the key of ${settings}Certificate, ${files.certificate}`, () => createSecureContext({ cert, key }));
   }
