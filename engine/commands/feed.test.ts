@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { ADMIN_KEY, startFakeGateway, type FakeGateway } from '../../test/gateway/fake-engine.js';
+import { ADMIN_KEY, call, startFakeGateway, type FakeGateway } from '../../test/gateway/fake-engine.js';
 import { pointstream, type Ended } from '../../test/support/command-line.js';
 import { EngineError } from '../engine.js';
 
@@ -12,6 +12,7 @@ t.setTimeout(240_000);
 
 const purchase = (id: number, more: object = {}): object =>
   ({ id: String(id), kind: 'purchase', card: `c${id % 7}`, occurredAt: '2025-01-01T10:00:00Z', currency: 'EUR', total: 1000, ...more });
+const partner = { name: 'P', timeZone: 'UTC', currency: 'EUR' };
 const ndjson = (items: object[]): string => items.map((item) => `${JSON.stringify(item)}\n`).join('');
 
 async function prepare(t: Tap): Promise<{ fake: FakeGateway; directory: string; feed(file: string, ...more: string[]): Promise<Ended> }> {
@@ -21,6 +22,7 @@ async function prepare(t: Tap): Promise<{ fake: FakeGateway; directory: string; 
     await fake.gateway.close();
     await rm(directory, { recursive: true });
   });
+  await call(fake, 'PUT', '/v1/partners/p', { body: partner });
   return { fake, directory, feed: (file, ...more) => pointstream(directory, 'feed', file, '--partner', 'p', '--url', fake.gateway.url, '--key', ADMIN_KEY, ...more) };
 }
 type Tap = { teardown(end: () => Promise<void>): void };
@@ -42,6 +44,21 @@ t.test('a file goes in order, rejects go to their file by row, the exit code say
   await t.rejects(stat(join(directory, 'sales.ndjson.gz.feed')), 'no state is left behind');
   const again = await feed('sales.ndjson.gz', '--json');
   t.match(JSON.parse(again.stdout), { accepted: 0, duplicates: 398, rejected: 3 });
+});
+
+t.test('a partner that is not known is refused before anything is sent', async (t) => {
+  const { fake, directory, feed } = await prepare(t), poster = 'a-key-that-only-posts', reader = 'a-key-of-the-other-one';
+  await call(fake, 'PUT', '/v1/partners/p', { body: { ...partner, keys: [{ key: poster, scopes: ['post'] }] } });
+  await call(fake, 'PUT', '/v1/partners/other', { body: { ...partner, keys: [{ key: reader, scopes: ['post', 'read'] }] } });
+  await writeFile(join(directory, 'sales.ndjson'), ndjson([purchase(1), purchase(2)]));
+  await writeFile(join(directory, 'rejects.ndjson'), 'of the last time');
+  const ended = await feed('sales.ndjson', '--partner', 'no/body', '--rejects', 'rejects.ndjson');
+  t.match(ended, { code: 2, stdout: '', stderr: /^error: .* knows no partner "no\/body", and nothing was sent: .*--partner.*\n +curl -X PUT http:.*\/v1\/partners\/no%2Fbody / });
+  t.match(await feed('sales.ndjson', '--key', reader), { code: 2, stdout: '', stderr: /^error: 403 / }, "another partner's key");
+  t.equal(await readFile(join(directory, 'rejects.ndjson'), 'utf8'), 'of the last time');
+  await t.rejects(stat(join(directory, 'sales.ndjson.feed')), 'no state is left behind');
+  t.equal(fake.engine.order.length, 0);
+  t.match(await feed('sales.ndjson', '--key', poster), { code: 0, stdout: /accepted {4}2/ }, 'a key that may only post need not read');
 });
 
 t.test('it waits while the engine is busy, and goes on where it was interrupted', async (t) => {
@@ -257,7 +274,6 @@ t.test('rules are checked offline and published, products and accounts imported'
   t.match(await pointstream(directory, 'rules', 'publish', 'good.yaml', ...door), { code: 0, stdout: /rule set 1 is live/ });
   await writeFile(join(directory, 'products.ndjson'), '{"sku":"1"}\n');
   t.match(await pointstream(directory, 'import', 'products', 'products.ndjson', '--partner', 'nobody', ...door), { code: 2, stderr: /404/ });
-  fake.references.putPartner('p', { name: 'P', timeZone: 'UTC', currency: 'EUR' });
   t.match(await pointstream(directory, 'import', 'products', 'products.ndjson', '--partner', 'p', ...door), { code: 0, stdout: /products {2}1/ });
   await writeFile(join(directory, 'accounts.ndjson'), '{"card":"1","balances":{"points":5}}\n{"card":"2","balances":{"points":-5}}\n');
   t.match(await pointstream(directory, 'import', 'accounts', 'accounts.ndjson', '--json', ...door), { code: 4, stdout: /"accepted": 1/, stderr: /item 2 \(2\): invalid/ });

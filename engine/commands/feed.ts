@@ -57,6 +57,7 @@ async function run(file: string, options: FeedOptions): Promise<ExitCode> {
   const mapping = options.mapping === undefined ? undefined : await readMapping(options.mapping);
   const source = openSource(file, { format: options.format, mapping, batchBytes, fromByte: state.place.byte, fromRow: state.place.row, advice });
   await client.expectServer();
+  await expectPartner(client, options.partner);
   if (state.resumed) say(`goes on at row ${state.place.row + 1}; --restart begins again`);
   else if (options.rejects !== undefined) await writeFile(options.rejects, '');
 
@@ -87,6 +88,16 @@ async function run(file: string, options: FeedOptions): Promise<ExitCode> {
 }
 
 const total = ({ accepted, duplicates, rejected }: { accepted: number; duplicates: number; rejected: number }): number => accepted + duplicates + rejected;
+
+/** Else every row would be sent and refused, one by one. A key that may not read the partner can't tell; posting says what is wrong with it. */
+async function expectPartner(client: Client, partner: string): Promise<void> {
+  const path = `/v1/partners/${encodeURIComponent(partner)}`, { status, body } = await client.call('GET', path, undefined, [403, 404]), problem = (body ?? {}) as ProblemBody;
+  if (problem.type === '/problems/not-found') {
+    const request = `curl -X PUT ${client.url}${path} -H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '{"name": "…", "timeZone": "UTC", "currency": "EUR"}'`;
+    throw new CommandError(exitCodes.usage, `${client.url} knows no partner ${JSON.stringify(partner)}, and nothing was sent: look at --partner, or create it with the admin key:\n  ${request}`);
+  }
+  if (status === 404 || problem.type === '/problems/other-partner') throw refusal(status, problem);
+}
 
 async function post(batch: SourceBatch, client: Client, partner: string): Promise<BatchAnswer> {
   if (batch.count === 0) return { accepted: 0, duplicates: 0, rejected: 0, items: [] };
