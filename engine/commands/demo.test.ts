@@ -74,6 +74,26 @@ t.test('demo: an installation that is in use is refused and stays as it is; one 
   }
 });
 
+t.test('demo: where a demo of other partners has been, another one is refused before anything starts', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'demo-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await writeFile(join(directory, 'sales.ndjson'), '{"id":"1","kind":"purchase","card":"7","occurredAt":"2017-01-01T11:53:26Z","currency":"USD","total":250}\n');
+  const run = (data: string, ...more: string[]): Promise<Ended> => (
+    pointstream(directory, 'demo', '--data', data, '--transactions', '50', '--clickhouse', 'off', '--no-verify', '--port', '0', '--metrics-port', '0', '--exit', ...more));
+  const file = ['--input', 'sales.ndjson', '--partner', 'shop'];
+  t.match(await run('generated'), { code: 0 });
+  t.match(await run('file', ...file), { code: 0 });
+  const cases: [data: string, argv: string[], partners: RegExp][] = [['generated', file, /generated has a demo of "[a-z-]+", "[a-z-]+", "[a-z-]+" and \d+ more, /], ['file', [], /file has a demo of "shop", /]];
+  for (const [data, argv, partners] of cases) {
+    const ended = await run(data, ...argv);
+    t.match(ended, { code: 2, stdout: '', stderr: partners }, `${argv.join(' ')} on ${data}`);
+    t.match(ended.stderr, /whose rules are published, and this demo's say otherwise \(version 1 of rule "[^"]+" is published with other content\): say another --data, or leave it out\n$/);
+    t.notMatch(ended.stderr, /starting on|^\s+at |409/m);
+  }
+  t.match(await run('file', ...file), { code: 0 }, 'nothing was changed');
+  t.match(await run('file', '--input', 'sales.ndjson', '--partner', 'other'), { code: 0 }, 'the same rules');
+});
+
 t.test('demo: what the user has to mend is said before anything starts', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'demo-'));
   t.teardown(() => rm(directory, { recursive: true }));

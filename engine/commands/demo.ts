@@ -67,7 +67,7 @@ async function show(directory: string, coalition: Coalition, options: Options, s
   try {
     const given = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
     if (options.data === undefined) temporary = await temporaryInstallation(given);
-    else await (await import('./demo-refusal.js')).refuseInstallationOfOthers(given);
+    else await (await import('./demo-refusal.js')).refuseInstallationOfOthers(given, coalition);
     const config = temporary?.config ?? given, logger = createLogger(config.logLevel);
     const { startServing } = await import('../serving.js');
     expectNoSignal();
