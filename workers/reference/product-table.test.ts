@@ -1,5 +1,6 @@
 /** A table of products that is built in steps is the one that is built at once; each step reads about as much as it may. */
 import t from 'tap';
+import { ID_BYTES_MAX } from '../../schemas/fields.js';
 import type { ProductDocument } from '../../schemas/reference.js';
 import { Names } from './names.js';
 import { CLASSES_MAX, ProductTableBuilding, type ProductClasses } from './product-table.js';
@@ -22,6 +23,13 @@ for (const [bytes, least] of [[Infinity, 1], [1, 500], [100, 200], [4096, 6]] as
   t.equal(table.find(unknown, 0, unknown.length), -1);
 }
 t.equal(new ProductTableBuilding('hash', new Uint8Array(), new Names()).step(1)?.size, 16, 'no products at all');
+
+t.test('skus of every length that an identifier may have', async (t) => {
+  const skus = Array.from({ length: ID_BYTES_MAX }, (_, i) => 'x'.repeat(i + 1)), lines = skus.map((sku) => JSON.stringify({ sku, category: `c${sku.length}` }));
+  const names = new Names(), table = new ProductTableBuilding('hash', new TextEncoder().encode(lines.join('\n')), names).step(Infinity)!;
+  const found = skus.map((sku) => table.find(new TextEncoder().encode(sku), 0, sku.length));
+  t.same(found.map((product) => [table.sku(product), names.texts[table.category(product)]]), skus.map((sku) => [sku, `c${sku.length}`]));
+});
 
 t.test('classes of products', async (t) => {
   const table = new ProductTableBuilding('hash', content, new Names()).step(Infinity)!, product = table.find(new TextEncoder().encode('twice'), 0, 5);

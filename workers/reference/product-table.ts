@@ -3,11 +3,12 @@
  * checked then; a line that can't be read here is a bug and throws. Half a million products take seconds: they are built in steps, between which the shard does what it is asked.
  *
  *   slot = [tag (0: free), the sku's first 8 bytes (2 words), where all of them are, category, department, brand, class]      32 bytes
- *   tag  = 24 bits of the hash, length of the sku + 1
+ *   tag  = upper bits of the hash, length of the sku + 1 in the lower 8 (as many as an identifier's length needs)
  *
  * A product's number is its slot. The lines of a receipt lie all over a catalog, so what a look-up costs are its cache misses: a slot is half a line of the processor's cache and
  * says all that evaluation wants to know, also what a partner's plan has found out about the product (its class). At most four fifths of the slots are taken.
  */
+import { ID_BYTES_MAX } from '../../schemas/fields.js';
 import type { ProductDocument } from '../../schemas/reference.js';
 import { hashText, sameFrom, viewOf, word } from '../text-words.js';
 import { LINES_MAX, type Transaction } from '../transaction.js';
@@ -19,8 +20,8 @@ const WORDS = 8;
 const FIRST = 1, SECOND = 2, START = 3, CATEGORY = 4, DEPARTMENT = 5, BRAND = 6, CLASS = 7;
 /** So many bytes of a sku stand in its slot. */
 const SLOT_BYTES = 8;
-/** Bits of a tag that hold the length, which is at most that of an identifier (schemas/fields.ts). */
-const LENGTH_BITS = 0xff;
+/** Bits of a tag that hold the length + 1: as many as the longest identifier needs. */
+const LENGTH_BITS = 2 ** (32 - Math.clz32(ID_BYTES_MAX + 1)) - 1;
 /** So many classes a plan may keep beside products, and so many plans may do so one after the other: their product is what an integer holds. */
 export const CLASSES_MAX = 1 << 20;
 const CLAIMS_MAX = 1 << 11;
