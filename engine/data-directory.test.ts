@@ -1,4 +1,5 @@
 /** A data directory that can't be one is refused at once, with exit code 2 and what is wrong; one that can be is there. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,4 +53,19 @@ t.test('a file system that takes no files', { skip: hasProc }, async (t) => {
     const { code, stderr, stdout } = await pointstream(root, ...command, '--data', '/proc/x');
     t.match({ code, stdout, stderr }, { code: 2, stdout: '', stderr: /^error: data: \/proc\/x cannot be made: .*--data$/m }, command[0]);
   }
+});
+
+t.test('a disk that is full before anything is there', async (t) => {
+  const full = at('full');
+  mkdirSync(full);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', full], { stdio: 'pipe' });
+  } catch (error) {
+    t.comment(`skipped, no tmpfs can be mounted here: ${(error as Error).message.trim()}`);
+    return;
+  }
+  t.teardown(() => void execFileSync('umount', ['-l', full]));
+  t.throws(() => writeFileSync(join(full, 'ballast'), Buffer.alloc(2 ** 20)), { code: 'ENOSPC' });
+  t.throws(() => makeDataDirectory(join(full, 'data')), { message: /data cannot be written to: ENOSPC.*; make room, or choose another directory with --data$/ });
+  t.same(readdirSync(join(full, 'data')), [], 'nothing is left of the attempt');
 });

@@ -4,13 +4,15 @@
  *
  * Not by node's own `recursive`: where a file system refuses a name with ENOENT, as /proc does, that tries again for ever.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from './config.js';
 
+const PAGE_BYTES = 4096;
+
 export function makeDataDirectory(directory: string): void {
   const refuse = (what: string, error: unknown): never => {
-    throw new ConfigError(`data: ${directory} ${what}: ${(error as Error).message}; choose another directory with --data`);
+    throw new ConfigError(`data: ${directory} ${what}: ${(error as Error).message}; ${isFull(error) ? 'make room, or ' : ''}choose another directory with --data`);
   };
   try {
     make(resolve(directory));
@@ -19,10 +21,19 @@ export function makeDataDirectory(directory: string): void {
   }
   if (!statSync(directory).isDirectory()) throw new ConfigError(`data: ${directory} is a file; choose a directory with --data`);
   try {
-    // What may be written is known only by writing: rights, quota, a file system that is read-only.
-    rmdirSync(mkdtempSync(join(directory, '.try-')));
+    tryToWrite(directory);
   } catch (error) {
     refuse('cannot be written to', error);
+  }
+}
+
+/** What may be written is known only by writing: rights, quota, a file system that is full or read-only. */
+function tryToWrite(directory: string): void {
+  const tried = mkdtempSync(join(directory, '.try-'));
+  try {
+    writeFileSync(join(tried, 'page'), Buffer.alloc(PAGE_BYTES));
+  } finally {
+    rmSync(tried, { recursive: true, force: true });
   }
 }
 
@@ -37,3 +48,5 @@ function make(path: string): void {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !existsSync(path)) throw error;
   }
 }
+
+const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
