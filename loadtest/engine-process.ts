@@ -3,7 +3,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -22,14 +22,11 @@ export class EngineProcess {
   get running(): boolean {
     return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
   }
-  /** Undefined until it is ready: a file of a run that was killed has another process id. */
+  /** Undefined until it is ready. */
   get endpoints(): Endpoints | undefined {
-    const file = join(this.config.data, 'endpoints.json');
-    if (!this.running || !existsSync(file)) return undefined;
-    const endpoints = JSON.parse(readFileSync(file, 'utf8')) as Endpoints;
-    return endpoints.pid === this.child!.pid ? endpoints : undefined;
+    return this.running ? endpointsOf(this.config.data, this.child!.pid!) : undefined;
   }
-  /** Resolves when it is ready. */
+  /** Resolves when it is ready; when it throws, nothing runs. */
   async start(): Promise<Endpoints> {
     const flags = flagSettings().flatMap(([name]) => [`--${flagName(name)}`, String(this.config[name])]), secrets = ['adminKey', 'kafkaPassword', 'clickhousePassword'] as const;
     const environment = Object.fromEntries(secrets.filter((name) => this.config[name] !== '').map((name) => [environmentName(name), this.config[name]]));
@@ -42,6 +39,7 @@ export class EngineProcess {
       if (endpoints) return endpoints;
       if (!this.running) throw new Error(`an engine ended before it was ready, with ${this.child.exitCode ?? this.child.signalCode}`);
     }
+    await this.end('SIGKILL');
     throw new Error('an engine was not ready in time');
   }
   /** kill -9 and SIGTERM resolve when it has ended, with whether it did so as it was asked to: without an error, or by that signal. */
@@ -64,5 +62,16 @@ export class EngineProcess {
     if (!endpoints) return () => 0;
     const lines = (await (await fetch(`${endpoints.metrics}/metrics`)).text()).split('\n');
     return (name) => lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`)).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+}
+
+/** Where a process serves that was started on a directory; undefined until it is ready. What a run left there that was killed has another process id, and goes while that process starts. */
+export function endpointsOf(directory: string, pid: number): Endpoints | undefined {
+  try {
+    const endpoints = JSON.parse(readFileSync(join(directory, 'endpoints.json'), 'utf8')) as Endpoints;
+    return endpoints.pid === pid ? endpoints : undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }

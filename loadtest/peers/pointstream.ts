@@ -6,7 +6,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ import { removeTopics } from '../../engine/log/kafka/topics.js';
 import { createMetrics } from '../../engine/metrics.js';
 import { startServing, type Endpoints } from '../../engine/serving.js';
 import { startEngine } from '../../engine/start.js';
+import { endpointsOf } from '../engine-process.js';
 import type { Kafka } from './kafka.js';
 import { PARTNERS, partnerId } from './transactions.js';
 
@@ -121,12 +122,10 @@ export class ServingProcess {
     return this.child.pid!;
   }
   async ready(): Promise<Endpoints> {
-    const path = join(this.directory, 'endpoints.json');
     for (const untilMs = Date.now() + READY_MS_MAX; Date.now() < untilMs; await pause(LOOK_MS)) {
       this.check();
-      // A file of a run that was killed has another process id.
-      const endpoints = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) as Endpoints : undefined;
-      if (endpoints?.pid === this.pid) return endpoints;
+      const endpoints = endpointsOf(this.directory, this.pid);
+      if (endpoints) return endpoints;
     }
     throw new Error(`serve did not become ready: ${this.said}`);
   }

@@ -1,10 +1,11 @@
 /** The real command line, in processes of their own. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Endpoints } from '../../engine/serving.js';
+import { endpointsOf } from '../../loadtest/engine-process.js';
 
 const cli = fileURLToPath(new URL('../../engine/cli.js', import.meta.url));
 const READY_MS_MAX = 60_000;
@@ -63,14 +64,10 @@ export async function serveUntil(file: string, signal: NodeJS.Signals, directory
 /** `serve` on free ports; resolves when DIR/endpoints.json is there. */
 export async function serve(directory: string, more: string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Served> {
   const { child, ended } = startServe(directory, more, environment);
-  const path = join(directory, 'endpoints.json');
   const until = Date.now() + READY_MS_MAX;
   for (;;) {
-    // A file of a run that was killed has another process id.
-    const endpoints = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) as Endpoints : undefined;
-    if (endpoints !== undefined && endpoints.pid === child.pid) {
-      return { endpoints, ended, kill: (signal) => { child.kill(signal); return ended; } };
-    }
+    const endpoints = endpointsOf(directory, child.pid!);
+    if (endpoints) return { endpoints, ended, kill: (signal) => { child.kill(signal); return ended; } };
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > until) {
       child.kill('SIGKILL');
       throw new Error(`serve did not become ready: ${(await ended).stderr}`);
