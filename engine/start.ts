@@ -22,7 +22,7 @@ import { ReferenceStore } from './reference.js';
 import { Shards } from './shards.js';
 import { SpareBuffers } from './spare-buffers.js';
 
-/** Bytes of effects that a shard applies in a second at recovery, cautiously (docs/decisions/008-state.md); what paces the checkpoints. */
+/** Bytes of effects that a shard applies in a second at recovery, cautiously (docs/decisions/008-state-as-cells.md); what paces the checkpoints. */
 const REPLAY_BYTES_PER_SECOND = 40 * 2 ** 20;
 /** Of buffers that nobody needs at the moment; about what is under way at full load. */
 const SPARE_BYTES_MAX = 32 * 2 ** 20;

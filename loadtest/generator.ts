@@ -3,8 +3,7 @@
  * or written straight into a Transaction for envelopes (for the drain), without an object or a string per transaction.
  *
  * 1 % are duplicates of transaction n - 1009, 2 % return (whole, or a part of) purchase n - 5003; both have the card, so the order, of what they
- * repeat or return.
- *   A product is often bought together with its neighbour, popular products and (zipf) accounts more often than others.
+ * repeat or return. A product is often bought together with its neighbour, popular products and (zipf) accounts more often than others.
  */
 import { Kind, Text, TEXT_FIELDS, type Transaction } from '../workers/transaction.js';
 import { Random } from './random.js';
@@ -83,7 +82,7 @@ export class Generator {
     return this.drawPurchase(n);
   }
 
-  /** As contract.md has it. */
+  /** As a partner would post it. */
   document(n: number): GeneratedDocument {
     const { world } = this;
     const draft = this.draw(n);

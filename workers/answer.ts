@@ -1,4 +1,4 @@
-/** The answer of a single POST as contract.md has it, as JSON text: what was decided and the balances after it. */
+/** The answer of a single POST as JSON text (its schema: engine/gateway/openapi.ts): what was decided and the balances after it. */
 import type { FactRecord } from '../schemas/fact.js';
 import type { Context } from './context.js';
 import { lotsOf } from './ledger/ledger.js';

@@ -1,5 +1,5 @@
 /**
- * Which cards a program takes (contract.md): those of its ranges; without ranges every card but the numbers of payment cards.
+ * Which cards a program takes: those of its ranges; without ranges every card but the numbers of payment cards.
  */
 import type { ProgramDocument } from '../../schemas/reference.js';
 

@@ -30,7 +30,7 @@ const pointsOf = (rules: TestRule[], document?: Partial<TransactionDocument>, co
 const counted = (values: Record<string, number>): Counters => ({ counter: (kind, rule, period) => values[`${kind}/${rule}/${period}`] ?? 0 });
 
 void t.test('percent', (t) => {
-  t.same(pointsOf([{ id: 'p', award: { kind: 'percent', percent: 5 } }], { total: 1000 }), {}, 'contract.md: 5 percent of 1000 cents is half a point');
+  t.same(pointsOf([{ id: 'p', award: { kind: 'percent', percent: 5 } }], { total: 1000 }), {}, '5 percent of 1000 cents is half a point');
   t.same(pointsOf([{ id: 'p', award: { kind: 'percent', percent: 5 } }], { total: 1000 }, none, { program: { currencies: [{ id: 'points', scale: 2 }] } }), { p: 50 });
   t.same(pointsOf([{ id: 'p', award: { kind: 'percent', percent: 12.5 } }]), { p: 2 }, '16.00 × 12.5 % = 2');
   t.same(pointsOf([{ id: 'p', rounding: 'half-even', award: { kind: 'percent', percent: 5 } }], { total: 5000 }), { p: 2 }, '2.5 to even');

@@ -33,7 +33,7 @@ export interface NaiveTransaction {
   originalId: string;
 }
 
-/** The document of contract.md; `occurredAt` also as milliseconds since 1970. */
+/** The document as partners post it (schemas/transaction.ts); `occurredAt` also as milliseconds since 1970. */
 export interface TransactionDocument {
   id: string;
   kind: 'purchase' | 'return';

@@ -1,9 +1,9 @@
-/** What documents name is there: linked files, npm scripts, subcommands. And the lock file fits every platform. */
+/** What documents name is there: linked files, npm scripts, subcommands; so are the documents that the code names. And the lock file fits every platform. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { commands } from '../../engine/commands/index.js';
-import { projectRoot, readProjectFile, readTexts } from './project.js';
+import { projectRoot, readProjectFile, readSources, readTexts } from './project.js';
 
 const documents = readTexts().filter(({ path }) => path.endsWith('.md'));
 
@@ -12,6 +12,13 @@ t.test('links lead to files', async (t) => {
     const missing = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, link]) => link!).filter((link) => !existsSync(join(projectRoot, dirname(path), link)));
     t.strictSame(missing, [], path);
   }
+});
+
+t.test('documents that the code names are there', async (t) => {
+  const notOurs = /^(NNN-title|lz4_\w+)\.md$/;
+  const missing = readSources().flatMap(({ path, text }) => [...text.matchAll(/(?<![\w/.-])[\w/-]+\.md\b/g)].map(([name]) => name)
+    .filter((name) => !notOurs.test(name) && !existsSync(join(projectRoot, name))).map((name) => `${path}: ${name}`));
+  t.strictSame(missing, []);
 });
 
 t.test('npm scripts that are named exist', async (t) => {
