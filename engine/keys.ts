@@ -16,11 +16,6 @@ import { nearestName } from '../schemas/validate.js';
 
 export const partnerScopes = ['post', 'read', 'products'] as const;
 export type PartnerScope = (typeof partnerScopes)[number];
-export const scopeTexts: Record<PartnerScope, string> = {
-  post: 'post transactions of the partner',
-  read: "read the partner's transactions, entries and rejects, and accounts and cards of its program",
-  products: "put the partner's products",
-};
 
 export interface KeyDocument { key: string; scopes: string[] }
 export interface KeyProblem { pointer: string; reason: 'invalid' | 'missing' | 'unknown-field'; detail: string; hint?: string }

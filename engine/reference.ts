@@ -2,7 +2,7 @@
  * Reference data on the main thread: takes documents as they are PUT, checks them, and makes the next complete set for the shards (Engine.activate).
  *
  * Promises: sets are immutable; ordinals are given once, in the order of publishing, and never reused; a PUT of what is there already changes nothing;
- * what is refused leaves nothing behind. It has no I/O: the caller stores sets (toBytes) and contents, and activates them one after the other.
+ * what is refused leaves nothing behind. It has no I/O: the caller stores sets and contents (reference-storage.ts), and activates them one after the other.
  */
 import { createHash } from 'node:crypto';
 import { pack, unpack } from 'msgpackr';
@@ -34,12 +34,6 @@ export class ReferenceStore {
 
   get set(): ReferenceSet {
     return this.current;
-  }
-  static fromBytes(bytes: Uint8Array): ReferenceStore {
-    return new ReferenceStore(setFromBytes(bytes));
-  }
-  toBytes(): Uint8Array {
-    return setToBytes(this.current);
   }
 
   /** Another engine may have published it; and what was put here and came to nothing is forgotten. */

@@ -1,6 +1,6 @@
 /**
  * What processes use, from /proc: memory of a process (this one) and its descendants sampled while something runs, CPU seconds of a child, or of a process with its descendants. On systems without
- * /proc only this process is seen, and `complete` says so.
+ * /proc that is the memory of this process, and no CPU seconds.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -13,7 +13,7 @@ export interface Memory { /** Anonymous and shared pages. */ ownBytes: number; /
 /** Peak memory of a process and its descendants since it was made. */
 export class MemorySampler {
   readonly peak: Memory = { ownBytes: 0, fileBytes: 0 };
-  readonly complete = process.platform === 'linux';
+  private readonly hasProc = process.platform === 'linux';
   private readonly timer = setInterval(() => this.sample(), SAMPLE_MS).unref();
 
   constructor(private readonly pid = process.pid) {}
@@ -24,7 +24,7 @@ export class MemorySampler {
   }
   private sample(): void {
     const now: Memory = { ownBytes: 0, fileBytes: 0 };
-    if (!this.complete) now.ownBytes = process.memoryUsage().rss;
+    if (!this.hasProc) now.ownBytes = process.memoryUsage().rss;
     else for (const pid of family(this.pid)) addMemory(now, pid);
     this.peak.ownBytes = Math.max(this.peak.ownBytes, now.ownBytes);
     this.peak.fileBytes = Math.max(this.peak.fileBytes, now.fileBytes);

@@ -37,9 +37,6 @@ export const lineFields = {
   kind: { type: 'string', about: '"product", "deposit" or "discount".' },
 } as const satisfies Record<string, ConditionField>;
 
-export type TransactionField = keyof typeof transactionFields;
-export type LineField = keyof typeof lineFields;
-
 /** Bounds of an expression, so that reading, checking and running it is bounded. */
 export const CONDITION_BYTES_MAX = 4096;
 const limits = { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 0, maxCallArguments: 4 };

@@ -73,7 +73,6 @@ export const factTable = {
   /** side: kind ⇥ balance ⇥ counter ⇥ currency ⇥ funder (names of workers/ledger/postings.ts). */
   postings: list({ side: name, points: integer('Int64'), award: integer('Int32'), expires: integer('Int32'), matures: integer('Int32') }),
 } as const satisfies Record<string, FactColumn>;
-export type FactTable = typeof factTable;
 
 /** The column's type in ClickHouse. */
 export function clickhouseType(column: FactColumn): string {

@@ -107,7 +107,3 @@ export function ruleSchema(): Record<string, unknown> {
   const award = { oneOf: kinds, discriminator: { propertyName: 'kind' } };
   return { ...schema, properties: { ...schema.properties, award }, required: [...schema.required, 'award'] };
 }
-/** JSON Schema of what PUT /v1/rules takes. */
-export const ruleSetSchema = (): Record<string, unknown> => ({
-  type: 'object', properties: { rules: { type: 'array', items: ruleSchema(), maxItems: RULES_MAX } }, required: ['rules'], additionalProperties: false,
-});

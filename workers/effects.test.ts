@@ -30,7 +30,7 @@ t.test('what is written is read back, numbers of every size', (t) => {
 
 t.test('a small cell takes the bytes that its head comment promises, and a full buffer grows', (t) => {
   const writer = new EffectsWriter();
-  writer.oneCell(5, 2 ** 40 + 300, 127, -200);
+  writer.cells(5, 1, Float64Array.of(2 ** 40 + 300), Float64Array.of(127), Float64Array.of(-200));
   t.same([...writer.bytes.subarray(0, writer.length)], [Effect.cells, 5, 1, 0x80, 0x80, 0x40, 0xac, 2, 0, 127, 1, 0xc8, 1]);
   const many = new Float64Array(50_000).fill(2 ** 52);
   writer.cells(6, many.length, many, many, many);

@@ -51,9 +51,6 @@ export class EffectsWriter {
     this.varint(count);
     for (let from = 0; from < count; from += CELLS_AT_ONCE) this.append(packCells(from, Math.min(count, from + CELLS_AT_ONCE), key1, key2, additions));
   }
-  oneCell(ordinal: number, key1: number, key2: number, addition: number): void {
-    this.cells(ordinal, 1, Float64Array.of(key1), Float64Array.of(key2), Float64Array.of(addition));
-  }
   seen(id: Uint32Array, content: Uint32Array, row: number): void {
     this.reserve(40);
     this.bytes[this.length++] = Effect.seen;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { addCase, expectedFact, factCase, names, reference, referenceSet } from '../../test/facts/fact-cases.js';
 import { FactBlock } from './fact-block.js';
-import { countRows, OpenFacts, readFact, readFacts } from './read-fact.js';
+import { OpenFacts, readFact, readFacts } from './read-fact.js';
 
 const seed = 20_260_101;
 /** 0 and -0 are the same. */
@@ -17,7 +17,6 @@ t.test('what is written is read back equal, block after block from one instance'
     for (const fact of cases) addCase(block, fact);
     const bytes = block.finish().slice();
     t.equal(block.rows, cases.length);
-    t.equal(countRows(bytes), cases.length);
     t.same([...readFacts(bytes)], cases.map(expectedFact));
   }), { seed, numRuns: 150 });
 });
@@ -73,9 +72,9 @@ t.test('blocks may follow one another; a cut block is said to be one', async (t)
     return block.finish().slice();
   });
   const bytes = Buffer.concat(blocks);
-  t.equal(countRows(bytes), 9);
+  t.equal([...readFacts(bytes)].length, 9);
   cases.forEach((fact, row) => t.same(readFact(bytes, row), expectedFact(fact)));
-  t.throws(() => countRows(bytes.subarray(0, bytes.length - 1)), /cut off/);
+  t.throws(() => [...readFacts(bytes.subarray(0, bytes.length - 1))], /cut off/);
 });
 
 t.test('dictionaries grow past a byte and past two', async (t) => {

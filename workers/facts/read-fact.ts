@@ -40,12 +40,6 @@ export function* readFacts(bytes: Uint8Array): Iterable<FactRecord> {
     for (let row = 0; row < block.rows; row++) yield facts.fact(row);
   }
 }
-export function countRows(bytes: Uint8Array): number {
-  const reader = new NativeReader(bytes);
-  let rows = 0;
-  for (let block = reader.block(); block; block = reader.block()) rows += block.rows;
-  return rows;
-}
 
 interface Rule { rule: string; version: number; ruleIndex: number; currency: string }
 interface Side { kind: string; balance: string; counter: string; currency: string; funder: string }

@@ -5,7 +5,6 @@
  * published. Ordinals differ between shards and restarts: they never leave the worker. Texts that only lines bring are bounded; past the bound they get
  * no ordinal (-1).
  */
-import { utf8 } from '../utf8.js';
 import { ByteTable } from './byte-table.js';
 
 export const NAMES_OF_LINES_MAX = 1 << 16;
@@ -32,13 +31,6 @@ export class Names {
   /** The ordinal of a text of a transaction, 0 when it is empty, -1 when nothing knows it. */
   find(bytes: Uint8Array, start: number, length: number): number {
     return length === 0 ? 0 : this.table.find(bytes, start, length);
-  }
-  /** `intern` of a text that has been read back from a fact: mostly one of reference data. */
-  internText(text: string): number {
-    const known = this.ordinals.get(text);
-    if (known !== undefined || text === '') return known ?? 0;
-    const bytes = utf8(text);
-    return this.intern(bytes, 0, bytes.length);
   }
   /** The same as `find`, but a text that nothing knows gets an ordinal while there is room. */
   intern(bytes: Uint8Array, start: number, length: number): number {

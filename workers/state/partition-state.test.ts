@@ -61,7 +61,7 @@ t.test('after any crash, checkpoint and effects give the state of the committed 
               const card = Buffer.from(`card ${opened}`);
               writer.card(opened++, 0, card, 0, card.length);
             }
-            writer.oneCell(account, cellKey(kind, 0, 1), lotKey(key2, key2), addition);
+            writer.cells(account, 1, Float64Array.of(cellKey(kind, 0, 1)), Float64Array.of(lotKey(key2, key2)), Float64Array.of(addition));
           }
           const number = results.length;
           writer.seen(Uint32Array.of(number, 1, 2, 3), Uint32Array.of(number, 9), number % 5);

@@ -17,7 +17,6 @@ type Settings = Record<string, unknown>;
 
 interface NativeClient {
   connect(options: { timeout: number }, done: (error: NativeError | null) => void): void;
-  isConnected(): boolean;
   on(event: 'event.error', listener: (error: NativeError) => void): void;
   on(event: 'delivery-report', listener: (error: NativeError | null | undefined, report: TopicOffset & { opaque: number }) => void): void;
 }
