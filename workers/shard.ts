@@ -141,6 +141,7 @@ export class Shard {
     if (partition.epoch !== task.epoch || state.batch + 1 !== task.batch) {
       throw new Error(`partition ${task.partition} stands after batch ${state.batch} of epoch ${partition.epoch}; refused batch ${task.batch} of epoch ${task.epoch}`);
     }
+    state.recovered();
     state.writeCommitted(task.committed);
     const c = this.context;
     c.outbox = task.outbox;

@@ -149,6 +149,7 @@ export class PartitionState {
     }
     return stamp >= batch;
   }
+  /** No effects of before are applied any more: lets go of what `holds` remembered. */
   recovered(): void {
     this.stamps.clear();
   }
