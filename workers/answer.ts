@@ -1,8 +1,9 @@
 /** The answer of a single POST as JSON text (its schema: engine/gateway/openapi.ts): what was decided and the balances after it. */
 import type { FactRecord } from '../schemas/fact.js';
+import { DAY_MS } from './calendar.js';
 import type { Context } from './context.js';
 import { lotsOf } from './ledger/ledger.js';
-import { CellKind, cellA, cellKind } from './ledger/cells.js';
+import { CellKind, cellA, cellKind, NEVER } from './ledger/cells.js';
 import type { PartitionState } from './state/partition-state.js';
 import type { Reference } from './reference.js';
 import { Kind, Text } from './transaction.js';
@@ -72,12 +73,11 @@ export function viewOf(c: Context, ordinal: number): object {
   const { state, reference } = c;
   const program = state.accounts.program(ordinal);
   const lots = byId<{ points: number; matures: string; expires: string | null; funder: string }[]>();
-  const NEVER_DAY = 2 ** 20 - 1;
-  const day = (number: number): string => new Date(number * 86_400_000).toISOString().slice(0, 10);
+  const day = (number: number): string => new Date(number * DAY_MS).toISOString().slice(0, 10);
   for (const kind of [CellKind.available, CellKind.pending]) {
     for (const lot of lotsOf(c, ordinal, kind).sort((a, b) => a.expires - b.expires || a.matures - b.matures || a.funder - b.funder)) {
       (lots[reference.set.currencies[lot.currency]!.id] ??= []).push({
-        points: lot.points, matures: day(lot.matures), expires: lot.expires === NEVER_DAY ? null : day(lot.expires), funder: reference.set.funders[lot.funder]!,
+        points: lot.points, matures: day(lot.matures), expires: lot.expires === NEVER ? null : day(lot.expires), funder: reference.set.funders[lot.funder]!,
       });
     }
   }

@@ -21,8 +21,9 @@ import { hashCard } from './state/card-index.js';
 const { rule: awardRule, currency: awardCurrency, points: awardPoints, counterKey1, counterKey2, counterDelta } = awards;
 /** Of one award, by funder. */
 const fundedParts = new Float64Array(FUNDERS_MAX);
-export const FUTURE_MS = 600_000;
-export const DAY_MS = 86_400_000;
+/** How far ahead of the append time a till's clock may be. */
+const FUTURE_MS = 600_000;
+const DAY_MS = 86_400_000;
 const POINTS_MAX = Number.MAX_SAFE_INTEGER;
 /** Ordinal of a partition's own account: holds what belongs to no member (what was returned of anonymous receipts). */
 export const OWN_ACCOUNT = 0;
@@ -34,11 +35,11 @@ export const linkFlags = (partition: number): number => Flag.linked + partition 
 export const linkedPartition = (flags: number): number => (flags & Flag.linked ? Math.floor(flags / LINK_UNIT) : -1);
 
 /**
- * What became of it. `elsewhere`: it belongs to another partition. `missing`: a fact that it needs is not at hand; the batch ends before it. Otherwise a refusal.
+ * What became of it. `waiting`: a return whose purchase is not known. `elsewhere`: it belongs to another partition. `missing`: a fact that it needs is not at hand; the batch ends before it.
  */
 export type Outcome = { status: 'processed' | 'duplicate' | 'waiting' | 'elsewhere' | 'missing' } | { status: 'rejected'; reason: Reason; detail?: string; pointer?: string };
 export const processed: Outcome = { status: 'processed' };
-export const duplicate: Outcome = { status: 'duplicate' };
+const duplicate: Outcome = { status: 'duplicate' };
 export const missing: Outcome = { status: 'missing' };
 export const elsewhere: Outcome = { status: 'elsewhere' };
 const refusals = new Map(Object.entries(reasons).map(([reason, about]): [string, Outcome] => {

@@ -2,8 +2,9 @@
  * The story of a return: find the purchase, check what is returned, reverse what was recorded (docs/calculation.md, Returns). The account is the purchase's, whatever
  * card is presented. A purchase that is not known here lets the return wait; the main thread looks for it in the other partitions (engine/waiting-returns.ts).
  */
+import { DAY_MS } from './calendar.js';
 import type { Context } from './context.js';
-import { checkTime, DAY_MS, elsewhere, missing, OWN_ACCOUNT, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
+import { checkTime, elsewhere, missing, OWN_ACCOUNT, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
 import { contentHash, EnvelopeReader, EnvelopeWriter, transactionHash } from './envelope.js';
 import { FactKind } from './facts/fact-header.js';
 import { linkOf } from './forwarding.js';

@@ -4,6 +4,7 @@
 import { viewOf } from './answer.js';
 import { apply } from './apply.js';
 import { processBatch } from './batch.js';
+import { DAY_MS } from './calendar.js';
 import { Context } from './context.js';
 import { linkedPartition, mayEarn } from './decide.js';
 import { EffectsReader } from './effects.js';
@@ -24,9 +25,14 @@ import { readResults } from '../schemas/results.js';
 
 /** Dirty buckets that a sweep writes between two batches: about 2 ms of work. */
 const BUCKETS_PER_SLICE = 96;
-
+/** The same where no batch waits: when nothing is to be read, and at a stop. */
+const BUCKETS_PER_IDLE_SLICE = 8 * BUCKETS_PER_SLICE;
 /** Products that are read between two batches: about 5 ms of work. */
 const PRODUCTS_STEP_BYTES = 1 << 17;
+/** So many versions of reference data before the newest stay known, also when no partition here stands at them. */
+const REFERENCES_KEPT = 8;
+/** No zone is further ahead of UTC: a day has begun somewhere so long before its midnight there. */
+const ZONE_AHEAD_MS_MAX = 14 * 3_600_000;
 
 export interface Partition {
   state: PartitionState;
@@ -133,7 +139,7 @@ export class Shard {
     this.references.set(set.version, reference);
     if (!this.newest || set.version > this.newest.set.version) this.newest = reference;
     const live = new Set([...this.partitions.values()].map(({ state }) => state.reference));
-    for (const version of this.references.keys()) if (version < set.version - 8 && !live.has(version)) this.references.delete(version);
+    for (const version of this.references.keys()) if (version < set.version - REFERENCES_KEPT && !live.has(version)) this.references.delete(version);
   }
   private batch(task: BatchTask): BatchResult {
     const partition = this.partition(task.partition);
@@ -163,7 +169,7 @@ export class Shard {
     const { state, snapshots } = this.partition(number);
     state.writeCommitted(committed);
     if (begin) state.beginSweep();
-    const slice = state.sweepSlice(BUCKETS_PER_SLICE * 8), snapshot = slice && snapshots ? snapshotOf(slice) : undefined;
+    const slice = state.sweepSlice(BUCKETS_PER_IDLE_SLICE), snapshot = slice && snapshots ? snapshotOf(slice) : undefined;
     if (!snapshot) state.writeCommitted(committed);
     return { status: this.status(number), snapshot };
   }
@@ -223,8 +229,8 @@ export class Shard {
   }
   private status(number: number): PartitionStatus {
     const { state } = this.partition(number);
-    // A day begins at most 14 hours before its UTC midnight; the tick then looks at the program's own zone.
-    const dueMs = Math.min(state.waiting.firstEndMs, state.due.firstDay === Infinity ? Infinity : state.due.firstDay * 86_400_000 - 14 * 3_600_000);
+    // The tick then looks at the program's own zone.
+    const dueMs = Math.min(state.waiting.firstEndMs, state.due.firstDay * DAY_MS - ZONE_AHEAD_MS_MAX);
     return {
       partition: number, batch: state.batch, floor: state.floor, reference: state.reference, clockMs: state.clockMs,
       debtBytes: state.debtBytes, floorClockMs: state.floorClockMs, sweeping: state.sweeping,
