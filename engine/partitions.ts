@@ -51,7 +51,7 @@ export class Partitions {
   shardFailures = 0;
   /** Batches whose effects were applied again, since the start. */
   replayedBatches = 0;
-  /** How long the partitions that came together at last were restored, ms. */
+  /** How long the latest partitions took from their coming, all together, until they ran, ms. */
   takeMs = 0;
   private stopping = false;
   private changing: Promise<void> = Promise.resolve();

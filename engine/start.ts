@@ -1,6 +1,6 @@
 /**
  * Starts the engine from its settings: log → shards and pipeline (restored) → analytics and sink. Stops in the opposite order. What is not here is a door: the gateway and the
- * metrics port are opened by who calls this (commands/serve.ts).
+ * metrics port are opened by who calls this (serving.ts).
  */
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';

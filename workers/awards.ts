@@ -2,7 +2,7 @@
  * What the rules decided for one transaction: parallel arrays, refilled for each transaction. Those of the transaction at hand are one for the thread (`awards`).
  * In rule order; of kinds with counters also awards of 0 points (docs/calculation.md, step 11). The one line of a transaction that only states its total has index 0.
  *
- *   award i:  rule[i] (index into Reference.rules: one id and version), currency[i], points[i], input[i]
+ *   award i:  rule[i] (place in ReferenceSet.rules: one id and version), currency[i], points[i], input[i]
  *   shares:   shareLine[j], sharePoints[j]  for j in shareStart[i] … shareStart[i] + shareCount[i] - 1   (line = index into the transaction's lines)
  *   counters: additions to cells of the account (ledger/cells.ts), to be made together with the postings
  */
@@ -12,7 +12,7 @@ export const AWARDS_MAX = 1 << 14;
 export class AwardSet {
   count = 0;
   readonly rule = new Int32Array(AWARDS_MAX);
-  /** Currency ordinal (Reference.currencies). */
+  /** Currency ordinal (place in ReferenceSet.currencies). */
   readonly currency = new Int32Array(AWARDS_MAX);
   readonly points = new Float64Array(AWARDS_MAX);
   /** The counter value the award was decided on (everyNth, firstPurchase: count before; spendThreshold: spend before), else 0. */

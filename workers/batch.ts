@@ -1,6 +1,7 @@
 /**
  * One batch of one partition: records in, results record out. Goes through the records in the order in which they were handed in, each transaction of each envelope
- * through decide, and stops early only before a command whose facts are not at hand.
+ * through decide. It stops early only before a command whose facts are not at hand, before the activation of a set that is not known here, and after so many transactions of a record as
+ * the search for a poisoned one allows.
  */
 import { writeResults, type InputRange } from '../schemas/results.js';
 import type { Reply, ReplyItem } from '../schemas/envelope.js';

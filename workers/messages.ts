@@ -1,4 +1,7 @@
-/** What the main thread asks of a shard and what the shard answers. Everything large is bytes that are transferred. */
+/**
+ * What the main thread asks of a shard and what the shard answers. Everything large is bytes: input is transferred to the shard, results come back in shared memory, since nothing is
+ * ever transferred out of its thread (worker.ts).
+ */
 import type { ReferenceSet } from '../schemas/reference.js';
 import type { Reply } from '../schemas/envelope.js';
 import type { Rejected } from '../schemas/reasons.js';

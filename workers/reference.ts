@@ -20,7 +20,7 @@ interface Partner { zone: number; exponent: number; stores: ByteTable | undefine
 interface Program { zone: number; ranges: readonly CompiledRange[] | undefined; firstCurrency: number }
 
 export class Reference {
-  /** Texts of category, department and brand by ordinal; 0 is ''. */
+  /** Texts by name ordinal (reference/names.ts); 0 is ''. */
   readonly names: string[];
   readonly rules: CompiledRules;
   readonly nameTable: Names;

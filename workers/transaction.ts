@@ -50,9 +50,9 @@ export class Transaction {
   /** Ordinals in the reference set; -1: unknown. */
   partnerOrdinal = -1;
   programOrdinal = -1;
-  /** Product ordinal of each line (workers/reference.ts), -1: unknown product. */
+  /** Product of each line: its place in the partner's table (workers/reference/product-table.ts), -1: unknown product. */
   readonly lineProduct = new Int32Array(LINES_MAX);
-  /** Name ordinals (workers/reference.ts `names`) of category, department and brand of each line, 0: none. */
+  /** Name ordinals (workers/reference/names.ts) of category, department and brand of each line, 0: none. */
   readonly lineCategory = new Int32Array(LINES_MAX);
   readonly lineDepartment = new Int32Array(LINES_MAX);
   readonly lineBrand = new Int32Array(LINES_MAX);

@@ -47,7 +47,7 @@ export class Sink {
   private endListening: (() => void) | undefined;
   /** Partitions begin and end one after the other: what ends late may not end what has begun since. */
   private changing: Promise<unknown> = Promise.resolve();
-  /** Ranges whose insert an earlier run may have done. */
+  /** Ranges that were attempted, by this run or an earlier one: their rows may be in the table. */
   private readonly unsure = new Map<number, Intent>();
   private readonly running = new Set<Promise<void>>();
   private readonly insertTurns: Turns;

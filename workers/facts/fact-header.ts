@@ -5,7 +5,7 @@ const numbers = <T extends string>(names: readonly T[]): { readonly [K in T]: nu
 export const FactKind = numbers(factKindNames);
 export const FactStatus = numbers(factStatusNames);
 
-/** What a row says besides the transaction, its awards and its postings. One instance, refilled for each row. */
+/** One instance, refilled for each row. */
 export class FactHeader {
   kind = 0;
   status = 0;

@@ -15,7 +15,9 @@ export const factorOf = ({ factor, combine }: AwardOf<'multiplier'>): Factor => 
 export interface FactorStep { readonly multiplier: number; readonly factor: Fraction }
 interface Multiplies { readonly rule: { readonly factor: Factor | undefined } }
 
-const KEYED_MAX = 3, RANKS = 1 << 15, STEPS_MAX = 4096;
+/** Up to so many multipliers are remembered by one number of their ranks: three times 15 bits are exact, and a plan has fewer candidates than RANKS (schemas/rule.ts RULES_MAX). */
+const KEYED_MAX = 3, RANKS = 1 << 15;
+const STEPS_MAX = 4096;
 
 /** The steps of multipliers that fired together, remembered by their ranks in one plan: the same few fire again and again. */
 export class Factors {

@@ -28,7 +28,9 @@ export interface Candidate {
   readonly restricted: boolean;
 }
 
-const CATEGORY_BITS = 2 ** 26;
+/** More than there are names: what a sku or a product counts for in a key of `classByKey`, beside the category. */
+const NAMES_MAX = 2 ** 26;
+/** Of lines that no product tells; past it they are worked out anew. */
 const CLASSES_REMEMBERED_MAX = 1 << 16;
 
 export class PartnerPlan {
@@ -76,7 +78,7 @@ export class PartnerPlan {
   private classOfOther(frame: Frame, line: number, product: number): number {
     const category = Math.max(0, frame.t.lineCategory[line]!);
     const sku = product < 0 && this.namesSkus ? Math.max(0, frame.skuName(line)) : 0;
-    const key = product < 0 ? sku * CATEGORY_BITS + category : -(product + 1) * CATEGORY_BITS + category;
+    const key = product < 0 ? sku * NAMES_MAX + category : -(product + 1) * NAMES_MAX + category;
     let found = this.classByKey.get(key);
     if (found !== undefined) return found;
     found = this.classOf(frame, line);

@@ -2,7 +2,7 @@
  * Which accounts have points that mature or expire on which day: day → ordinals, in the order in which lots were made. An entry may be stale (the lot was spent) or
  * stand twice; who takes it looks at the account. Bounded by lots, 4 bytes each; written to disk in chunks at each checkpoint, which also removes those of days that have been taken.
  */
-class Days {
+class Day {
   ordinals = new Int32Array(16);
   count = 0;
   /** Entries before this one have been taken by ticks. */
@@ -17,7 +17,7 @@ export interface DueKey { day: number; sequence: number }
 export interface DueChunk extends DueKey { ordinals: Int32Array }
 
 export class DueIndex {
-  private readonly days = new Map<number, Days>();
+  private readonly days = new Map<number, Day>();
   private sequence = 0;
   /** The earliest day that has entries, Infinity when none. */
   firstDay = Infinity;
@@ -36,7 +36,7 @@ export class DueIndex {
   add(day: number, ordinal: number): void {
     let entry = this.days.get(day);
     if (!entry) {
-      entry = new Days();
+      entry = new Day();
       this.days.set(day, entry);
       if (day < this.firstDay) this.firstDay = day;
     }

@@ -1,6 +1,6 @@
 /**
  * The state of one partition: accounts, known transactions, due days, waiting returns; in memory as far as the cache reaches, all of it in an LMDB environment of
- * its own. The only I/O of the workers is here, synchronous, and what it answers depends on the effects applied alone.
+ * its own. The only I/O of the workers is in this folder, synchronous, and what it answers depends on the effects applied alone.
  *
  * Checkpoints are fuzzy. A cycle takes the buckets (16 accounts) that are dirty and writes them slice by slice between batches, each stamped with the batch up to which it
  * holds; a slice reaches the disk only once that batch is committed. When all are written, `floor` becomes the batch at which the cycle began: recovery applies

@@ -1,10 +1,10 @@
 /**
  * Returns whose original is unknown, in the order in which they came: few, kept whole in memory and written whole at each checkpoint.
- * The value is what the return needs to be executed later: untilMs (f64), an envelope of one transaction, and the text of its key's original id in front.
+ * The key is partner and id of the return, the value what it needs to be executed later: when it stops waiting, which purchase it waits for, and itself as an envelope of one transaction.
  *
  *   value = ┌ f64 untilMs ┬ u16 length of the original id ┬ original id ┬ envelope ┐
  */
-export interface WaitingNotice { key: string; partner: string; originalId: string; untilMs: number; /** who brought it just now */ request?: number }
+export interface WaitingNotice { key: string; partner: string; originalId: string; untilMs: number; /** that brought it just now */ request?: number }
 
 export const waitingKeyOf = (partner: string, id: string): string => `${partner}\n${id}`;
 
