@@ -29,7 +29,6 @@ export interface DrainOptions {
   accounts: number;
   partners: number;
   rules: number;
-  ruleSet: 'first' | 'all';
   distribution: 'uniform' | 'zipf';
   seed: number;
   /** Kept when given; else a temporary one, removed afterwards. */

@@ -8,7 +8,6 @@ import { brandName, categoryName, type World } from './world.js';
 
 const OWN_RULES_PER_PARTNER = 4;
 
-/** `all` is `first` until there are more kinds of award. */
 export function loadRules(world: World, count: number): RuleDocument[] {
   const everywhere = rulesForAll().slice(0, count);
   const own = count - everywhere.length, partners = world.partnerIds.length;

@@ -32,7 +32,7 @@ export const feed: CommandDefinition = {
     command.requiredOption('--partner <id>', 'partner whose transactions these are; rows need not name it');
     addClientOptions(command);
     command
-      .option('--rejects <file>', 'write what was rejected there, as NDJSON {row,pointer,reason,detail}')
+      .option('--rejects <file>', 'write what was rejected there, as NDJSON {row,id,pointer,reason,detail}')
       .option('--mapping <file>', 'YAML that says what the columns of a CSV file mean (docs/feeding.md)')
       .option('--format <format>', 'ndjson or csv, when the name does not say so')
       .option('--batch-bytes <n>', 'size of one request', String(BATCH_BYTES_DEFAULT))

@@ -11,17 +11,17 @@ export const loadtestDrain: CommandDefinition = {
   examples: ['pointstream loadtest drain --transactions 3000000', 'pointstream loadtest drain --transactions 1000000 --rules 10000 --partners 500 --json report.json'],
   configure(command) {
     addSeed(addWorld(command.requiredOption('--transactions <n>', 'how many')))
-      .addOption(new Option('--rule-set <set>', 'which kinds of award').choices(['first', 'all']).default('first'))
+      .addOption(new Option('--rule-set <set>', 'says nothing any more: rules are of every kind of award').choices(['first', 'all']).default('first'))
       .addOption(new Option('--distribution <kind>', 'how often the accounts come').choices(['zipf', 'uniform']).default('zipf'));
     addReport(addVerify(command));
-    addSettings(command);
+    addSettings(command, { data: 'a temporary directory, removed at the end' });
   },
   async run(options): Promise<ExitCode> {
     const config = await loadConfig(options);
     const { runDrain, drainText } = await import('../../loadtest/drain.js');
     const report = await runDrain({
       transactions: count(options, 'transactions'), accounts: count(options, 'accounts'), partners: count(options, 'partners'), rules: count(options, 'rules'),
-      seed: count(options, 'seed', 0), ruleSet: options.ruleSet as 'first' | 'all', distribution: options.distribution as 'zipf' | 'uniform', verify: options.verify !== false,
+      seed: count(options, 'seed', 0), distribution: options.distribution as 'zipf' | 'uniform', verify: options.verify !== false,
       ...(options.data === undefined ? {} : { data: String(options.data) }), config, logger: createLogger(config.logLevel), progress: say,
     });
     await tell(report, drainText, options);
