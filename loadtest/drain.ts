@@ -6,6 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../engine/config.js';
 import type { Logger } from '../engine/logger.js';
 import { inputTopics } from '../engine/log/log.js';
@@ -13,16 +14,12 @@ import { createMetrics } from '../engine/metrics.js';
 import { startEngine, type RunningEngine } from '../engine/start.js';
 import { temporaryInstallation } from '../engine/temporary.js';
 import type { BatchCounts } from '../workers/messages.js';
-import type { ProgramDocument } from '../schemas/reference.js';
-import { fillLog } from './fill.js';
-import { Generator } from './generator.js';
-import { loadRules } from './rule-sets.js';
-import { cpuSecondsOf, MemorySampler } from './usage.js';
-import { verifyRunning, verifyText } from './verifier.js';
-import { GeneratedWorld } from './world.js';
+import { quantile, rounded, shown, verdict } from './figures.js';
+import { fillWithLoad, type Filled } from './fill.js';
+import { cpuSecondsOf, MemorySampler, type Memory } from './usage.js';
+import { verifyRunning, verifyText, type VerifyReport } from './verifier.js';
 
-const STORES = 2000, PRODUCTS = 80_000, DAYS = 30, DAY_MS = 86_400_000, POLL_MS = 10, SINK_MS = 600_000;
-const program: ProgramDocument = { name: 'Load test', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }] };
+const LOOK_MS = 10, PROGRESS_MS = 1000, SINK_MS = 600_000;
 
 export interface DrainOptions {
   transactions: number;
@@ -73,17 +70,11 @@ export interface DrainReport {
 }
 
 export async function runDrain(options: DrainOptions): Promise<DrainReport> {
-  const { transactions, accounts, seed, distribution, progress } = options;
+  const { transactions, progress } = options;
   const directory = options.data ?? await mkdtemp(join(tmpdir(), 'pointstream-drain-'));
   const temporary = options.data === undefined ? await temporaryInstallation(options.config) : undefined, config = { ...(temporary?.config ?? options.config), data: directory };
   try {
-    const world = new GeneratedWorld({ seed, partners: options.partners, stores: STORES, products: PRODUCTS });
-    const endMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
-    const generator = new Generator({ seed, transactions, accounts, distribution, startMs: endMs - DAYS * DAY_MS, days: DAYS }, world);
-    const filled = await fillLog({
-      config, program, world, rules: loadRules(world, options.rules), generator, transactions,
-      progress,
-    });
+    const filled = await fillWithLoad(config, options, progress);
     progress(`the log holds ${transactions} transactions (${(filled.bytes / 2 ** 20).toFixed(0)} MiB, ${filled.seconds.toFixed(1)} s)`);
     return await drain({ ...options, config }, filled);
   } finally {
@@ -92,55 +83,45 @@ export async function runDrain(options: DrainOptions): Promise<DrainReport> {
   }
 }
 
-async function drain(options: DrainOptions, filled: { lines: number; seconds: number }): Promise<DrainReport> {
-  const { transactions, progress, logger } = options;
+async function drain(options: DrainOptions, filled: Filled): Promise<DrainReport> {
+  const { progress, logger } = options;
   const config: Config = { ...options.config, port: 0, clickhousePort: 0, metricsPort: 0 };
   const counts = new Counts(), memory = new MemorySampler();
   const cpuBegan = process.cpuUsage();
   const running = await startEngine(config, logger, createMetrics(), (results, milliseconds) => counts.commit(results.map((result) => result.counts), milliseconds));
-  const { engine, log, shards, analytics } = running;
   try {
-    const saidMs = { last: performance.now() };
-    // The log is asked last: on Kafka that is a request for each partition, and the broker has better things to do meanwhile.
-    while (counts.evaluated < transactions || !(await allCommitted(running))) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      if (performance.now() - saidMs.last < 1000) continue;
-      saidMs.last = performance.now();
-      progress(`${counts.evaluated} of ${transactions} transactions evaluated, ${analytics?.sink.stats.rows ?? 0} facts in ClickHouse`);
-    }
-    if (analytics && !(await analytics.caughtUp(SINK_MS))) {
-      throw new Error(`ClickHouse did not get everything within ${SINK_MS / 1000} s: ${analytics.sink.failure ?? 'it is slow'}`);
-    }
-    const found = await clickhouseCounts(running);
-    const endMs = performance.now();
-    const main = performance.eventLoopUtilization(counts.mainBegan), { user, system } = process.cpuUsage(cpuBegan), peak = memory.stop();
-    if (found && found.transactions !== counts.total.processed) throw new Error(`ClickHouse counts ${found.transactions} transactions, the log ${counts.total.processed}`);
-    const seconds = (endMs - Math.min(...[...engine.flows.values()].map(({ firstReadMs }) => firstReadMs ?? Infinity))) / 1000;
-    const childSeconds = cpuSecondsOf(analytics?.pid), cpuSeconds = (user + system) / 1e6 + childSeconds, cores = availableParallelism();
-    progress(`drained in ${seconds.toFixed(2)} s`);
+    await untilDrained(running, counts, options);
+    const facts = await countFacts(running);
+    const endMs = performance.now(), beganMs = Math.min(...[...running.engine.flows.values()].map(({ firstReadMs }) => firstReadMs ?? Infinity));
+    const { user, system } = process.cpuUsage(cpuBegan);
+    const measured: Measured = {
+      counts, facts, seconds: (endMs - beganMs) / 1000, mainBusy: performance.eventLoopUtilization(counts.mainBegan).utilization, peak: memory.stop(),
+      ownSeconds: (user + system) / 1e6, childSeconds: cpuSecondsOf(running.analytics?.pid),
+    };
+    if (facts && facts.transactions !== counts.total.processed) throw new Error(`ClickHouse counts ${facts.transactions} transactions, the log ${counts.total.processed}`);
+    progress(`drained in ${measured.seconds.toFixed(2)} s`);
     const verified = options.verify ? await verifyRunning(running, { progress }) : undefined;
     if (verified && !verified.ok) progress(verifyText(verified));
-    const { total } = counts, share = (value: number): number => Math.round(value * 1000) / 1000;
-    return {
-      seed: options.seed, transactions, lines: filled.lines, seconds: share(seconds), transactionsPerSecond: Math.round(transactions / seconds),
-      linesPerSecond: Math.round(filled.lines / seconds),
-      cpuSeconds: share(cpuSeconds), peakMemoryBytes: peak.ownBytes, peakFileMappedBytes: peak.fileBytes,
-      bytesLoggedPerTransaction: share(log.bytesAppended / transactions),
-      rulesEvaluatedPerTransaction: share(total.candidates / total.processed),
-      awardsPerTransaction: share((found?.awards ?? total.awards) / total.processed), entries: found?.entries ?? total.postings,
-      commits: counts.commitMs.length, commitMsP50: share(counts.quantile(0.5)), commitMsP99: share(counts.quantile(0.99)),
-      busy: {
-        main: share(main.utilization), shards: shards.busyMs.map((busyMs) => share(Math.min(1, busyMs / (seconds * 1000)))), parsers: 0,
-        clickhouse: share(childSeconds / seconds),
-        machine: share(cpuSeconds / seconds / cores),
-      },
-      cores, processed: total.processed, duplicates: total.duplicates, rejected: total.rejected, reasons: counts.reasons,
-      fillSeconds: share(filled.seconds),
-      verified: verified?.ok, verifySeconds: verified && share(verified.seconds),
-    };
+    return reportOf(options, filled, running, measured, verified);
   } finally {
     memory.stop();
     await running.stop();
+  }
+}
+
+/** Resolves when everything is evaluated and committed, and ClickHouse has it. */
+async function untilDrained(running: RunningEngine, counts: Counts, { transactions, progress }: DrainOptions): Promise<void> {
+  const { analytics } = running;
+  let saidMs = performance.now();
+  // The log is asked last: on Kafka that is a request for each partition, and the broker has better things to do meanwhile.
+  while (counts.evaluated < transactions || !(await allCommitted(running))) {
+    await pause(LOOK_MS);
+    if (performance.now() - saidMs < PROGRESS_MS) continue;
+    saidMs = performance.now();
+    progress(`${counts.evaluated} of ${transactions} transactions evaluated, ${analytics?.sink.stats.rows ?? 0} facts in ClickHouse`);
+  }
+  if (analytics && !(await analytics.caughtUp(SINK_MS))) {
+    throw new Error(`ClickHouse did not get everything within ${SINK_MS / 1000} s: ${analytics.sink.failure ?? 'it is slow'}`);
   }
 }
 
@@ -153,15 +134,47 @@ async function allCommitted({ engine, log }: RunningEngine): Promise<boolean> {
   return true;
 }
 
-async function clickhouseCounts({ analytics }: RunningEngine): Promise<{ transactions: number; entries: number; awards: number } | undefined> {
+interface Facts { transactions: number; entries: number; awards: number }
+
+async function countFacts({ analytics }: RunningEngine): Promise<Facts | undefined> {
   if (!analytics) return undefined;
   const answer = await analytics.client.query({
     query: `SELECT toUInt32(countIf(kind IN ('purchase', 'return'))) AS transactions, toUInt32(sum(length(postings.points))) AS entries,
               toUInt32(sumIf(arrayCount(points -> points > 0, awards.points), kind = 'purchase')) AS awards FROM facts`,
     format: 'JSONEachRow',
   });
-  const [row] = await answer.json<{ transactions: number; entries: number; awards: number }>();
+  const [row] = await answer.json<Facts>();
   return row;
+}
+
+interface Measured {
+  counts: Counts;
+  /** undefined: without ClickHouse. */
+  facts: Facts | undefined;
+  seconds: number;
+  /** CPU of this process and of its children. */
+  ownSeconds: number;
+  childSeconds: number;
+  mainBusy: number;
+  peak: Memory;
+}
+
+function reportOf({ seed, transactions }: DrainOptions, filled: Filled, { log, shards }: RunningEngine, measured: Measured, verified: VerifyReport | undefined): DrainReport {
+  const { counts, facts, seconds, childSeconds, peak } = measured, { total, commitMs } = counts, cpuSeconds = measured.ownSeconds + childSeconds, cores = availableParallelism();
+  return {
+    seed, transactions, lines: filled.lines, seconds: rounded(seconds), transactionsPerSecond: Math.round(transactions / seconds), linesPerSecond: Math.round(filled.lines / seconds),
+    cpuSeconds: rounded(cpuSeconds), peakMemoryBytes: peak.ownBytes, peakFileMappedBytes: peak.fileBytes, bytesLoggedPerTransaction: rounded(log.bytesAppended / transactions),
+    rulesEvaluatedPerTransaction: rounded(total.candidates / total.processed),
+    awardsPerTransaction: rounded((facts?.awards ?? total.awards) / total.processed), entries: facts?.entries ?? total.postings,
+    commits: commitMs.length, commitMsP50: rounded(quantile(commitMs, 0.5)), commitMsP99: rounded(quantile(commitMs, 0.99)),
+    busy: {
+      main: rounded(measured.mainBusy), shards: shards.busyMs.map((busyMs) => rounded(Math.min(1, busyMs / (seconds * 1000)))),
+      parsers: 0, // nothing comes through the doors
+      clickhouse: rounded(childSeconds / seconds), machine: rounded(cpuSeconds / seconds / cores),
+    },
+    cores, processed: total.processed, duplicates: total.duplicates, rejected: total.rejected, reasons: counts.reasons, fillSeconds: rounded(filled.seconds),
+    verified: verified?.ok, verifySeconds: verified && rounded(verified.seconds),
+  };
 }
 
 /** What commits said. */
@@ -184,27 +197,22 @@ class Counts {
       for (const [reason, count] of Object.entries(counts.reasons)) this.reasons[reason] = (this.reasons[reason] ?? 0) + count;
     }
   }
-  quantile(part: number): number {
-    const sorted = [...this.commitMs].sort((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
-  }
 }
 
 /** For people: the numbers, and what was busy, the busiest first. */
 export function drainText(report: DrainReport): string {
   const { busy, commitMsP50, commitMsP99, reasons, verified, verifySeconds } = report;
-  const count = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 1 });
   const rows: [string, string][] = [
-    ['transactions', `${count(report.transactions)} (${count(report.lines)} lines): ${count(report.processed)} processed, ${count(report.duplicates)} repeats, ${count(report.rejected)} refused${
-      Object.keys(reasons).length > 0 ? ` (${Object.entries(reasons).map(([reason, times]) => `${reason} ${count(times)}`).join(', ')})` : ''}`],
-    ['seconds', `${count(report.seconds)}, from the first read to the last row in ClickHouse`],
-    ['rate', `${count(report.transactionsPerSecond)} transactions/s, ${count(report.linesPerSecond)} lines/s`],
-    ['CPU', `${count(report.cpuSeconds)} s: ${count((report.cpuSeconds * 1e6) / report.transactions)} µs a transaction`],
-    ['peak memory', `${count(report.peakMemoryBytes / 2 ** 20)} MiB, and ${count(report.peakFileMappedBytes / 2 ** 20)} MiB of mapped files`],
-    ['logged', `${count(report.bytesLoggedPerTransaction)} bytes a transaction`],
-    ['rules', `${count(report.rulesEvaluatedPerTransaction)} candidates and ${count(report.awardsPerTransaction)} awards a transaction, ${count(report.entries)} entries`],
-    ['commits', `${count(report.commits)}: p50 ${count(commitMsP50)} ms, p99 ${count(commitMsP99)} ms`],
-    ['verified', verified === undefined ? 'left out' : `${verified ? 'everything agrees' : 'DIFFERENCES'}, ${count(verifySeconds ?? 0)} s`],
+    ['transactions', `${shown(report.transactions)} (${shown(report.lines)} lines): ${shown(report.processed)} processed, ${shown(report.duplicates)} repeats, ${shown(report.rejected)} refused${
+      Object.keys(reasons).length > 0 ? ` (${Object.entries(reasons).map(([reason, times]) => `${reason} ${shown(times)}`).join(', ')})` : ''}`],
+    ['seconds', `${shown(report.seconds)}, from the first read to the last row in ClickHouse`],
+    ['rate', `${shown(report.transactionsPerSecond)} transactions/s, ${shown(report.linesPerSecond)} lines/s`],
+    ['CPU', `${shown(report.cpuSeconds)} s: ${shown((report.cpuSeconds * 1e6) / report.transactions)} µs a transaction`],
+    ['peak memory', `${shown(report.peakMemoryBytes / 2 ** 20)} MiB, and ${shown(report.peakFileMappedBytes / 2 ** 20)} MiB of mapped files`],
+    ['logged', `${shown(report.bytesLoggedPerTransaction)} bytes a transaction`],
+    ['rules', `${shown(report.rulesEvaluatedPerTransaction)} candidates and ${shown(report.awardsPerTransaction)} awards a transaction, ${shown(report.entries)} entries`],
+    ['commits', `${shown(report.commits)}: p50 ${shown(commitMsP50)} ms, p99 ${shown(commitMsP99)} ms`],
+    ['verified', verified === undefined ? verdict(verified) : `${verdict(verified)}, ${shown(verifySeconds ?? 0)} s`],
   ];
   const parts: [string, number][] = [
     ['main thread', busy.main], ...busy.shards.map((value, shard): [string, number] => [`shard ${shard}`, value]), ['parsers', busy.parsers], ['ClickHouse', busy.clickhouse],

@@ -9,11 +9,15 @@ import type { ProgramDocument, RuleDocument } from '../schemas/reference.js';
 import { EnvelopeWriter } from '../workers/envelope.js';
 import { partitionOf } from '../workers/hash.js';
 import { Text, Transaction } from '../workers/transaction.js';
-import type { Generator } from './generator.js';
-import type { World } from './world.js';
+import { Generator, type GeneratorOptions } from './generator.js';
+import { loadRules } from './rule-sets.js';
+import { GeneratedWorld, loadTestWorld, type World } from './world.js';
 
 const ENVELOPE_BYTES = 128 * 1024, WRITE_BYTES = 8 * 2 ** 20;
 const GATEWAY = 'loadtest';
+/** Days that the transactions of a load test are spread over. */
+const DAYS = 30, DAY_MS = 86_400_000;
+const loadTestProgram: ProgramDocument = { name: 'Load test', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }] };
 
 export interface FillOptions {
   config: Config;
@@ -25,6 +29,15 @@ export interface FillOptions {
   progress(line: string): void;
 }
 export interface Filled { lines: number; seconds: number; bytes: number }
+
+export interface LoadOptions extends Pick<GeneratorOptions, 'seed' | 'transactions' | 'accounts' | 'distribution'> { partners: number; /** How many. */ rules: number }
+
+/** With the world and the rules of the load tests; the transactions are of the days before today. */
+export async function fillWithLoad(config: Config, { partners, rules, ...load }: LoadOptions, progress: (line: string) => void): Promise<Filled> {
+  const world = new GeneratedWorld(loadTestWorld(load.seed, partners)), endMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  const generator = new Generator({ ...load, startMs: endMs - DAYS * DAY_MS, days: DAYS }, world);
+  return fillLog({ config, program: loadTestProgram, world, rules: loadRules(world, rules), generator, transactions: load.transactions, progress });
+}
 
 export async function fillLog(options: FillOptions): Promise<Filled> {
   const beganMs = performance.now();

@@ -10,14 +10,15 @@ import type { Config } from '../engine/config.js';
 import type { Logger } from '../engine/logger.js';
 import { startServing, type Serving } from '../engine/serving.js';
 import { temporaryInstallation } from '../engine/temporary.js';
+import { quantile, rounded, shown, verdict } from './figures.js';
 import { Generator, type GeneratorOptions } from './generator.js';
 import type { FromSender, SenderAnswer, SenderSetup } from './http-sender.js';
 import { loadRules } from './rule-sets.js';
 import { cpuSecondsOf, MemorySampler } from './usage.js';
 import { verifyRunning, verifyText } from './verifier.js';
-import { GeneratedWorld } from './world.js';
+import { GeneratedWorld, loadTestWorld } from './world.js';
 
-const STORES = 2000, PRODUCTS = 80_000, DAYS = 30, DAY_MS = 86_400_000, SINK_MS = 600_000;
+const DAYS = 30, DAY_MS = 86_400_000, SINK_MS = 600_000;
 const SINGLES = 500, SINGLES_FIRST = 100;
 
 export interface HttpOptions {
@@ -69,7 +70,7 @@ export async function runHttp(options: HttpOptions): Promise<HttpReport> {
 
 async function measure(options: HttpOptions, serving: Serving): Promise<HttpReport> {
   const { transactions, seed, connections, progress } = options, { http: url } = serving.endpoints, key = serving.adminKey, { engine, analytics, shards } = serving.running;
-  const worldOptions = { seed, partners: options.partners, stores: STORES, products: PRODUCTS }, world = new GeneratedWorld(worldOptions);
+  const worldOptions = loadTestWorld(seed, options.partners), world = new GeneratedWorld(worldOptions);
   const startMs = Date.now() - DAYS * DAY_MS;
   const generator: GeneratorOptions = { seed, transactions, accounts: options.accounts, distribution: 'uniform', startMs, days: DAYS };
   await publish(url, key, world, options.rules);
@@ -88,19 +89,18 @@ async function measure(options: HttpOptions, serving: Serving): Promise<HttpRepo
   const singleMs = await singles(url, key, new Generator({ ...generator, startMs: Date.now() - DAY_MS, days: 1, idPrefix: 'single' }, world));
   const verified = options.verify ? await verifyRunning(serving.running, { progress }) : undefined;
   if (verified && !verified.ok) progress(verifyText(verified));
-  const share = (value: number): number => Math.round(value * 1000) / 1000;
   return {
-    seed, transactions, connections, bytesPerTransaction: share(sender.bytes / transactions), secondsAnswered: share(secondsAnswered),
-    seconds: share(seconds),
-    transactionsPerSecond: Math.round(transactions / seconds), requestMsP50: share(quantile(answer.requestMs, 0.5)),
-    requestMsP99: share(quantile(answer.requestMs, 0.99)),
+    seed, transactions, connections, bytesPerTransaction: rounded(sender.bytes / transactions), secondsAnswered: rounded(secondsAnswered),
+    seconds: rounded(seconds),
+    transactionsPerSecond: Math.round(transactions / seconds), requestMsP50: rounded(quantile(answer.requestMs, 0.5)),
+    requestMsP99: rounded(quantile(answer.requestMs, 0.99)),
     accepted: answer.accepted, duplicates: answer.duplicates, rejected: answer.rejected, waiting: answer.waiting, busyAnswers: answer.busyAnswers,
-    cpuSeconds: share((user + system) / 1e6 + childSeconds), peakMemoryBytes: peak.ownBytes,
+    cpuSeconds: rounded((user + system) / 1e6 + childSeconds), peakMemoryBytes: peak.ownBytes,
     busy: {
-      main: share(main.utilization), clickhouse: share(childSeconds / seconds),
-      shards: shards.busyMs.map((busyMs, shard) => share(Math.min(1, (busyMs - busyBegan[shard]!) / (seconds * 1000)))),
+      main: rounded(main.utilization), clickhouse: rounded(childSeconds / seconds),
+      shards: shards.busyMs.map((busyMs, shard) => rounded(Math.min(1, (busyMs - busyBegan[shard]!) / (seconds * 1000)))),
     },
-    singles: singleMs.length, singleMsP50: share(quantile(singleMs, 0.5)), singleMsP99: share(quantile(singleMs, 0.99)),
+    singles: singleMs.length, singleMsP50: rounded(quantile(singleMs, 0.5)), singleMsP99: rounded(quantile(singleMs, 0.99)),
     cores: availableParallelism(), verified: verified?.ok,
   };
 }
@@ -157,25 +157,19 @@ async function singles(url: string, key: string, generator: Generator): Promise<
   return milliseconds;
 }
 
-function quantile(values: number[], part: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
-}
-
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 export function httpText(report: HttpReport): string {
-  const count = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 1 });
   const rows: [string, string][] = [
-    ['transactions', `${count(report.transactions)}: ${count(report.accepted)} accepted, ${count(report.duplicates)} repeats, ${count(report.rejected)} refused, ${count(report.waiting)} waiting`],
-    ['rate', `${count(report.transactionsPerSecond)}/s over ${report.connections} connections, until everything was in ClickHouse (${
-      count(report.seconds)} s; answered after ${count(report.secondsAnswered)} s)`],
-    ['requests', `p50 ${count(report.requestMsP50)} ms, p99 ${count(report.requestMsP99)} ms, ${count(report.busyAnswers)} told to come again`],
-    ['CPU', `${count(report.cpuSeconds)} s with the sender's: ${count((report.cpuSeconds * 1e6) / report.transactions)} µs a transaction`],
-    ['peak memory', `${count(report.peakMemoryBytes / 2 ** 20)} MiB with the sender's bodies`],
+    ['transactions', `${shown(report.transactions)}: ${shown(report.accepted)} accepted, ${shown(report.duplicates)} repeats, ${shown(report.rejected)} refused, ${shown(report.waiting)} waiting`],
+    ['rate', `${shown(report.transactionsPerSecond)}/s over ${report.connections} connections, until everything was in ClickHouse (${
+      shown(report.seconds)} s; answered after ${shown(report.secondsAnswered)} s)`],
+    ['requests', `p50 ${shown(report.requestMsP50)} ms, p99 ${shown(report.requestMsP99)} ms, ${shown(report.busyAnswers)} told to come again`],
+    ['CPU', `${shown(report.cpuSeconds)} s with the sender's: ${shown((report.cpuSeconds * 1e6) / report.transactions)} µs a transaction`],
+    ['peak memory', `${shown(report.peakMemoryBytes / 2 ** 20)} MiB with the sender's bodies`],
     ['busy', `main thread ${percent(report.busy.main)}, shards ${report.busy.shards.map(percent).join(', ')}, ClickHouse ${percent(report.busy.clickhouse)} of one core`],
-    ['single posts', `${count(report.singles)} on the idle engine: p50 ${count(report.singleMsP50)} ms, p99 ${count(report.singleMsP99)} ms`],
-    ['verified', report.verified === undefined ? 'left out' : report.verified ? 'everything agrees' : 'DIFFERENCES'],
+    ['single posts', `${shown(report.singles)} on the idle engine: p50 ${shown(report.singleMsP50)} ms, p99 ${shown(report.singleMsP99)} ms`],
+    ['verified', verdict(report.verified)],
   ];
   return rows.map(([name, value]) => `${name.padEnd(14)}${value}`).join('\n');
 }

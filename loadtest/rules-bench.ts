@@ -12,7 +12,7 @@ import { evaluate } from '../workers/rules/evaluate.js';
 import { Kind, Transaction } from '../workers/transaction.js';
 import { Generator } from './generator.js';
 import { loadRules } from './rule-sets.js';
-import { GeneratedWorld } from './world.js';
+import { GeneratedWorld, loadTestWorld } from './world.js';
 
 const TRANSACTIONS = 48, ROUNDS = 20, SEED = 42;
 const secondsMax = Number(process.argv[2] ?? 1);
@@ -83,7 +83,7 @@ measure('8 rules, 1 partner', [{ id: 'shop', timeZone: 'Europe/Berlin', currency
 }, t));
 
 for (const [partners, ruleCount] of [[50, 50], [500, 10_000]] as const) {
-  const world = new GeneratedWorld({ seed: SEED, partners, stores: 2000, products: 80_000 });
+  const world = new GeneratedWorld(loadTestWorld(SEED, partners));
   const shops = world.partnerIds.map((id, partner) => ({ id, timeZone: 'Europe/Berlin', currency: 'EUR', products: world.productDocuments(partner) }));
   const generator = new Generator({ seed: SEED, transactions: 1_000_000, accounts: 1_000_000, distribution: 'zipf', startMs: Date.UTC(2025, 5, 1), days: 30 }, world);
   let next = 0;

@@ -14,16 +14,15 @@ import { createMetrics } from '../engine/metrics.js';
 import { startEngine } from '../engine/start.js';
 import { temporaryInstallation } from '../engine/temporary.js';
 import { EngineProcess } from './engine-process.js';
-import { fillLog } from './fill.js';
-import { Generator } from './generator.js';
-import { loadRules } from './rule-sets.js';
+import { rounded, shown, verdict } from './figures.js';
+import { fillWithLoad } from './fill.js';
 import { MemorySampler } from './usage.js';
 import { verifyRunning } from './verifier.js';
-import { GeneratedWorld } from './world.js';
 
-const STORES = 2000, PRODUCTS = 80_000, PARTNERS = 50, RULES = 50, DAYS = 30, DAY_MS = 86_400_000;
-const LOOK_MS = 20, SESSION_SLACK_MS = 1000;
-const program = { name: 'Load test', timeZone: 'Europe/Berlin', currencies: [{ id: 'points', scale: 0 }] };
+const PARTNERS = 50, RULES = 50;
+const LOOK_MS = 20, PROGRESS_MS = 1000;
+/** What a session may take longer than the setting says. */
+const SESSION_SLACK_MS = 1000;
 
 export interface TakeoverOptions { accounts: number; transactions: number; seed: number; verify: boolean; config: Config; logger: Logger; progress(line: string): void }
 export interface TakeoverReport {
@@ -49,10 +48,7 @@ export async function runTakeover(options: TakeoverOptions): Promise<TakeoverRep
   const directory = await mkdtemp(join(tmpdir(), 'pointstream-takeover-')), temporary = await temporaryInstallation(options.config);
   const config: Config = { ...temporary.config, clickhouse: 'off', port: 0, metricsPort: 0, clickhousePort: 0, data: join(directory, 'former') };
   try {
-    const world = new GeneratedWorld({ seed, partners: PARTNERS, stores: STORES, products: PRODUCTS });
-    const endMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
-    const generator = new Generator({ seed, transactions, accounts, distribution: 'uniform', startMs: endMs - DAYS * DAY_MS, days: DAYS }, world);
-    const filled = await fillLog({ config, program, world, rules: loadRules(world, RULES), generator, transactions, progress });
+    const filled = await fillWithLoad(config, { seed, transactions, accounts, distribution: 'uniform', partners: PARTNERS, rules: RULES }, progress);
     progress(`the log holds ${transactions} transactions (${filled.seconds.toFixed(1)} s)`);
     const written = await evaluateAndKill(config, transactions, progress);
     await pause(config.kafkaSessionMs + SESSION_SLACK_MS);
@@ -64,7 +60,6 @@ export async function runTakeover(options: TakeoverOptions): Promise<TakeoverRep
       const seconds = (performance.now() - beganMs) / 1000, { ownBytes } = memory.stop(), { user, system } = process.cpuUsage(cpuBegan);
       progress(`all partitions are processed again after ${seconds.toFixed(2)} s`);
       const verified = options.verify ? (await verifyRunning(running, { progress })).ok : undefined;
-      const rounded = (value: number): number => Math.round(value * 1000) / 1000;
       return {
         seed, accounts: [...engine.flows.values()].reduce((sum, { status }) => sum + status.accounts, 0), partitions: log.partitions, transactions, ...written,
         replayedBatches: engine.owned.replayedBatches, seconds: rounded(seconds), restoreSeconds: rounded(engine.owned.takeMs / 1000), cpuSeconds: rounded((user + system) / 1e6),
@@ -89,7 +84,7 @@ async function evaluateAndKill(config: Config, transactions: number, progress: (
       if (!engine.running) throw new Error('the engine that was to be killed ended by itself');
       const metrics = await engine.metrics(), evaluated = metrics('pointstream_batch_transactions_sum');
       if (evaluated >= transactions) return { batches: metrics('pointstream_batch_transactions_count'), snapshotBytes: metrics('pointstream_snapshot_written_bytes_total') };
-      if (performance.now() - saidMs < 1000) continue;
+      if (performance.now() - saidMs < PROGRESS_MS) continue;
       saidMs = performance.now();
       progress(`${evaluated} of ${transactions} transactions evaluated`);
     }
@@ -99,13 +94,12 @@ async function evaluateAndKill(config: Config, transactions: number, progress: (
 }
 
 export function takeoverText(report: TakeoverReport): string {
-  const count = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 1 });
   return [
-    `accounts       ${count(report.accounts)} in ${report.partitions} partitions, of ${count(report.transactions)} transactions`,
-    `snapshots      ${count(report.snapshotBytes / 2 ** 20)} MiB written; ${count(report.replayedBatches)} of ${count(report.batches)} batches replayed`,
-    `seconds        ${count(report.seconds)} from the start of the engine until it served all partitions, ${count(report.restoreSeconds)} of them since they were its own`,
-    `CPU            ${count(report.cpuSeconds)} s`,
-    `peak memory    ${count(report.peakMemoryBytes / 2 ** 20)} MiB`,
-    `verified       ${report.verified === undefined ? 'left out' : report.verified ? 'everything agrees' : 'DIFFERENCES'}`,
+    `accounts       ${shown(report.accounts)} in ${report.partitions} partitions, of ${shown(report.transactions)} transactions`,
+    `snapshots      ${shown(report.snapshotBytes / 2 ** 20)} MiB written; ${shown(report.replayedBatches)} of ${shown(report.batches)} batches replayed`,
+    `seconds        ${shown(report.seconds)} from the start of the engine until it served all partitions, ${shown(report.restoreSeconds)} of them since they were its own`,
+    `CPU            ${shown(report.cpuSeconds)} s`,
+    `peak memory    ${shown(report.peakMemoryBytes / 2 ** 20)} MiB`,
+    `verified       ${verdict(report.verified)}`,
   ].join('\n');
 }

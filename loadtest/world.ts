@@ -25,6 +25,9 @@ export interface World {
   productDocuments(partner: number): ProductDocument[];
 }
 
+/** The world of the load tests: as large whatever the number of its partners. */
+export const loadTestWorld = (seed: number, partners: number): WorldOptions => ({ seed, partners, stores: 2000, products: 80_000 });
+
 export class GeneratedWorld implements World {
   readonly partnerIds: readonly string[];
   readonly storesPerPartner: number;

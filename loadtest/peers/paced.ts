@@ -10,6 +10,7 @@ import { InputStream } from '../../engine/log/kafka/input-stream.js';
 import { inputTopics } from '../../engine/log/log.js';
 import { readResults } from '../../schemas/results.js';
 import { RecordBatchReader } from '../../workers/records/record-batch.js';
+import { quantile } from '../figures.js';
 import { cpuSecondsOfFamily, MemorySampler } from '../usage.js';
 import type { Kafka } from './kafka.js';
 import { eachTime } from './peer-results.js';
@@ -125,13 +126,9 @@ export class Paced {
       }
     }
   }
-  /** Delays of what arrived after the warm-up, sorted. */
+  /** Delays of what arrived after the warm-up. */
   private after(warmUpSeconds: number): Float64Array {
     const beginMs = this.arrivalMs.reduce((least, ms) => Math.min(least, ms), Infinity) + warmUpSeconds * 1000;
-    return this.delayMs.filter((_, i) => this.arrivalMs[i]! >= beginMs).sort();
+    return this.delayMs.filter((_, i) => this.arrivalMs[i]! >= beginMs);
   }
-}
-
-function quantile(sorted: Float64Array, share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)]!;
 }

@@ -1,4 +1,5 @@
 /** What a comparison found: the runs, whether they agree, and the table with the ratios. */
+import { rounded } from '../figures.js';
 
 export interface Run {
   engine: 'Pointstream' | 'Kafka Streams' | 'Flink';
@@ -77,5 +78,4 @@ function about({ records, recordBytes, cards, partitions, cores, loadBefore, rat
   return `${count(records)} records of ${recordBytes} bytes, ${count(cards)} cards, ${partitions} partitions, ${machine}${ratePerSecond === null ? '' : `; ${count(ratePerSecond)} records a second`}`;
 }
 
-const rounded = (ratio: number): number => Math.round(ratio * 1000) / 1000;
 const count = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
