@@ -95,7 +95,7 @@ async function drain(options: DrainOptions, filled: Filled): Promise<DrainReport
     const endMs = performance.now(), beganMs = Math.min(...[...running.engine.flows.values()].map(({ firstReadMs }) => firstReadMs ?? Infinity));
     const { user, system } = process.cpuUsage(cpuBegan);
     const measured: Measured = {
-      counts, facts, seconds: (endMs - beganMs) / 1000, mainBusy: performance.eventLoopUtilization(counts.mainBegan).utilization, peak: memory.stop(),
+      counts, facts, seconds: (endMs - beganMs) / 1000, shardsBusyMs: running.shards.busyMs, mainBusy: performance.eventLoopUtilization(counts.mainBegan).utilization, peak: memory.stop(),
       ownSeconds: (user + system) / 1e6, childSeconds: cpuSecondsOf(running.analytics?.pid),
     };
     if (facts && facts.transactions !== counts.total.processed) throw new Error(`ClickHouse counts ${facts.transactions} transactions, the log ${counts.total.processed}`);
@@ -156,10 +156,11 @@ interface Measured {
   ownSeconds: number;
   childSeconds: number;
   mainBusy: number;
+  shardsBusyMs: number[];
   peak: Memory;
 }
 
-function reportOf({ seed, transactions }: DrainOptions, filled: Filled, { log, shards }: RunningEngine, measured: Measured, verified: VerifyReport | undefined): DrainReport {
+function reportOf({ seed, transactions }: DrainOptions, filled: Filled, { log }: RunningEngine, measured: Measured, verified: VerifyReport | undefined): DrainReport {
   const { counts, facts, seconds, childSeconds, peak } = measured, { total, commitMs } = counts, cpuSeconds = measured.ownSeconds + childSeconds, cores = availableParallelism();
   return {
     seed, transactions, lines: filled.lines, seconds: rounded(seconds), transactionsPerSecond: Math.round(transactions / seconds), linesPerSecond: Math.round(filled.lines / seconds),
@@ -168,7 +169,7 @@ function reportOf({ seed, transactions }: DrainOptions, filled: Filled, { log, s
     awardsPerTransaction: rounded((facts?.awards ?? total.awards) / total.processed), entries: facts?.entries ?? total.postings,
     commits: commitMs.length, commitMsP50: rounded(quantile(commitMs, 0.5)), commitMsP99: rounded(quantile(commitMs, 0.99)),
     busy: {
-      main: rounded(measured.mainBusy), shards: shards.busyMs.map((busyMs) => rounded(Math.min(1, busyMs / (seconds * 1000)))),
+      main: rounded(measured.mainBusy), shards: measured.shardsBusyMs.map((busyMs) => rounded(Math.min(1, busyMs / (seconds * 1000)))),
       parsers: 0, // nothing comes through the doors
       clickhouse: rounded(childSeconds / seconds), machine: rounded(cpuSeconds / seconds / cores),
     },

@@ -83,7 +83,7 @@ async function measure(options: HttpOptions, serving: Serving): Promise<HttpRepo
   const secondsAnswered = (performance.now() - beganMs) / 1000;
   if (analytics && !(await engine.sinkCaughtUp(SINK_MS))) throw new Error(`ClickHouse did not get everything within ${SINK_MS / 1000} s`);
   const seconds = (performance.now() - beganMs) / 1000;
-  const main = performance.eventLoopUtilization(mainBegan), { user, system } = process.cpuUsage(cpuBegan);
+  const main = performance.eventLoopUtilization(mainBegan), busyMs = shards.busyMs, { user, system } = process.cpuUsage(cpuBegan);
   const childSeconds = cpuSecondsOf(analytics?.pid) - childBegan, peak = memory.stop();
   progress(`${transactions} transactions in ${seconds.toFixed(1)} s; now one at a time`);
   const singleMs = await singles(url, key, new Generator({ ...generator, startMs: Date.now() - DAY_MS, days: 1, idPrefix: 'single' }, world));
@@ -98,7 +98,7 @@ async function measure(options: HttpOptions, serving: Serving): Promise<HttpRepo
     cpuSeconds: rounded((user + system) / 1e6 + childSeconds), peakMemoryBytes: peak.ownBytes,
     busy: {
       main: rounded(main.utilization), clickhouse: rounded(childSeconds / seconds),
-      shards: shards.busyMs.map((busyMs, shard) => rounded(Math.min(1, (busyMs - busyBegan[shard]!) / (seconds * 1000)))),
+      shards: busyMs.map((endMs, shard) => rounded(Math.min(1, (endMs - busyBegan[shard]!) / (seconds * 1000)))),
     },
     singles: singleMs.length, singleMsP50: rounded(quantile(singleMs, 0.5)), singleMsP99: rounded(quantile(singleMs, 0.99)),
     cores: availableParallelism(), verified: verified?.ok,
