@@ -46,7 +46,8 @@ export interface Analytics extends Endpoint {
   /** Whether ClickHouse gets everything that is committed now within the time. */
   caughtUp(timeoutMs: number): Promise<boolean>;
   committed(results: BatchResult[]): void;
-  collect(metrics: Metrics): void;
+  /** Sets its metrics. */
+  collect(): void;
   check(): ReadyCheck;
   stop(): Promise<void>;
 }

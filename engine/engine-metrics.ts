@@ -40,7 +40,7 @@ export function observeEngine(metrics: Metrics, reference: () => ReferenceSet): 
       metrics.ledgerImbalance.set(imbalance);
     },
     watch({ pipeline, log, shards, analytics }) {
-      const counted = { loggedBytes: 0, shardBusyMs: shards.busyMs.map(() => 0), mainMs: 0, failures: 0, replayedBatches: 0, snapshotBytes: 0 };
+      const counted = { loggedBytes: 0, shardBusyMs: shards.busyMs.map(() => 0), failures: 0, replayedBatches: 0, snapshotBytes: 0 };
       let utilization = performance.eventLoopUtilization();
       const lag = new Lag(pipeline, log);
       metrics.onScrape(() => {
@@ -62,24 +62,28 @@ export function observeEngine(metrics: Metrics, reference: () => ReferenceSet): 
         metrics.ruleSet.set(pipeline.reference.ruleSet);
         metrics.referenceVersion.set(pipeline.reference.version);
         lag.collect(metrics);
-        const cache = shards.busyMs.map(() => ({ accounts: 0, bytes: 0 }));
-        for (const { status } of pipeline.flows.values()) {
-          const partition = String(status.partition);
-          metrics.accounts.set({ partition }, status.accounts);
-          metrics.checkpointAgeSeconds.set({ partition }, status.debtBytes === 0 ? 0 : Math.max(0, (status.clockMs - status.floorClockMs) / 1000));
-          metrics.replayDebtSeconds.set({ partition }, status.debtBytes / pipeline.replayBytesPerSecond);
-          const shard = cache[shards.shardOf(status.partition)]!;
-          shard.accounts += status.residentAccounts;
-          shard.bytes += status.cacheBytes;
-        }
-        for (const [shard, { accounts, bytes }] of cache.entries()) {
-          metrics.cacheAccounts.set({ shard: String(shard) }, accounts);
-          metrics.cacheBytes.set({ shard: String(shard) }, bytes);
-        }
-        analytics?.collect(metrics);
+        showPartitions(metrics, pipeline, shards);
+        analytics?.collect();
       });
     },
   };
+}
+
+function showPartitions(metrics: Metrics, pipeline: Pipeline, shards: Shards): void {
+  const cache = shards.busyMs.map(() => ({ accounts: 0, bytes: 0 }));
+  for (const { status } of pipeline.flows.values()) {
+    const partition = String(status.partition);
+    metrics.accounts.set({ partition }, status.accounts);
+    metrics.checkpointAgeSeconds.set({ partition }, status.debtBytes === 0 ? 0 : Math.max(0, (status.clockMs - status.floorClockMs) / 1000));
+    metrics.replayDebtSeconds.set({ partition }, status.debtBytes / pipeline.replayBytesPerSecond);
+    const shard = cache[shards.shardOf(status.partition)]!;
+    shard.accounts += status.residentAccounts;
+    shard.bytes += status.cacheBytes;
+  }
+  for (const [shard, { accounts, bytes }] of cache.entries()) {
+    metrics.cacheAccounts.set({ shard: String(shard) }, accounts);
+    metrics.cacheBytes.set({ shard: String(shard) }, bytes);
+  }
 }
 
 /** Ends of topics change without the pipeline knowing; they are asked for beside the scrape, and the scrape shows the last answer. */

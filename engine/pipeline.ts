@@ -206,17 +206,17 @@ export class Pipeline implements Engine {
   }
   async append(records: Append[]): Promise<number[]> {
     const bulk = records.filter(({ topic }) => topic === 'commands');
-    for (const { partition, value } of bulk) this.wait(partition, value.byteLength);
+    for (const { partition, value } of bulk) this.addWaiting(partition, value.byteLength);
     try {
       return await this.options.log.append(records);
     } catch (error) {
-      for (const { partition, value } of bulk) this.wait(partition, -value.byteLength);
+      for (const { partition, value } of bulk) this.addWaiting(partition, -value.byteLength);
       if (error instanceof LogError && error.code !== 'unavailable') this.fail(error);
       throw new EngineError('unavailable', `the log refuses: ${(error as Error).message}`, 5);
     }
   }
 
-  private wait(partition: number, bytes: number): void {
+  private addWaiting(partition: number, bytes: number): void {
     this.waitingBytes.set(partition, Math.max(0, (this.waitingBytes.get(partition) ?? 0) + bytes));
   }
   private lagBytes(): number {
@@ -276,7 +276,7 @@ export class Pipeline implements Engine {
     for (const result of results) {
       for (const reply of result.replies) if (reply.gateway === this.gateway) this.requests.deliver(reply);
       if (result.activated !== undefined) this.activations.passed(result.partition, result.activated);
-      this.wait(result.partition, -result.inputBytes);
+      this.addWaiting(result.partition, -result.inputBytes);
     }
     this.options.onCommitted(results, milliseconds);
   }
