@@ -16,6 +16,7 @@ import { noteOriginal } from './returns.js';
 import { Kind, Text } from './transaction.js';
 import type { BatchCounts, BatchResult, BatchTask } from './messages.js';
 import type { Partition } from './shard.js';
+import type { PartitionState } from './state/partition-state.js';
 import { FrameRecords } from './records/frame-records.js';
 import { utf8 } from './utf8.js';
 
@@ -29,103 +30,129 @@ const records = new FrameRecords();
 /** Where is counted what nobody waits for. */
 const nobody: Reply = { gateway: '', request: 0, accepted: 0, duplicates: 0, rejected: 0, items: [] };
 
-export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: (version: number) => boolean): Omit<BatchResult, 'status' | 'snapshot'> {
-  const { state } = partition;
-  forwarding.clear();
-  const counts: BatchCounts = {
-    processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {}, awarded: [], reversed: [], imbalance: 0,
-  };
-  const inputs: InputRange[] = [];
-  const replies: Reply[] = [];
-  const partial = new Map(task.partial);
-  let activated: number | undefined, unknownReference = false, inputBytes = 0;
-  const positions = task.positions.map(([offset, item]): [number, number] => [offset, item]);
-  /** Of record `number`, items before `nextItem` are done; 0: all of it. */
-  const done = (number: number, nextItem: number): void => {
-    const topic = records.topics[number]!, offset = records.offsets[number]!, position = positions[topic]!, next = nextItem === 0 ? offset + 1 : offset, range = inputs.at(-1);
-    if (range && range.topic === topic) [range.next, range.nextItem] = [next, nextItem];
-    else inputs.push({ topic, from: position[0], fromItem: position[1], next, nextItem });
-    [position[0], position[1]] = [next, nextItem];
-    if (nextItem > 0) return;
-    if (topic === BULK) inputBytes += records.ends[number]! - records.starts[number]!;
-    if (state.skips.size > 0) for (const place of state.skips) if (place.startsWith(`${topic}:${offset}:`)) state.skips.delete(place);
-  };
-  records.open(task.frame, task.recordsMax);
-  for (let number = 0; number < records.count; number++) {
-    const clockBeforeMs = state.clockMs;
-    c.nowMs = state.clockMs = Math.max(clockBeforeMs, records.timestampsMs[number]!);
-    c.topic = records.topics[number]!;
-    c.offset = records.offsets[number]!;
-    c.index = 0;
-    const [position, item] = positions[c.topic]!;
-    const first = c.offset === position ? item : 0;
-    c.linked = false;
-    if (reader.open(records.bytes[number]!, records.starts[number]!, records.ends[number]!) === 'command') {
-      const bytes = records.value(number);
-      // Of a command that carries transactions one of these is set aside.
-      if (state.skips.has(`${c.topic}:${c.offset}:0`) && !carriesEnvelope(bytes)) {
-        c.reject('', '', 'command', 'poison');
-        done(number, 0);
-        continue;
-      }
-      const result = decideCommand(c, bytes);
-      if (result.outcome.status === 'missing') {
-        state.clockMs = clockBeforeMs;
-        lookAhead(c, number, 0);
-        break;
-      }
-      // Of two that were published one after the other at two gateways the older one's record may come later: sets only get newer.
-      if (result.activate !== undefined && result.activate > state.reference) {
-        if (!useReference(result.activate)) {
-          unknownReference = true;
-          state.clockMs = clockBeforeMs;
-          break;
-        }
-        openOwnAccount(c);
-        c.effects.reference(result.activate);
-        c.applyEffects();
-      }
-      if (result.activate !== undefined) activated = state.reference;
-      if (result.skip) {
-        c.effects.skip(utf8(`${result.skip.topic}:${result.skip.offset}:${result.skip.index}`));
-        c.applyEffects();
-      }
-      if (result.reply && result.reply.accepted + result.reply.items.length > 0) {
-        replies.push({ ...result.reply, duplicates: 0, rejected: result.reply.items.length });
-        counts.rejected += result.reply.items.length;
-      }
-      if (!result.envelope) {
-        done(number, 0);
-        continue;
-      }
-      c.linked = result.linked === true;
-      reader.open(result.envelope);
-    }
-    const stopped = processEnvelope(c, state.skips, partial, first, first + (task.itemsMax ?? Infinity), counts, replies);
-    forwarding.flush(c);
-    if (stopped >= 0) {
-      if (stopped > first) done(number, stopped);
-      // A record of which nothing was taken has not been seen yet: what is read next may be older.
-      else state.clockMs = clockBeforeMs;
-      if (c.missing.length > 0) lookAhead(c, number, stopped);
-      break;
-    }
-    done(number, 0);
-  }
+type UseReference = (version: number) => boolean;
 
+/** What a batch has come to so far. */
+interface Progress {
+  readonly counts: BatchCounts;
+  readonly inputs: InputRange[];
+  readonly replies: Reply[];
+  readonly partial: Map<string, Reply>;
+  readonly positions: [offset: number, item: number][];
+  activated: number | undefined;
+  unknownReference: boolean;
+  inputBytes: number;
+}
+
+export function processBatch(c: Context, partition: Partition, task: BatchTask, useReference: UseReference): Omit<BatchResult, 'status' | 'snapshot'> {
+  const progress: Progress = {
+    counts: { processed: 0, duplicates: 0, rejected: 0, waiting: 0, lines: 0, candidates: 0, awards: 0, postings: 0, reasons: {}, awarded: [], reversed: [], imbalance: 0 },
+    inputs: [], replies: [], partial: new Map(task.partial), positions: task.positions.map(([offset, item]): [number, number] => [offset, item]),
+    activated: undefined, unknownReference: false, inputBytes: 0,
+  };
+  forwarding.clear();
+  records.open(task.frame, task.recordsMax);
+  for (let number = 0, goesOn = true; goesOn && number < records.count; number++) goesOn = processRecord(c, partition.state, progress, number, task.itemsMax ?? Infinity, useReference);
+  return resultOf(c, partition, task, progress);
+}
+
+/** Whether the batch goes on behind it; else it ends before this record, or within. */
+function processRecord(c: Context, state: PartitionState, progress: Progress, number: number, itemsMax: number, useReference: UseReference): boolean {
+  const clockBeforeMs = state.clockMs;
+  c.nowMs = state.clockMs = Math.max(clockBeforeMs, records.timestampsMs[number]!);
+  c.topic = records.topics[number]!;
+  c.offset = records.offsets[number]!;
+  c.index = 0;
+  c.linked = false;
+  const [position, item] = progress.positions[c.topic]!;
+  const first = c.offset === position ? item : 0;
+  if (reader.open(records.bytes[number]!, records.starts[number]!, records.ends[number]!) === 'command') {
+    const envelope = processCommand(c, state, progress, number, useReference);
+    if (envelope === 'stop') {
+      state.clockMs = clockBeforeMs;
+      return false;
+    }
+    if (envelope === undefined) {
+      done(state, progress, number, 0);
+      return true;
+    }
+    reader.open(envelope);
+  }
+  const stopped = processEnvelope(c, state.skips, progress.partial, first, first + itemsMax, progress.counts, progress.replies);
+  forwarding.flush(c);
+  if (stopped < 0) {
+    done(state, progress, number, 0);
+    return true;
+  }
+  if (stopped > first) done(state, progress, number, stopped);
+  // A record of which nothing was taken has not been seen yet: what is read next may be older.
+  else state.clockMs = clockBeforeMs;
+  if (c.missing.length > 0) lookAhead(c, number, stopped);
+  return false;
+}
+
+/** The envelope that goes on from the command, if it has one; `stop`: the batch ends before the command. */
+function processCommand(c: Context, state: PartitionState, progress: Progress, number: number, useReference: UseReference): Uint8Array | 'stop' | undefined {
+  const bytes = records.value(number);
+  // Of a command that carries transactions one of these is set aside.
+  if (state.skips.has(`${c.topic}:${c.offset}:0`) && !carriesEnvelope(bytes)) {
+    c.reject('', '', 'command', 'poison');
+    return undefined;
+  }
+  const { outcome, activate, skip, reply, envelope, linked } = decideCommand(c, bytes);
+  if (outcome.status === 'missing') {
+    lookAhead(c, number, 0);
+    return 'stop';
+  }
+  // Of two that were published one after the other at two gateways the older one's record may come later: sets only get newer.
+  if (activate !== undefined && activate > state.reference) {
+    if (!useReference(activate)) {
+      progress.unknownReference = true;
+      return 'stop';
+    }
+    openOwnAccount(c);
+    c.effects.reference(activate);
+    c.applyEffects();
+  }
+  if (activate !== undefined) progress.activated = state.reference;
+  if (skip) {
+    c.effects.skip(utf8(`${skip.topic}:${skip.offset}:${skip.index}`));
+    c.applyEffects();
+  }
+  if (reply && reply.accepted + reply.items.length > 0) {
+    progress.replies.push({ ...reply, duplicates: 0, rejected: reply.items.length });
+    progress.counts.rejected += reply.items.length;
+  }
+  c.linked = linked === true;
+  return envelope;
+}
+
+/** Of record `number`, items before `nextItem` are done; 0: all of it. */
+function done(state: PartitionState, progress: Progress, number: number, nextItem: number): void {
+  const { inputs, positions } = progress, topic = records.topics[number]!, offset = records.offsets[number]!, position = positions[topic]!;
+  const next = nextItem === 0 ? offset + 1 : offset, range = inputs.at(-1);
+  if (range && range.topic === topic) [range.next, range.nextItem] = [next, nextItem];
+  else inputs.push({ topic, from: position[0], fromItem: position[1], next, nextItem });
+  [position[0], position[1]] = [next, nextItem];
+  if (nextItem > 0) return;
+  if (topic === BULK) progress.inputBytes += records.ends[number]! - records.starts[number]!;
+  if (state.skips.size > 0) for (const place of state.skips) if (place.startsWith(`${topic}:${offset}:`)) state.skips.delete(place);
+}
+
+/** Writes the results record, unless nothing was done. */
+function resultOf(c: Context, { state, factCache }: Partition, task: BatchTask, progress: Progress): Omit<BatchResult, 'status' | 'snapshot'> {
+  const { counts, inputs, positions, replies, partial, activated, unknownReference, inputBytes } = progress;
   counts.awarded = c.awarded.entries();
   counts.reversed = c.reversed.entries();
   counts.imbalance = c.imbalance;
-  const facts = c.facts.rows > 0 ? c.facts.finish() : new Uint8Array(0);
-  const effects = c.effects.bytes.subarray(0, c.effects.length);
-  const rows = c.facts.rows;
+  const { rows } = c.facts, facts = rows > 0 ? c.facts.finish() : new Uint8Array(0), effects = c.effects.bytes.subarray(0, c.effects.length);
   const results = inputs.length === 0 ? undefined : writeResults({
     partition: state.partition, batch: task.batch, epoch: task.epoch, clockMs: state.clockMs, inputs, positions, reference: state.reference,
     processed: counts.processed, duplicates: counts.duplicates, rejected: counts.rejected, effectsLength: effects.length, factsLength: facts.length, rows,
   }, effects, facts, (length) => c.resultsRoom(length));
   if (results) {
     state.debtBytes += effects.length;
-    partition.factCache.put(task.batch, facts, c.facts.marks);
+    factCache.put(task.batch, facts, c.facts.marks);
   }
   return {
     partition: state.partition, batch: task.batch, epoch: task.epoch, results, rows, inputs, positions,
