@@ -36,11 +36,13 @@ t.test('subcommands that are named exist', async (t) => {
   }
 });
 
-t.test('ARCHITECTURE.md is a map that fits: short, and every path in it exists', async (t) => {
+t.test('ARCHITECTURE.md is a map that fits: short, every path in it exists, and no file at the top of engine/ or workers/ is missing', async (t) => {
   const text = readProjectFile('ARCHITECTURE.md');
   t.ok(text.trimEnd().split('\n').length <= 150, 'at most 150 lines');
   const named = [...text.matchAll(/`((?:engine|workers|schemas|loadtest|grafana|test|docs|scripts)\/[\w./-]*)`/g)].map(([, path]) => path!);
   t.strictSame(named.filter((path) => !existsSync(join(projectRoot, path))), []);
+  const files = readSources().filter(({ path, isTest }) => !isTest && /^(engine|workers)\/[^/]+$/.test(path)).map(({ path }) => path);
+  t.strictSame(files.filter((path) => !named.includes(path)), [], 'a line of its own, or beside what it belongs to');
 });
 
 t.test('the lock file names the optional packages of every platform', async (t) => {
