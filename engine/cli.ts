@@ -25,7 +25,7 @@ function version(): string {
   return 'unknown';
 }
 
-export async function main(argv: string[]): Promise<ExitCode> {
+async function main(argv: string[]): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.fine;
   const program = build((code) => { exitCode = code; });
   try {

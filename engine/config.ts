@@ -210,7 +210,7 @@ export function readConfig({ flags = {}, environment = {}, file }: ConfigSources
   return values as unknown as Config;
 }
 
-export const roles = ['gateway', 'router', 'engine', 'sink'] as const;
+const roles = ['gateway', 'router', 'engine', 'sink'] as const;
 export type Role = (typeof roles)[number];
 export function rolesOf(config: Pick<Config, 'roles'>): ReadonlySet<Role> {
   return new Set(config.roles.split(',').map((role) => role.trim() as Role));

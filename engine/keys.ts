@@ -14,7 +14,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nearestName } from '../schemas/validate.js';
 
-export const partnerScopes = ['post', 'read', 'products'] as const;
+const partnerScopes = ['post', 'read', 'products'] as const;
 export type PartnerScope = (typeof partnerScopes)[number];
 
 export interface KeyDocument { key: string; scopes: string[] }

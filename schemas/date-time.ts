@@ -23,7 +23,7 @@ function two(bytes: Uint8Array, at: number): number {
 }
 
 /** Days from 1970-01-01 to a date of the Gregorian calendar (Howard Hinnant, chrono-compatible low-level date algorithms, days_from_civil). */
-export function dayNumber(year: number, month: number, day: number): number {
+function dayNumber(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = (y / 400) | 0, yearOfEra = y - era * 400;
   const dayOfYear = (((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) | 0) + day - 1;

@@ -24,7 +24,7 @@ export const line = record({
   kind: optional(choice(['product', 'deposit', 'discount'], 'product when not given.')),
 });
 
-export const tender = record({
+const tender = record({
   kind: text(64, 'cash, card, points …'),
   amount: money('Minor units.'),
   redemption: optional(identifier('The redemption that paid this part.')),

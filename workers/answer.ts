@@ -13,12 +13,12 @@ const byId = <T>(): Record<string, T> => Object.create(null) as Record<string, T
 
 export interface Balance { available: number; pending: number; held: number; debt: number }
 
-export function accountText(state: PartitionState, ordinal: number): string {
+function accountText(state: PartitionState, ordinal: number): string {
   return ordinal < 0 ? '' : `${state.partition}.${ordinal}`;
 }
 
 /** Balances of an account by currency id; each currency of its program is there. */
-export function balancesOf(state: PartitionState, reference: Reference, ordinal: number): Record<string, Balance> {
+function balancesOf(state: PartitionState, reference: Reference, ordinal: number): Record<string, Balance> {
   const balances = byId<Balance>();
   const program = state.accounts.program(ordinal);
   const of = (currency: number): Balance => (balances[reference.set.currencies[currency]!.id] ??= { available: 0, pending: 0, held: 0, debt: 0 });

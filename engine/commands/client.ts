@@ -99,7 +99,7 @@ export class Client {
   }
 }
 
-export async function urlOf(directory: string): Promise<string> {
+async function urlOf(directory: string): Promise<string> {
   try {
     return (JSON.parse(await readFile(join(directory, 'endpoints.json'), 'utf8')) as { http: string }).http;
   } catch (error) {

@@ -60,7 +60,7 @@ const MEMORY_BYTES_MIN = 2 * GiB;
 const DISK_BYTES_MIN = 2 * GiB;
 const SHARED_MEMORY_BYTES_MIN = 64 * MiB;
 
-export async function runChecks(config: Config): Promise<Check[]> {
+async function runChecks(config: Config): Promise<Check[]> {
   const parts = [checkNode(), checkPart('lmdb', true), checkPart('chdb', config.clickhouse === 'embedded'), checkKafkaClient(config.kafka !== '')];
   if (config.kafka !== '') parts.push(await checkBrokers(config));
   const ports = [];

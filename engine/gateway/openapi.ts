@@ -24,7 +24,7 @@ const balance = object({ available: points, pending: points, held: points, debt:
 const lot = object({ points, matures: date, expires: orNull(date), funder: text });
 const award = object({ rule: text, version: integer, currency: text, points, lines: list(object({ line: integer, points })) });
 
-export const answerSchemas: Record<string, Schema> = {
+const answerSchemas: Record<string, Schema> = {
   TransactionAnswer: object({
     status: { type: 'string', enum: ['processed', 'duplicate', 'waiting'] }, partner: text, id: text, kind: { type: 'string', enum: ['purchase', 'return'] },
     account: orNull(text), points, awards: list(award), balances: { type: 'object', additionalProperties: balance },
@@ -72,7 +72,7 @@ export const answerSchemas: Record<string, Schema> = {
   },
 };
 
-export const componentSchemas: Record<string, Schema> = { ...jsonSchemas, Rule: ruleSchema(), ...answerSchemas };
+const componentSchemas: Record<string, Schema> = { ...jsonSchemas, Rule: ruleSchema(), ...answerSchemas };
 
 const readiness = object({ status: text, checks: list(object({ name: text, ok: { type: 'boolean' }, detail: text }, ['name', 'ok'])) });
 const json = (schema: Schema, description = 'done'): Schema => ({ description, content: { 'application/json': { schema } } });

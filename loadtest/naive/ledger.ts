@@ -106,7 +106,7 @@ const added = (a: number, b: number): number => (Number.isSafeInteger(a + b) ? a
 const counterNumber = (kind: CounterKind, rule: number, period: number): number => (counterKinds.indexOf(kind) * 2 ** 20 + rule) * 2 ** 27 + period;
 const counterKinds: readonly CounterKind[] = ['ruleCount', 'rulePaid', 'ruleSpend', 'ruleDay'];
 
-export const sameLot = (a: LotName, b: LotName): boolean => a.currency === b.currency && a.funder === b.funder && a.matures === b.matures && a.expires === b.expires;
+const sameLot = (a: LotName, b: LotName): boolean => a.currency === b.currency && a.funder === b.funder && a.matures === b.matures && a.expires === b.expires;
 
 /** What a command does to one account: postings are applied as they are made, and kept in their order. */
 export class Ledger {

@@ -31,7 +31,7 @@ export class Receipt {
     return (this.seen ??= transactionContext(this.transaction, this.lines, this.total, reference.storeZone(this.transaction), reference.moneyOf(this.transaction)));
   }
 }
-export const totalAsLine = (total: number): EnrichedLine =>
+const totalAsLine = (total: number): EnrichedLine =>
   ({ line: 1, kind: 'product', sku: '', quantity: 1000, amount: total, discount: 0, category: '', department: '', brand: '' });
 
 // ── step 2: candidates ──

@@ -136,7 +136,7 @@ class ContentHash {
 }
 
 /** The purchase as its fact recorded it, before any return. */
-export function purchaseOf(reference: NaiveReference, fact: FactRecord): Purchase {
+function purchaseOf(reference: NaiveReference, fact: FactRecord): Purchase {
   const { set } = reference;
   const currencyOf = (id: string): number => set.currencies.findIndex((currency) => currency.id === id && set.programs[currency.program]!.id === fact.program);
   const lines = fact.lines.map((line) => ({ ...line, kind: lineKinds[line.kind]! }));

@@ -1,5 +1,5 @@
 /** What a verification found: how much was compared, and each difference by its name. */
-export const checkNames = ['inputs', 'results', 'entries', 'effects', 'accounts', 'lots', 'clickhouse'] as const;
+const checkNames = ['inputs', 'results', 'entries', 'effects', 'accounts', 'lots', 'clickhouse'] as const;
 export type CheckName = (typeof checkNames)[number];
 
 const meanings: Record<CheckName, string> = {

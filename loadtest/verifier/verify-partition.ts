@@ -31,7 +31,7 @@ export interface PartitionReport {
 }
 
 /** `references`: made by referencesOf, shared by the partitions of a thread. */
-export async function verifyPartition(source: VerifySource, partition: number, references: References): Promise<PartitionReport> {
+async function verifyPartition(source: VerifySource, partition: number, references: References): Promise<PartitionReport> {
   const { log, cells, rows } = source, findings = new Findings();
   const check = rows && new ClickHouseCheck(rows, findings);
   const verifier = new PartitionVerifier({ log, partition, reference: references, findings, onFacts: (batch, facts) => check?.add(batch, facts) });

@@ -103,5 +103,5 @@ export function lotsOf(c: Context, ordinal: number, kind: number): Lot[] {
   }
   return lots;
 }
-export const bySpending = (a: Lot, b: Lot): number => a.expires - b.expires || a.matures - b.matures || a.funder - b.funder;
+const bySpending = (a: Lot, b: Lot): number => a.expires - b.expires || a.matures - b.matures || a.funder - b.funder;
 const byFunder = (a: Lot, b: Lot): number => a.currency - b.currency || a.funder - b.funder || a.matures - b.matures || a.expires - b.expires;

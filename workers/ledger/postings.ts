@@ -3,7 +3,7 @@
  * (`postings`). A posting adds `points` to a balance of the account and takes them from the
  * counter account (docs/calculation.md, Ledger accounts).
  */
-export const POSTINGS_MAX = 1 << 16;
+const POSTINGS_MAX = 1 << 16;
 
 /** Which balance of the member's account a posting changes. */
 export const Balance = { available: 0, pending: 1, held: 2, debt: 3 } as const;

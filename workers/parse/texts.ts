@@ -12,7 +12,7 @@ export const lastRead = { place: new Int32Array(new ArrayBuffer(8)), got: new Fl
 const { place } = lastRead;
 
 /** Bytes that may stand in a MessagePack text, and (without quote and backslash) in a JSON text, and need no closer look. */
-export const plainByte = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byte < 0x7f ? 1 : 0));
+const plainByte = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byte < 0x7f ? 1 : 0));
 export const plainJsonByte = plainByte.map((plain, byte) => (byte === 0x22 || byte === 0x5c ? 0 : plain));
 
 /**

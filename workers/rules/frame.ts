@@ -7,7 +7,7 @@ import type { Names } from '../reference/names.js';
 import { LINES_MAX, Text, TEXT_FIELDS, type Transaction } from '../transaction.js';
 
 export const weekdayNames = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
-export const lineKindNames = ['product', 'deposit', 'discount'] as const;
+const lineKindNames = ['product', 'deposit', 'discount'] as const;
 /** Where the bytes of a text lie: a field of the transaction, an ordinal of names, the sku or the category of a line. */
 export const Place = { field: 0, name: 1, sku: 2, category: 3 } as const;
 

@@ -10,7 +10,7 @@ import { perUnit } from './per-unit.js';
 import { percent } from './percent.js';
 import { spendThreshold } from './spend-threshold.js';
 
-export const awardKinds = { percent, perAmount, fixed, perUnit, everyNth, firstPurchase, spendThreshold, multiplier } as const;
+const awardKinds = { percent, perAmount, fixed, perUnit, everyNth, firstPurchase, spendThreshold, multiplier } as const;
 
 /** The kind of an award; its methods take awards of that kind. */
 export const awardKind = (name: Award['kind']): AwardKind => awardKinds[name] as AwardKind;

@@ -8,7 +8,7 @@ const DAY_MINUTES = 1440, WEEK_MINUTES = 7 * DAY_MINUTES;
 type Schedule = NonNullable<RuleDocument['schedule']>;
 
 /** "08:30" → 510. "24:00" is the end of the day. */
-export const minuteOfDay = (clock: string): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
+const minuteOfDay = (clock: string): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
 
 /** Bits by minute since Monday 00:00. Equal schedules share one. */
 export function compileWeek({ weekdays, from, to }: Schedule): Uint8Array {

@@ -50,6 +50,6 @@ export class SnapshotLoader {
 }
 
 /** Texts of the cards of an account as `AccountStore.copyOut` gives it. */
-export function cardTexts(account: Float64Array): Uint8Array[] {
+function cardTexts(account: Float64Array): Uint8Array[] {
   return readCards(account, new Uint8Array(account.buffer, account.byteOffset, account.byteLength), 2, account.length);
 }

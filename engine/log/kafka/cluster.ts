@@ -197,7 +197,7 @@ function closeRetired({ ready, asked, retired }: Link): void {
 
 /** Errors that an answer lists, each with its protocol code. */
 const listed = (error: unknown): { apiCode?: number; serverErrorMessage?: string | null; message: string }[] => (error as { errors?: [] }).errors ?? [];
-export function isTransient(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   if (error instanceof Transient) return true;
   const all = listed(error);
   if (all.length > 0) return all.every(({ apiCode }) => apiCode !== undefined && TRANSIENT.has(apiCode));

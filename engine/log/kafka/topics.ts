@@ -11,7 +11,7 @@ import type { KafkaConnection } from './connection.js';
 import { LATEST, listOffset } from './offsets.js';
 import { stored, storedNames, type StoredTopic } from './stored-topics.js';
 
-export const PARTITIONS_DEFAULT = 16;
+const PARTITIONS_DEFAULT = 16;
 /** What records may have at most where we create the topics; larger results are split. Kafka's default, 1 MiB, would do for all but the largest batches. */
 const MESSAGE_BYTES_MAX = 8 * 2 ** 20;
 /** Below this an envelope of the gateway may not fit. */
