@@ -36,7 +36,7 @@ export type Field =
 export interface Fields { readonly [name: string]: Field & { readonly optional?: true } }
 
 /** Bound of identifiers, in bytes of UTF-8. */
-const ID_BYTES_MAX = 128;
+export const ID_BYTES_MAX = 128;
 export const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 
 export const text = (bytesMax: number, about?: string, pattern?: Pattern): TextField =>
