@@ -1,6 +1,7 @@
 import t from 'tap';
 import { pino } from 'pino';
-import { chdbMissing, eventually } from '../test/end-to-end/engine.js';
+import { chdbMissing } from './clickhouse/embedded-fixture.js';
+import { eventually } from '../test/end-to-end/engine.js';
 import { baseRule, grocer, startCore, temporaryDirectory } from '../test/support/core.js';
 import { parseItems } from '../workers/parse/worker.js';
 import { readConfig } from './config.js';

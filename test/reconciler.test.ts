@@ -2,9 +2,9 @@
  * The reconciler with the real embedded ClickHouse: the same purchase posted under cards of two partitions is taken back where it was posted later, once, and reported; also
  * when a posting reaches ClickHouse behind one that the reconciler has looked past. Skipped, with the reason, where chdb is not installed.
  */
-import { createRequire } from 'node:module';
 import { pino } from 'pino';
 import t from 'tap';
+import { chdbMissing } from '../engine/clickhouse/embedded-fixture.js';
 import { askClickhouse, reportText } from '../engine/commands/demo-report.js';
 import { readConfig } from '../engine/config.js';
 import type { Log } from '../engine/log/log.js';
@@ -19,16 +19,7 @@ import { parseItems } from '../workers/parse/worker.js';
 import { baseRule, grocer, temporaryDirectory } from './support/core.js';
 
 const WAIT_MS = 60_000;
-const missing = ((): string | undefined => {
-  try {
-    createRequire(import.meta.url).resolve('chdb');
-    return undefined;
-  } catch {
-    return 'chdb is not installed';
-  }
-})();
-
-void t.test('a purchase under two homes', { skip: missing ?? false }, async (t) => {
+void t.test('a purchase under two homes', { skip: chdbMissing }, async (t) => {
   const config = readConfig({ flags: { data: temporaryDirectory(t), partitions: '2', clickhousePort: '0' }, environment: {} }), logger = pino({ level: 'silent' });
   const running = await startEngine(config, logger, createMetrics());
   t.teardown(() => running.stop());

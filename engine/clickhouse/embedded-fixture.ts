@@ -7,15 +7,15 @@ import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickh
 import { createLogger } from '../logger.js';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse, type EmbeddedOptions } from './child.js';
 
-/** Why there is none on this machine. */
-export function chdbMissing(): string | undefined {
+/** Why tests that need it are skipped here, or false; begins with the part's name (CONTRIBUTING.md, Commands). */
+export const chdbMissing = ((): string | false => {
   try {
     createRequire(createRequire(import.meta.url).resolve('chdb/package.json')).resolve(`@chdb/lib-${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : ''}`);
-    return undefined;
+    return false;
   } catch (error) {
-    return `chdb is not installed here: ${String(error).split('\n')[0]}`;
+    return `chdb: not installed here (${String(error).split('\n')[0]})`;
   }
-}
+})();
 
 interface Teardown { teardown(action: () => unknown): void }
 export interface ForTest { clickHouse: EmbeddedClickHouse; directory: string; engine: ClickHouseClient; reader: ClickHouseClient }

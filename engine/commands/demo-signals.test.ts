@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { chdbMissing } from '../../test/end-to-end/engine.js';
+import { chdbMissing } from '../clickhouse/embedded-fixture.js';
 import { pointstreamUntil } from '../../test/support/command-line.js';
 
 t.setTimeout(240_000);

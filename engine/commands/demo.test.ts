@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { chdbMissing } from '../../test/end-to-end/engine.js';
+import { chdbMissing } from '../clickhouse/embedded-fixture.js';
 import type { ReferenceSet } from '../../schemas/reference.js';
 import { pointstream, pointstreamWith, type Ended } from '../../test/support/command-line.js';
 import { baseRule, grocer, startCore, type Core } from '../../test/support/core.js';

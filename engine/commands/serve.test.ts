@@ -44,7 +44,7 @@ t.test('serve: endpoints, the admin key, one engine a directory, kill -9, verify
   const taken = new URL(third.endpoints.http).port;
   const ports: [name: string, argv: string[]][] = [
     ['port', ['--port', taken, '--metrics-port', '0', ...off]], ['metrics-port', ['--port', '0', '--metrics-port', taken, ...off]],
-    ...(chdbMissing() === undefined ? [['clickhouse-port', ['--port', '0', '--metrics-port', '0', '--clickhouse-port', taken]] as [string, string[]]] : []),
+    ...(!chdbMissing ? [['clickhouse-port', ['--port', '0', '--metrics-port', '0', '--clickhouse-port', taken]] as [string, string[]]] : []),
   ];
   for (const [name, argv] of ports) {
     const refused = await pointstream(directory, 'serve', '--data', join(directory, 'other'), ...argv);

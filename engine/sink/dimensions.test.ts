@@ -9,9 +9,8 @@ import type { Log } from '../log/log.js';
 import { createLogger } from '../logger.js';
 import { Dimensions } from './dimensions.js';
 
-const missing = chdbMissing(), skip = missing === undefined ? false : `chdb: ${missing}`;
 
-t.test('dictionaries follow their tables', { skip }, async (t) => {
+t.test('dictionaries follow their tables', { skip: chdbMissing }, async (t) => {
   const { clickHouse, reader } = await startForTest(t, { memoryBytesMax: 700 * 2 ** 20 }), endpoint = embeddedEndpoint(clickHouse), client = connect(endpoint);
   t.teardown(() => client.close());
   await atServer(endpoint, migrate);

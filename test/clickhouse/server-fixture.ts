@@ -9,7 +9,7 @@ import { chdbMissing, startForTest } from '../../engine/clickhouse/embedded-fixt
 const named = process.env.POINTSTREAM_TEST_CLICKHOUSE_URL ?? '';
 export const isRealServer = named !== '';
 /** Why there is none here, or false. */
-export const serverMissing: string | false = isRealServer ? false : chdbMissing() ?? false;
+export const serverMissing: string | false = isRealServer ? false : chdbMissing;
 
 interface Teardown { teardown(action: () => unknown): void }
 

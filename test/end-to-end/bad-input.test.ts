@@ -6,7 +6,8 @@ import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'msgpackr';
 import t, { type Test as Tap } from 'tap';
-import { chdbMissing, NDJSON, ndjson, TestEngine, type Answer, type Asked, type Problem } from './engine.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
+import { NDJSON, ndjson, TestEngine, type Answer, type Asked, type Problem } from './engine.js';
 
 const GROCER_KEY = 'grocer-key-0000000000', OTHER_KEY = 'other-key-00000000000', READ_KEY = 'grocer-reads-00000000';
 const MAX = Number.MAX_SAFE_INTEGER;

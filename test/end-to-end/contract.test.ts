@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { pack } from 'msgpackr';
 import t, { type Test as Tap } from 'tap';
-import { ADMIN_KEY, chdbMissing, eventually, NDJSON, ndjson, TestEngine, type Answer } from './engine.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
+import { ADMIN_KEY, eventually, NDJSON, ndjson, TestEngine, type Answer } from './engine.js';
 
 type Balances = Record<string, { available: number; pending: number; held: number; debt: number; lots?: object[] }>;
 

@@ -4,7 +4,6 @@
  * Promises: directories of its own, free ports, nothing left behind. Never looks inside the engine.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,16 +13,6 @@ export const NDJSON = 'application/x-ndjson';
 export const ADMIN_KEY = 'end-to-end-admin-key-0000';
 const WAIT_MS_MAX = 40_000;
 const LOOK_MS = 25;
-
-/** Why a file that needs the embedded ClickHouse is skipped here, or false. */
-export const chdbMissing = ((): string | false => {
-  try {
-    createRequire(import.meta.url).resolve('chdb');
-    return false;
-  } catch {
-    return 'chdb: not installed here';
-  }
-})();
 
 export interface Tap { teardown(end: () => Promise<void> | void): void }
 export interface Answer { status: number; type: string; headers: Headers; body: Record<string, unknown> }

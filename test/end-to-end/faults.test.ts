@@ -6,7 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test as Tap } from 'tap';
-import { chdbMissing, eventually, killProcess, NDJSON, ownDirectory, TestEngine } from './engine.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
+import { eventually, killProcess, NDJSON, ownDirectory, TestEngine } from './engine.js';
 
 const CARDS = 16_000, BATCH = 4000;
 const COUNT = 'SELECT count() FROM pointstream.transactions';

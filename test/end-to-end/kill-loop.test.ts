@@ -10,7 +10,8 @@ import { Random } from '../../loadtest/random.js';
 import { loadRules } from '../../loadtest/rule-sets.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
 import type { VerifyReport } from '../../loadtest/verifier.js';
-import { ADMIN_KEY, chdbMissing, eventually, NDJSON, TestEngine } from './engine.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
+import { ADMIN_KEY, eventually, NDJSON, TestEngine } from './engine.js';
 
 const KILLS = process.env.NIGHTLY ? 40 : 4;
 const TRANSACTIONS = 10_000;

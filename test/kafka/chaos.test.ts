@@ -1,7 +1,8 @@
 /** `loadtest chaos` for 20 seconds, on a real broker: engines are killed, frozen and stopped while they are fed, ClickHouse is killed, and in the end nothing is missing and nothing counts twice. */
 import t from 'tap';
 import type { ChaosReport } from '../../loadtest/chaos.js';
-import { chdbMissing, ownDirectory } from '../end-to-end/engine.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
+import { ownDirectory } from '../end-to-end/engine.js';
 import { pointstream } from '../support/command-line.js';
 import { Broker, kafkaMissing } from './broker.js';
 

@@ -20,7 +20,7 @@ const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 300 
 const generator = new Generator({ seed, transactions: TRANSACTIONS, accounts: 500, distribution: 'zipf', startMs: Date.UTC(2026, 0, 1), days: 28 }, world);
 const documents = Array.from({ length: TRANSACTIONS }, (_, n) => generator.document(n));
 
-t.test('two engines and a ClickHouse server', { skip: kafkaMissing || (serverMissing && `chdb: ${serverMissing}`) }, async (t) => {
+t.test('two engines and a ClickHouse server', { skip: kafkaMissing || serverMissing }, async (t) => {
   t.comment(`seed ${seed}; another one by POINTSTREAM_TEST_SEED`);
   const broker = await Broker.start(t), server = await serverForTest(t), network = new UnreliableNetwork(server.url), url = await network.start();
   t.teardown(() => network.stop());

@@ -11,7 +11,8 @@ import { Random } from '../../loadtest/random.js';
 import { loadRules } from '../../loadtest/rule-sets.js';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
-import { ADMIN_KEY, chdbMissing, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
+import { ADMIN_KEY, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
 import { addPartitions } from './foreign.js';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { peersMissing } from '../../loadtest/peers/java.js';
 import type { Report } from '../../loadtest/peers/report.js';
-import { chdbMissing } from '../end-to-end/engine.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
 import { projectRoot } from '../tidy/project.js';
 import { Broker, kafkaMissing } from './broker.js';
 

@@ -8,7 +8,8 @@ import { Generator } from '../../loadtest/generator.js';
 import { loadRules } from '../../loadtest/rule-sets.js';
 import { GeneratedWorld } from '../../loadtest/world.js';
 import type { Ended } from '../support/command-line.js';
-import { chdbMissing, eventually, NDJSON, TestEngine, type Tap } from '../end-to-end/engine.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
+import { eventually, NDJSON, TestEngine, type Tap } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
 
 const TRANSACTIONS = 100_000, BODY = 50, LOOKED_FOR = 200, STOP_MS = 10_000, SESSION_MS = 2000, AGAIN_MS = 100;

@@ -2,7 +2,6 @@
  * The sink and the real embedded ClickHouse: the child is killed while it inserts, the sink is cut off in the middle of inserts and started again on the same log and database;
  * plain count() is exact each time. Skipped, with the reason, where chdb is not installed.
  */
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
 import fc from 'fast-check';
@@ -10,6 +9,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import { atServer, connect, embeddedEndpoint } from '../../engine/clickhouse-endpoint.js';
 import { startEmbeddedClickHouse } from '../../engine/clickhouse/child.js';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
 import { openEmbeddedLog } from '../../engine/log/embedded.js';
 import { Restarts } from '../../engine/restarts.js';
 import { startSink, type Sink } from '../../engine/sink/sink.js';
@@ -22,22 +22,13 @@ const PARTITIONS = 4, ROWS = 50, BATCHES = 12;
 const WAIT_MS = 60_000;
 const seed = 20_260_402;
 
-const missing = ((): string | undefined => {
-  try {
-    createRequire(import.meta.url).resolve('chdb');
-    return undefined;
-  } catch {
-    return 'chdb is not installed';
-  }
-})();
-
 async function counts(client: ClickHouseClient): Promise<{ rows: number; different: number }> {
   const answer = await client.query({ query: 'SELECT count() AS rows, uniqExact(source_partition, batch, source_index) AS different FROM pointstream.facts', format: 'JSONEachRow' });
   const [found] = await answer.json<{ rows: string; different: string }>();
   return { rows: Number(found!.rows), different: Number(found!.different) };
 }
 
-t.test('each fact once, whatever is killed', { skip: missing ?? false }, async (t) => {
+t.test('each fact once, whatever is killed', { skip: chdbMissing }, async (t) => {
   t.comment(`seed ${seed}`);
   const directory = temporaryDirectory(t), logger = pino({ level: 'silent' });
   const log = await openEmbeddedLog({ directory, partitions: PARTITIONS });

@@ -2,9 +2,9 @@
  * The verifier and the real embedded ClickHouse, after a small drain of the load test: everything agrees; then a row is changed, one is lost, one is
  * doubled, and each is found and named. Skipped, with the reason, where chdb is not installed.
  */
-import { createRequire } from 'node:module';
 import { pino } from 'pino';
 import t from 'tap';
+import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
 import { readConfig } from '../../engine/config.js';
 import { createMetrics } from '../../engine/metrics.js';
 import { startEngine } from '../../engine/start.js';
@@ -17,17 +17,9 @@ import { temporaryDirectory } from '../support/core.js';
 
 const seed = 11, COUNT = 1500, WAIT_MS = 60_000, DAY_MS = 86_400_000;
 
-const missing = ((): string | undefined => {
-  try {
-    createRequire(import.meta.url).resolve('chdb');
-    return undefined;
-  } catch {
-    return 'chdb is not installed';
-  }
-})();
 const problems = ({ differences }: VerifyReport): string[] => differences.map(({ check, where, expected, found }) => `${check} ${where} expected ${expected} found ${found}`);
 
-void t.test('rows of ClickHouse that are not those of the log', { skip: missing ?? false }, async (t) => {
+void t.test('rows of ClickHouse that are not those of the log', { skip: chdbMissing }, async (t) => {
   t.comment(`seed ${seed}`);
   const directory = temporaryDirectory(t), world = new GeneratedWorld({ seed, partners: 3, stores: 30, products: 300 });
   const generator = new Generator({ seed, transactions: COUNT, accounts: 200, distribution: 'uniform', startMs: Date.now() - 20 * DAY_MS, days: 20 }, world);
