@@ -60,45 +60,17 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
   const child = isServer(config.clickhouse) ? undefined : await startChild(config, logger);
   if (child && log.shared) logger.warn('facts of the partitions that are processed here go to the embedded ClickHouse of this process, and stay there: several engines need a server');
   const endpoint = child ? embeddedEndpoint(child.embedded) : serverEndpoint(config), client = connect(endpoint);
-  const stopped = new AbortController();
   const reconciler = new Reconciler({ client, log, append: (records) => pipeline.append(records), intervalMs: RECONCILE_MS, logger });
   const dimensions = new Dimensions({ client, log, logger, place: endpoint, reference: () => pipeline.reference });
   // Several engines with an embedded ClickHouse each have been warned: there is no one place.
   const home = child && log.shared ? undefined : new FactsHome(log, endpoint);
-  /** Why nothing can go there yet. `isElsewhere`: nothing ever may, with these settings. */
-  let unprepared: string | undefined, isElsewhere = false;
-  const goOn = (): void => {
-    unprepared = undefined;
+  const preparation = new Preparation(endpoint, home, logger, () => {
     dimensions.update();
     reconciler.start();
-  };
-  const lookAtHome = async (): Promise<string | undefined> => {
-    const elsewhere = await home?.look();
-    isElsewhere = elsewhere !== undefined;
-    return elsewhere;
-  };
-  const waitForTables = async (looked: () => void): Promise<void> => {
-    while (!stopped.signal.aborted) {
-      const lacking = await lackingTables(endpoint) ?? await lookAtHome().catch((error: Error) => error.message);
-      if (stopped.signal.aborted) return;
-      if (lacking === undefined) return goOn();
-      if (lacking !== unprepared) logger.warn({ reason: lacking }, 'nothing can go to ClickHouse yet; facts wait in the log');
-      unprepared = lacking;
-      looked();
-      await pause(RETRY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
-    }
-  };
-  let waiting = Promise.resolve();
+  });
   try {
-    if (child) {
-      await atServer(endpoint, migrate);
-      unprepared = await lookAtHome();
-      if (!isElsewhere) goOn();
-    } else {
-      const looked = new Promise<void>((resolve) => { waiting = waitForTables(resolve).finally(resolve); });
-      await within(FIRST_MS_MAX, looked);
-    }
-    if (isElsewhere) throw new ConfigError(`clickhouse: ${unprepared}`);
+    await (child ? preparation.make() : preparation.begin());
+    if (preparation.isElsewhere) throw new ConfigError(`clickhouse: ${preparation.lacking}`);
     const sink = await startSink({
       log, client, partitions: log.partitions, logger, refusal: () => home?.refusal, rowsMax: config.sinkRowsMax, bytesMax: config.sinkBytesMax,
       release: (record) => spareBuffers.give(record),
@@ -127,29 +99,76 @@ export async function startAnalytics({ config, logger, metrics, log, pipeline, s
         for (const [partition, seconds] of lagSeconds.entries()) metrics.sinkLagSeconds.set({ partition: String(partition) }, seconds);
       },
       check() {
-        const down = child?.restarts.failure, detail = down ?? unprepared ?? sink.failure;
+        const down = child?.restarts.failure, detail = down ?? preparation.lacking ?? sink.failure;
         // Tills go on without analytics: a failing insert is said, but only a child that is down makes the engine not ready while it is started again.
         return { name: 'clickhouse', ok: down === undefined, ...(detail === undefined ? {} : { detail }) };
       },
       async stop() {
-        stopped.abort();
-        await within(ASK_MS_MAX, waiting);
+        await within(ASK_MS_MAX, preparation.stop());
         await reconciler.stop();
         await dimensions.stop();
-        if (child?.restarts.failure === undefined && unprepared === undefined && sink.failure === undefined) await within(STOP_MS, sink.caughtUp(STOP_MS));
+        if (child?.restarts.failure === undefined && preparation.lacking === undefined && sink.failure === undefined) await within(STOP_MS, sink.caughtUp(STOP_MS));
         await sink.stop();
         await client.close();
         await child?.restarts.stop();
       },
     };
   } catch (error) {
-    stopped.abort();
-    await waiting;
+    await preparation.stop();
     await reconciler.stop();
     await dimensions.stop();
     await client.close();
     await child?.restarts.stop();
     throw error;
+  }
+}
+
+/** Whether facts may go to ClickHouse: it has its tables, and the facts of the installation are there and nowhere else. */
+class Preparation {
+  /** Why nothing can go there yet. */
+  lacking: string | undefined;
+  /** Nothing ever may, with these settings. */
+  isElsewhere = false;
+  private readonly stopped = new AbortController();
+  private waiting = Promise.resolve();
+
+  /** `ready` is called once, when facts may go there. */
+  constructor(private readonly endpoint: Endpoint, private readonly home: FactsHome | undefined, private readonly logger: Logger, private readonly ready: () => void) {}
+
+  /** Makes the tables, of the embedded one. */
+  async make(): Promise<void> {
+    await atServer(this.endpoint, migrate);
+    this.lacking = await this.lookAtHome();
+    if (!this.isElsewhere) this.ready();
+  }
+  /** Looks until a server has them. Resolves after the first look, or when that takes long. */
+  async begin(): Promise<void> {
+    const looked = new Promise<void>((resolve) => { this.waiting = this.wait(resolve).finally(resolve); });
+    await within(FIRST_MS_MAX, looked);
+  }
+  /** Resolves when nobody looks any more. */
+  stop(): Promise<void> {
+    this.stopped.abort();
+    return this.waiting;
+  }
+
+  private async wait(looked: () => void): Promise<void> {
+    const { signal } = this.stopped;
+    while (!signal.aborted) {
+      const lacking = await lackingTables(this.endpoint) ?? await this.lookAtHome().catch((error: Error) => error.message);
+      if (signal.aborted) return;
+      const isNews = lacking !== this.lacking;
+      this.lacking = lacking;
+      if (lacking === undefined) return this.ready();
+      if (isNews) this.logger.warn({ reason: lacking }, 'nothing can go to ClickHouse yet; facts wait in the log');
+      looked();
+      await pause(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  private async lookAtHome(): Promise<string | undefined> {
+    const elsewhere = await this.home?.look();
+    this.isElsewhere = elsewhere !== undefined;
+    return elsewhere;
   }
 }
 
