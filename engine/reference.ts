@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { pack, unpack } from 'msgpackr';
 import { partnerFields, programFields } from '../schemas/documents.js';
 import type { PartnerDocument, ProgramDocument, ReferenceSet, RuleDocument } from '../schemas/reference.js';
-import { RULES_MAX } from '../schemas/rule.js';
+import { FUNDED_PARTS_MAX, RULES_MAX } from '../schemas/rule.js';
 import { identifier } from '../schemas/fields.js';
 import { PROBLEMS_MAX, problem, shown, validateDocument, type Problem } from '../schemas/validate.js';
 import { readProducts } from '../workers/parse/products.js';
@@ -162,6 +162,10 @@ function checkRuleSet(document: unknown): Problem[] {
   if (rules === undefined) problems.push(problem('/rules', 'missing', '"rules" is required', 'Send {"rules": […]}.'));
   else if (!Array.isArray(rules)) problems.push(problem('/rules', 'invalid', `must be an array, not ${shown(rules)}`));
   else if (rules.length > RULES_MAX) problems.push(problem('/rules', 'invalid', `must have at most ${RULES_MAX} rules, not ${rules.length}`));
+  else {
+    const parts = rules.reduce<number>((sum, rule: { funding?: unknown } | null) => sum + (Array.isArray(rule?.funding) ? rule.funding.length : 1), 0);
+    if (parts > FUNDED_PARTS_MAX) problems.push(problem('/rules', 'invalid', `must have at most ${FUNDED_PARTS_MAX} funders in all, not ${parts}`, 'A rule without funding counts one.'));
+  }
   return problems;
 }
 

@@ -13,6 +13,8 @@ import type { Award } from './reference.js';
 export const RULES_MAX = 1 << 14;
 /** Funders that share one award. */
 export const FUNDERS_MAX = 100;
+/** Funders of all live rules of a program together, a rule without funding counting one: a purchase may be paid by all of them. */
+export const FUNDED_PARTS_MAX = 1 << 15;
 export const DECIMAL_PLACES_MAX = 6;
 const TEXTS_MAX = 10_000;
 const PERCENT_MAX = 1_000_000, FACTOR_MAX = 1000, DAYS_MAX = 36_500;

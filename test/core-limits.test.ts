@@ -40,6 +40,26 @@ t.test('more milestones than a fact can hold are an overflow; what can be held r
   await core.stop();
 });
 
+t.test('a purchase that many rules and funders pay for: no part is lost, nor where all expires and where all pays debt', async (t) => {
+  const FUNDERS = 100, DAY_MS = 86_400_000, funding = Array.from({ length: FUNDERS }, (_, i) => ({ funder: `f${i}`, parts: 1 }));
+  const paidBy = (count: number): object[] => Array.from({ length: count }, (_, i) => ({ id: `r${i}`, version: 1, award: { kind: 'fixed', points: FUNDERS }, funding, expiresAfterDays: i + 1 }));
+  let nowMs = Date.now();
+  const core = await startCore(temporaryDirectory(t), { partitions: 1, shards: 1, clock: () => nowMs }), given = 327 * FUNDERS;
+  await core.publish((store) => store.putPartner('grocer', grocer));
+  await t.rejects(core.publish((store) => store.putRules({ rules: paidBy(328) })), { errors: [{ pointer: '/rules', detail: 'must have at most 32768 funders in all, not 32800' }] });
+  await core.publish((store) => store.putRules({ rules: paidBy(327) }));
+  const points = async (body: object): Promise<object> => {
+    const { answer } = await core.post({ ...body, occurredAt: new Date(nowMs).toISOString() }), { debt } = (await core.pipeline.readCard('default', 'c'))!.balances.points!;
+    return { points: answer!.points, available: (answer!.balances as { points: { available: number } }).points.available, debt };
+  };
+  t.same(await points(purchase('1', 100)), { points: given, available: given, debt: 0 });
+  nowMs += 330 * DAY_MS;
+  t.same(await points(refund('2', '1')), { points: -given, available: 0, debt: given }, 'after all has expired');
+  t.same(await points(purchase('3', 100)), { points: given, available: 0, debt: 0 });
+  t.same(await points(purchase('4', 100)), { points: given, available: given, debt: 0 });
+  await core.stop();
+});
+
 t.test('currencies may be called like what every object has', async (t) => {
   const ids = ['constructor', 'toString', '__proto__'], core = await startCore(temporaryDirectory(t));
   await core.publish((store) => store.putProgram('odd', { name: 'Odd', timeZone: 'UTC', currencies: ids.map((id) => ({ id, scale: 0 })) }));

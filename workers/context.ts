@@ -18,14 +18,17 @@ import type { WaitingNotice } from './state/waiting.js';
 import { Transaction } from './transaction.js';
 import type { Reason, Rejected } from '../schemas/reasons.js';
 
-const CELLS_MAX = 1 << 16;
+/** More than one command notes before they are made: four counters for each award (awards.ts) and a lot for each part that its funders pay (schemas/rule.ts FUNDED_PARTS_MAX). */
+const ADDITIONS_MAX = 1 << 17;
+/** Of an account and kind that are looked at one by one: what an account may have. */
+const LOTS_MAX = 1 << 16;
 /** An addition is looked for among so many before it. */
 const MERGED_MAX = 16;
 const OUTBOX_ROUND_BYTES = 1 << 16;
 const DEBT = cellKey(CellKind.debt, 0, 0), HELD = cellKey(CellKind.held, 0, 0), AFTER_BALANCES = cellKey(CellKind.held + 1, 0, 0);
 
 /** Additions to cells that wait for `applyCells`, and what awards gave. Constants of the module: optimized code knows where they lie. Nothing stays in them from one command to the next. */
-const cellKey1 = new Float64Array(CELLS_MAX), cellKey2 = new Float64Array(CELLS_MAX), cellAddition = new Float64Array(CELLS_MAX);
+const cellKey1 = new Float64Array(ADDITIONS_MAX), cellKey2 = new Float64Array(ADDITIONS_MAX), cellAddition = new Float64Array(ADDITIONS_MAX);
 const { points: awardPoints, currency: awardCurrency } = awards, { points: postedPoints } = postings;
 
 /** A record for another partition's `internal` topic, committed together with this batch. */
@@ -41,7 +44,7 @@ export class Context implements AccountCells {
   readonly purchase = new RecordedPurchase();
   readonly idHash = new Uint32Array(4);
   readonly contentHash = new Uint32Array(2);
-  readonly cells = new Float64Array(CELLS_MAX * 3);
+  readonly cells = new Float64Array(LOTS_MAX * 3);
 
   state!: PartitionState;
   reference!: Reference;

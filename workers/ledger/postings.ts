@@ -3,7 +3,11 @@
  * (`postings`). A posting adds `points` to a balance of the account and takes them from the
  * counter account (docs/calculation.md, Ledger accounts).
  */
-const POSTINGS_MAX = 1 << 16;
+/**
+ * More than one command can make: three for each part that its funders pay (schemas/rule.ts FUNDED_PARTS_MAX), one of them and the payment of a debt, and five for each lot that is due
+ * (LOTS_MAX of context.ts), which matures, pays and expires. Pages that are never touched cost nothing.
+ */
+const POSTINGS_MAX = 1 << 19;
 
 /** Which balance of the member's account a posting changes. */
 export const Balance = { available: 0, pending: 1, held: 2, debt: 3 } as const;
@@ -32,6 +36,7 @@ export class Postings {
   }
   add(kind: number, balance: number, counter: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number): void {
     const i = this.count++;
+    if (i === POSTINGS_MAX) throw new Error(`more than ${POSTINGS_MAX} postings`);
     this.kind[i] = kind;
     this.balance[i] = balance;
     this.counter[i] = counter;
@@ -51,6 +56,7 @@ const { kind: kinds, balance: balances, counter: counters, currency: currencies,
 /** Adds to the postings of the command at hand. */
 export function post(kind: number, balance: number, counter: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number): void {
   const i = postings.count++;
+  if (i === POSTINGS_MAX) throw new Error(`one command makes more than ${POSTINGS_MAX} postings`);
   kinds[i] = kind;
   balances[i] = balance;
   counters[i] = counter;
