@@ -68,7 +68,7 @@ export class Committer {
   }
 
   private async run(): Promise<void> {
-    await Promise.resolve();
+    await Promise.resolve(); // what the caller adds next goes along
     while (this.ready.length > 0) {
       const taken = this.take();
       const beganMs = performance.now();

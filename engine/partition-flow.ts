@@ -15,8 +15,8 @@ import { untilReached } from './until-reached.js';
 
 /** Batches that are evaluated and wait for their commit, at most. */
 const UNCOMMITTED_MAX = 3;
-/** Where the search for a poisoned transaction begins when a record holds many. */
-const SUSPECT_ITEMS = 512;
+/** Failures of a batch at its worker before it is cut in halves (the first may have been the worker's own), and how small the cuts begin within a record that holds many transactions. */
+const FAILURES_MAX = 2, SUSPECT_ITEMS = 512;
 /** Of facts that go along with a batch. */
 const FACTS_BYTES_MAX = 16 * 2 ** 20;
 const readOrder = ['internal', 'interactive', 'commands'] as const satisfies readonly InputTopic[];
@@ -71,10 +71,8 @@ export class PartitionFlow {
   private suspect: { at: string; failures: number; records: number; items: number } | undefined;
 
   constructor(private readonly options: FlowOptions, restored: Restored) {
-    this.status = restored.status;
+    ({ status: this.status, positions: this.positions, epoch: this.epoch } = restored);
     this.committed = this.evaluated = restored.status.batch;
-    this.positions = restored.positions;
-    this.epoch = restored.epoch;
   }
   start(): void {
     this.atRest = false;
@@ -100,17 +98,15 @@ export class PartitionFlow {
   }
   /** Goes on from a restored state. */
   restart(restored: Restored): void {
-    this.status = restored.status;
+    ({ status: this.status, positions: this.positions, epoch: this.epoch } = restored);
     this.committed = this.evaluated = restored.status.batch;
-    this.positions = restored.positions;
-    this.epoch = restored.epoch;
     this.needed = [];
     this.partials.clear();
     this.partial = this.committedPartial;
     for (const topic of inputTopics) this.unread.add(topic);
     this.paused = false;
     this.settleWaiters();
-    for (const waiter of this.commitWaiters.splice(0)) waiter.reject(new Error('what was read has been thrown away'));
+    this.refuseWaiters(new Error('what was read has been thrown away'));
     this.nudge();
   }
   appended(topic: InputTopic): void {
@@ -190,7 +186,7 @@ export class PartitionFlow {
       if (this.stopping) return;
       this.paused = true;
       if (error instanceof ShardError && error.atWorker) await untilReached(() => this.blame(chunks.reduce((sum, { records }) => sum + records, 0)));
-      for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error as Error);
+      this.refuseWaiters(error as Error);
       events.shardFailed(partition, error as Error);
       return;
     }
@@ -238,7 +234,7 @@ export class PartitionFlow {
   private async blame(recordsTried: number): Promise<void> {
     const at = this.place(), before = this.suspect?.at === at ? this.suspect : undefined;
     const next = { at, failures: (before?.failures ?? 0) + 1, records: Math.min(before?.records ?? recordsTried, recordsTried), items: before?.items ?? SUSPECT_ITEMS };
-    if (next.failures > 2) {
+    if (next.failures > FAILURES_MAX) {
       if (next.records > 1) next.records = Math.ceil(next.records / 2);
       else if (next.items > 1) next.items = Math.ceil(next.items / 2);
       else {
@@ -292,6 +288,9 @@ export class PartitionFlow {
   /** Nothing is committed any more: nobody waits for that. */
   fail(error: Error): void {
     this.failure = error;
+    this.refuseWaiters(error);
+  }
+  private refuseWaiters(error: Error): void {
     for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error);
   }
   private settleWaiters(): void {

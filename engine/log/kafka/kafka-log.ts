@@ -106,7 +106,7 @@ class KafkaLog implements Log {
     return this.membership?.ownedOf(this.topics.name('commands')) ?? nothing;
   }
   get trouble(): string | undefined {
-    return this.cluster.trouble ?? this.assigned?.trouble;
+    return this.cluster.trouble ?? this.transactions?.trouble() ?? this.assigned?.trouble;
   }
   tenure(partition: number): number | undefined {
     return this.owned.has(partition) ? this.tenures.of(partition) : undefined;
@@ -144,7 +144,7 @@ class KafkaLog implements Log {
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
       tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.standing.committed(offsets),
-      standing: (partition) => this.standingOf(partition), trouble: () => undefined,
+      standing: (partition) => this.standingOf(partition),
       advanced: (offsets) => { for (const offset of offsets) if (this.owned.has(offset.partition)) this.standing.set(offset); },
       thrownOut: () => this.beginAnew([...this.owned]), lookForOthers: async (offsets) => this.beginAnew(await this.standing.overtaken(offsets)),
     });

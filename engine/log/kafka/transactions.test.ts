@@ -16,7 +16,7 @@ t.test('a commit that gets no answer is given up, and nobody is asked again with
   const transactions = new Transactions({
     native: { Producer: function open() { return producer; } } as unknown as Native, connection: { brokers: ['k:9092'], clientId: 'c' }, transactionalId: 'one', codec: 'none', messageBytesMax: 1e6,
     consumer: {} as NativeConsumer, tenure: () => 1, check: () => undefined, standing: () => Promise.reject(new Error('not asked')), advanced: () => t.fail('nothing has taken effect'),
-    committed: async () => [], trouble: () => undefined, thrownOut: () => t.fail('it is a member'), lookForOthers: async () => undefined,
+    committed: async () => [], thrownOut: () => t.fail('it is a member'), lookForOthers: async () => undefined,
   });
   await transactions.open();
   const refused = t.rejects(transactions.commit({ records: [], offsets: [{ topic: 'commands', partition: 0, offset: 7 }], fences: [] }), { code: 'closed' });
@@ -36,7 +36,7 @@ t.test('a commit that ended in time', async (t) => {
   const advanced: unknown[] = [], offsets = [{ topic: 'commands', partition: 0, offset: 7 }];
   const transactions = new Transactions({
     native, connection: { brokers: ['k:9092'], clientId: 'c' }, transactionalId: 'one', codec: 'none', messageBytesMax: 1e6, consumer: {} as NativeConsumer, tenure: () => 1, check: () => undefined,
-    standing: () => Promise.reject(new Error('not asked')), advanced: (moved) => advanced.push(...moved), committed: async () => [], trouble: () => undefined,
+    standing: () => Promise.reject(new Error('not asked')), advanced: (moved) => advanced.push(...moved), committed: async () => [],
     thrownOut: () => t.fail('it is a member'), lookForOthers: async () => undefined,
   });
   await transactions.open();
@@ -72,7 +72,7 @@ function failing(ending: (call: string) => Partial<NativeError> | undefined): { 
 const step = { records: [{ topic: 'results', partition: 0, key: null, value: new Uint8Array(1) }], offsets: [{ topic: 'commands', partition: 0, offset: 7 }], fences: [] };
 const settings = {
   connection: { brokers: ['k:9092'], clientId: 'c' }, transactionalId: 'one', codec: 'none', messageBytesMax: 1e6, consumer: {} as NativeConsumer, tenure: () => 1, check: () => undefined,
-  standing: () => Promise.reject(new Error('not asked')), advanced: () => undefined, trouble: () => undefined, thrownOut: () => undefined, lookForOthers: async () => undefined,
+  standing: () => Promise.reject(new Error('not asked')), advanced: () => undefined, thrownOut: () => undefined, lookForOthers: async () => undefined,
 };
 const failsOnce = (failed: string) => {
   let left = 1;
@@ -101,4 +101,20 @@ t.test('what has to be aborted before that is aborted, and tried again with the 
     t.equal(calls.filter((call) => call === 'commitTransaction').length, 1);
     await transactions.close();
   }
+});
+
+t.test('commits that go on failing are said after a while, until one goes well', async (t) => {
+  let left = 3, whileFailing: (string | undefined)[] = [];
+  const { native } = failing((call) => {
+    if (call !== 'sendOffsetsToTransaction') return undefined;
+    if (left < 3) whileFailing = [0, 6000].map((laterMs) => transactions.trouble(performance.now() + laterMs));
+    return left-- > 0 ? { code: 53, isTxnRequiresAbort: true } : undefined;
+  });
+  const transactions: Transactions = new Transactions({ ...settings, native, committed: () => Promise.reject(new Error('not asked')) });
+  await transactions.open();
+  t.equal(transactions.trouble(performance.now() + 6000), undefined);
+  await transactions.commit(step);
+  t.same(whileFailing, [undefined, 'nothing can be committed: sendOffsetsToTransaction failed']);
+  t.equal(transactions.trouble(performance.now() + 6000), undefined);
+  await transactions.close();
 });

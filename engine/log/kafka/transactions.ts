@@ -21,6 +21,7 @@ import type { KafkaConnection } from './connection.js';
 
 /** A transaction that is not ended by then is aborted by Kafka, so that whoever reads what it wrote waits no longer. Below the session time of the group. */
 const TRANSACTION_MS_MAX = 5000;
+const FAILING_MS = 5000;
 const CALL_MS_MAX = 4000, INIT_MS_MAX = 30_000, COMMIT_TRIES = 3, BACKOFF_MS = 100, CLOSE_MS_MAX = 3000, BATCH_BYTES_MAX = 1_000_000, GROUP_BYTES_MAX = 32 * 2 ** 20;
 
 /** `fences`: partitions that must be ours for the step to count, though it moves none of their offsets. */
@@ -46,8 +47,6 @@ export interface TransactionsOptions {
   lookForOthers(offsets: TopicOffset[]): Promise<void>;
   /** The group's offsets of these partitions, once nothing is pending. */
   committed(offsets: TopicOffset[]): Promise<TopicOffset[]>;
-  /** Something broke and is being mended, or (undefined) goes well again. */
-  trouble(reason: string | undefined): void;
 }
 /** `tenures`: of its partitions, when it was handed over. */
 interface Waiting { step: Step; tenures: Map<number, number | undefined>; resolve(offsets: number[]): void; reject(error: Error): void }
@@ -71,12 +70,19 @@ export class Transactions {
   private closing = false;
   /** Kafka has been asked to commit the transaction under way. */
   private deciding = false;
+  /** Why the one under way has not been committed yet, though it was tried. */
+  private failing: { sinceMs: number; reason: string } | undefined;
 
   constructor(private readonly options: TransactionsOptions) {}
 
   /** Ends what an earlier engine of this name left open, and fences it. */
   async open(): Promise<void> {
     await this.renew();
+  }
+  /** Why nothing has been committed for a while. What passes within it, as a broker that is started again, is nothing to be told of. */
+  trouble(nowMs = performance.now()): string | undefined {
+    const { failing } = this;
+    return failing && nowMs - failing.sinceMs > FAILING_MS ? `nothing can be committed: ${failing.reason}` : undefined;
   }
   commit(step: Step): Promise<number[]> {
     if (this.refusal) return Promise.reject(this.refusal);
@@ -113,7 +119,7 @@ export class Transactions {
         const step = together(group.map(({ step }) => step)), offsets = await this.untilKnown(step, () => new Set(group.flatMap((waiting) => this.moved(waiting))));
         if (offsets === undefined) {
           // Nothing of it took effect: those whose partitions are still ours are first in the next one.
-          for (const waiting of group.reverse()) this.refuseMoved(waiting) || this.waiting.unshift(waiting);
+          for (const waiting of group.reverse()) if (!this.refuseMoved(waiting)) this.waiting.unshift(waiting);
           continue;
         }
         this.options.advanced(step.offsets);
@@ -136,6 +142,7 @@ export class Transactions {
   private moved({ tenures }: Waiting): number[] {
     return [...tenures].filter(([partition, tenure]) => tenure === undefined || this.options.tenure(partition) !== tenure).map(([partition]) => partition);
   }
+  /** Whether it had to be. */
   private refuseMoved(waiting: Waiting): boolean {
     const [partition] = this.moved(waiting);
     if (partition !== undefined) waiting.reject(new LogError('moved', `partition ${partition} is another engine's now`));
@@ -153,14 +160,14 @@ export class Transactions {
         const standing = await Promise.all(step.fences.map((partition) => this.options.standing(partition)));
         const offsets = [...step.offsets, ...standing.filter(({ topic, partition }) => !has(step.offsets, topic, partition))];
         await this.attempt(step.records, offsets, () => moved().size > 0);
-        this.options.trouble(undefined);
+        this.failing = undefined;
         return this.offsetsFrom(first, step);
       } catch (error) {
         if (error instanceof LogError && error.code === 'unavailable' && !this.closing) continue;
         if (error instanceof LogError) throw error;
         const native = error as NativeError;
         if (this.closing && attempt > 0) throw new LogError('closed', `the log was closed before a commit was known: ${native.message}`);
-        this.options.trouble(native.message);
+        this.fails(native.message);
         if (native.code === codes.unknownMember) this.options.thrownOut();
         // Once Kafka was asked to commit, an abort that succeeds may only mean that there is nothing left to abort.
         if (!this.deciding && native.isTxnRequiresAbort && await this.abort()) continue;
@@ -170,6 +177,9 @@ export class Transactions {
         throw new LogError('failed', 'a commit took effect, but nobody heard where its records are: start again, the state is restored from them');
       }
     }
+  }
+  private fails(reason: string): void {
+    this.failing = { sinceMs: this.failing?.sinceMs ?? performance.now(), reason };
   }
   private async attempt(records: OutgoingRecord[], offsets: TopicOffset[], hasMoved: () => boolean): Promise<void> {
     const producer = this.producer!;
@@ -215,7 +225,7 @@ export class Transactions {
         return await this.renew();
       } catch (error) {
         if (this.closing) throw new LogError('closed', 'the log was closed before a commit was known');
-        this.options.trouble((error as Error).message);
+        this.fails((error as Error).message);
         await pause(BACKOFF_MS);
       }
     }
