@@ -2,7 +2,7 @@
  * The ends of chaos that may go away: a Kafka broker and an embedded ClickHouse of its own, which all engines share as if it were a server. Each is killed (-9) for a while and started again
  * on what it had, while everything else goes on. Whoever names a broker or a server keeps it: those are somebody's, and nobody takes them away.
  *
- * Promises: `settled` resolves when both are there again; `close` leaves nothing behind.
+ * Promises: `settled` resolves when both are there again; `lost` rejects as soon as one does not come back; `close` leaves nothing behind.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,9 +19,13 @@ export class Ends {
   private broker: KafkaBroker | undefined;
   private clickHouse: EmbeddedClickHouse | undefined;
   private readonly away = new Map<EndName, Promise<void>>();
-  private failure: unknown;
+  private lose!: (error: unknown) => void;
+  /** Without it everybody would wait for it for ever. */
+  readonly lost = new Promise<never>((_, reject) => { this.lose = reject; });
 
-  private constructor(private readonly directory: string, /** With where they are. */ public config: Config) {}
+  private constructor(private readonly directory: string, /** With where they are. */ public config: Config) {
+    this.lost.catch(() => undefined); // heard where it is awaited
+  }
 
   static async open(config: Config, logger: Logger): Promise<Ends> {
     const ends = new Ends(await mkdtemp(join(tmpdir(), 'pointstream-chaos-ends-')), config);
@@ -50,13 +54,13 @@ export class Ends {
   /** Kills it now and starts it again later, unless it is away already. */
   takeAway(name: EndName, milliseconds: number): void {
     if (this.away.has(name)) return;
-    const gone = (name === 'broker' ? this.restartBroker(milliseconds) : this.restartClickHouse(milliseconds)).catch((error: unknown) => { this.failure ??= error; });
+    const gone = (name === 'broker' ? this.restartBroker(milliseconds) : this.restartClickHouse(milliseconds)).catch(this.lose);
     this.away.set(name, gone.then(() => void this.away.delete(name)));
   }
   /** Throws when one did not come back. */
   async settled(): Promise<void> {
     await Promise.all(this.away.values());
-    if (this.failure !== undefined) throw this.failure;
+    await Promise.race([this.lost, Promise.resolve()]);
   }
   async close(): Promise<void> {
     await Promise.all(this.away.values());

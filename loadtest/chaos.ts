@@ -67,7 +67,7 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
   const stop = async (engine: EngineProcess): Promise<void> => { if (!(await engine.end('SIGTERM'))) badStops++; };
   try {
     for (const engine of engines) await engine.start();
-    outsider = await openLog({ ...at('outsider'), roles: 'gateway' });
+    const log = (outsider = await openLog({ ...at('outsider'), roles: 'gateway' }));
     const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 300 }), feed = new Feed(engines, base.adminKey, world, seed);
     await feed.publish();
     const endMs = performance.now() + minutes * 60_000; // engines that start slowly take nothing of it
@@ -75,25 +75,28 @@ export async function runChaos({ minutes, seed, config: given, logger, progress 
     const feeding = Promise.all(Array.from({ length: LANES }, () => feed.run(() => performance.now() > endMs)));
     feeding.catch(() => { isBroken = true; }); // thrown when it is awaited
     const random = new Random(seed).at(0);
-    while (performance.now() < endMs && !isBroken) {
-      await pause(QUIET_MS + random.below(2 * QUIET_MS));
-      const action = actions[random.below(actions.length)]!, engine = engines[random.below(ENGINES)]!;
-      happened[action]++;
-      progress(`${action} after ${feed.answered} transactions`);
-      if (action === 'poison') await poison(outsider, random.below(outsider.partitions));
-      else if (action === 'broker' || action === 'clickhouse') ends.takeAway(action, random.below(AWAY_MS_MAX));
-      else if (action === 'freeze') {
-        engine.freeze();
-        await pause(base.kafkaSessionMs + random.below(base.kafkaSessionMs));
-        engine.thaw();
-      } else {
-        if (action === 'stop') await stop(engine);
-        else await engine.end('SIGKILL');
-        await pause(random.below(base.kafkaSessionMs));
+    const disturb = async (): Promise<void> => {
+      while (performance.now() < endMs && !isBroken) {
+        await pause(QUIET_MS + random.below(2 * QUIET_MS));
+        const action = actions[random.below(actions.length)]!, engine = engines[random.below(ENGINES)]!;
+        happened[action]++;
+        progress(`${action} after ${feed.answered} transactions`);
+        if (action === 'poison') await poison(log, random.below(log.partitions));
+        else if (action === 'broker' || action === 'clickhouse') ends.takeAway(action, random.below(AWAY_MS_MAX));
+        else if (action === 'freeze') {
+          engine.freeze();
+          await pause(base.kafkaSessionMs + random.below(base.kafkaSessionMs));
+          engine.thaw();
+        } else {
+          if (action === 'stop') await stop(engine);
+          else await engine.end('SIGKILL');
+          await pause(random.below(base.kafkaSessionMs));
+        }
+        // One that found itself fenced ends by itself.
+        for (const each of engines) if (!each.running) await startAgain(each, progress);
       }
-      // One that found itself fenced ends by itself.
-      for (const each of engines) if (!each.running) await startAgain(each, progress);
-    }
+    };
+    await Promise.race([disturb(), ends.lost]);
     await ends.settled();
     await feeding;
     await Promise.all(engines.map(stop));
