@@ -43,13 +43,15 @@ export class Reads {
   cells(partition: number, from: number, count: number): Promise<AccountCellsView[]> {
     return this.ask(partition, { type: 'cells', partition, from, count });
   }
-  /** In which partition each of these purchases has been decided: the first that knows it. */
+  /** In which partition each of these purchases has been decided; of several the one whose posting counts. */
   async locate(purchases: PurchaseName[]): Promise<(number | undefined)[]> {
     const known = await Promise.all(Array.from({ length: this.log.partitions }, (_, partition) => this.ask<LocateAnswer>(partition, { type: 'locate', partition, purchases })));
-    return purchases.map((_, i) => {
-      const partition = known.findIndex((answer) => answer?.[i]);
-      return partition < 0 ? undefined : partition;
-    });
+    return Promise.all(purchases.map(async ({ partner, id }, i) => {
+      const [partition, ...others] = known.flatMap((answer, partition) => (answer?.[i] ? [partition] : []));
+      if (others.length === 0) return partition;
+      const counts = await this.transaction(partner, id, 'purchase');
+      return typeof counts === 'object' ? counts.partition : partition;
+    }));
   }
   async transaction(partner: string, id: string, kind: TransactionKind): Promise<FoundTransaction | 'waiting' | undefined> {
     const found = await this.find(partner, id, kind), first = await this.firstOf(found.filter(isPlace));

@@ -5,6 +5,7 @@
  * Content is laid out as words, field by field in the order of the table, and hashed two at a time in two lanes (the steps of MurmurHash3_x86_128,
  * with half its lanes). A field that is added later must not leave a word when it is absent.
  */
+import { reconciliationOf } from '../schemas/commands.js';
 import { hash128OfView } from './hash.js';
 import { lastWord, viewOf } from './text-words.js';
 import { Kind, LINES_MAX, Text, TEXT_FIELDS, type Transaction } from './transaction.js';
@@ -103,9 +104,12 @@ function putList(at: number, list: unknown[], tag: number): number {
 const NEWLINE = 0x0a;
 /** Partner and id, each with up to three bytes more that are written over, and the kind. */
 const identity = new DataView(new ArrayBuffer(2 * (TEXT_BYTES_MAX + 3) + 16));
+/** Behind the kinds of transactions: the reconciliation of a purchase is remembered by its hash, too. */
+export const RECONCILIATION = Object.keys(Kind).length;
+const names = [...Object.keys(Kind), reconciliationOf.purchase];
 /** After the id, as words: a newline and the name; zeros after it do not matter. */
-const KIND_NAMES = Object.keys(Kind).map(name => new DataView(Uint8Array.from(`\n${name}`.padEnd(12, '\0'), character => character.charCodeAt(0)).buffer));
-const KIND_LENGTHS = Object.keys(Kind).map(name => 1 + name.length);
+const KIND_NAMES = names.map(name => new DataView(Uint8Array.from(`\n${name}`.padEnd(16, '\0'), character => character.charCodeAt(0)).buffer));
+const KIND_LENGTHS = names.map(name => 1 + name.length);
 
 /** 128 bits over `partner \n id \n kind`, as bytes of UTF-8. */
 export function transactionHash(t: Transaction, out: Uint32Array): void {
@@ -113,7 +117,7 @@ export function transactionHash(t: Transaction, out: Uint32Array): void {
   let at = copyText(view, text[2 * Text.partner]!, text[2 * Text.partner + 1]!, 0);
   identity.setUint8(at, NEWLINE);
   at = copyText(view, text[2 * Text.id]!, text[2 * Text.id + 1]!, at + 1);
-  for (let i = 0; i < 12; i += 4) identity.setInt32(at + i, kind.getInt32(i));
+  for (let i = 0; i < 16; i += 4) identity.setInt32(at + i, kind.getInt32(i));
   hash128OfView(identity, 0, at + KIND_LENGTHS[t.kind]!, out, 0);
 }
 

@@ -15,7 +15,7 @@ import { integer } from './parse/read-msgpack.js';
 import { lastRead } from './parse/texts.js';
 import type { Transaction } from './transaction.js';
 
-export { contentHash, transactionHash } from './content-hash.js';
+export { contentHash, RECONCILIATION, transactionHash } from './content-hash.js';
 export { EnvelopeWriter } from './envelope-writer.js';
 
 /** `command`: one command of the engine, for readCommand (schemas/commands.ts). `unreadable`: one item, which is a problem. */

@@ -50,7 +50,7 @@ export interface SweepAnswer { status: PartitionStatus; snapshot: Uint8Array | u
 export interface FindTask { type: 'find'; partition: number; partner: string; id: string; kind: 'purchase' | 'return' }
 /** Where its fact is; a return may wait for its purchase instead. */
 export type FindAnswer = { batch: number; row: number } | 'waiting' | undefined;
-/** Which of these purchases the partition knows. */
+/** Which of these purchases the partition knows and the reconciler has not taken back. */
 export interface LocateTask { type: 'locate'; partition: number; purchases: { partner: string; id: string }[] }
 /** undefined: of an engine of an earlier release, which does not know the question. */
 export type LocateAnswer = boolean[] | undefined;

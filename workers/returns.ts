@@ -5,7 +5,7 @@
 import { DAY_MS } from './calendar.js';
 import type { Context } from './context.js';
 import { checkTime, elsewhere, missing, OWN_ACCOUNT, processed, refuse, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
-import { contentHash, EnvelopeReader, EnvelopeWriter, transactionHash } from './envelope.js';
+import { contentHash, EnvelopeReader, EnvelopeWriter, RECONCILIATION, transactionHash } from './envelope.js';
 import { FactKind } from './facts/fact-header.js';
 import { linkOf } from './forwarding.js';
 import { purchaseKey, ReturnedLines } from './returned-lines.js';
@@ -27,8 +27,7 @@ export function decideReturn(c: Context): Outcome {
   if (untimely) return untimely;
 
   // ── the purchase ──
-  originalHash(t, Kind.purchase);
-  if (!state.transactions.find(original)) {
+  if (!knowsPurchase(c)) {
     originalHash(t, Kind.return);
     if (state.transactions.find(original)) return refuse('not-a-purchase');
     // The purchases of a linked card are where its account is.
@@ -70,6 +69,13 @@ function showsPaymentCard({ transaction: { bytes, text, programOrdinal }, refere
   return length > 0 && !reference.takesCard(programOrdinal, bytes, start, length) && reference.whyNotTaken(bytes, start, length) === 'payment-card';
 }
 
+/** Leaves the hash of the purchase in `original`. A posting that the reconciler took back is not the purchase: another one counts, in another partition. */
+function knowsPurchase({ transaction: t, state: { transactions } }: Context): boolean {
+  originalHash(t, RECONCILIATION);
+  const isTakenBack = transactions.find(original);
+  originalHash(t, Kind.purchase);
+  return !isTakenBack && transactions.find(original);
+}
 function originalHash(t: Transaction, kind: number): void {
   const { text } = t;
   const id = [text[2 * Text.id]!, text[2 * Text.id + 1]!] as const, ownKind = t.kind;
@@ -133,8 +139,7 @@ function copyText(from: Transaction, field: number, to: Transaction): void {
 
 /** Asks for the fact of the purchase that the return in the context names, if it is known and not at hand. */
 export function noteOriginal(c: Context): void {
-  originalHash(c.transaction, Kind.purchase);
-  if (c.state.transactions.find(original)) c.askFor(c.state.transactions.batch, c.state.transactions.row);
+  if (knowsPurchase(c)) c.askFor(c.state.transactions.batch, c.state.transactions.row);
 }
 
 const waitingKey = (t: Transaction): string => waitingKeyOf(t.string(Text.partner), t.string(Text.id));

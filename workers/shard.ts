@@ -21,6 +21,7 @@ import { snapshotOf } from './state/checkpoint.js';
 import { PartitionState } from './state/partition-state.js';
 import { SnapshotLoader } from './state/snapshot-loader.js';
 import { waitingKeyOf } from './state/waiting.js';
+import { reconciliationOf } from '../schemas/commands.js';
 import { readResults } from '../schemas/results.js';
 
 /** Dirty buckets that a sweep writes between two batches: about 2 ms of work. */
@@ -181,11 +182,12 @@ export class Shard {
     return task.kind === 'return' && state.waiting.has(waitingKeyOf(task.partner, task.id)) ? 'waiting' : undefined;
   }
   private locate({ partition, purchases }: LocateTask): LocateAnswer {
-    const { state } = this.partition(partition), hash = new Uint32Array(4);
-    return purchases.map(({ partner, id }) => {
-      transactionHashOf(partner, id, 'purchase', hash);
-      return state.transactions.find(hash);
-    });
+    const { transactions } = this.partition(partition).state, hash = new Uint32Array(4);
+    const knows = (partner: string, id: string, kind: string): boolean => {
+      transactionHashOf(partner, id, kind, hash);
+      return transactions.find(hash);
+    };
+    return purchases.map(({ partner, id }) => knows(partner, id, 'purchase') && !knows(partner, id, reconciliationOf.purchase));
   }
   private account(task: Extract<ShardTask, { type: 'account' }>): object | undefined {
     const { state } = this.partition(task.partition);

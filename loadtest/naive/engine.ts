@@ -7,31 +7,16 @@ import { localDay } from './calendar.js';
 import { largestRemainder } from './fraction.js';
 import { isPaymentCardOf, takesCard, whyNotTaken } from './cards.js';
 import { MemoryHistory, type History } from './history.js';
-import { Account, Ledger, NEVER, type CellChange, type Posting } from './ledger.js';
+import type { NaiveFact } from './fact.js';
+import { Account, Ledger, NEVER, type CellChange } from './ledger.js';
 import type { NaiveReference } from './reference.js';
-import { returnedLines, returnReceipt, takeBack, type RecordedAward } from './returns.js';
+import { returnedLines, returnReceipt, takeBack, type Purchase, type RecordedAward } from './returns.js';
 import { evaluate, Overflow, Receipt, type CounterChange, type NaiveAward } from './rules.js';
 import { keyOf, type NaiveTransaction } from './transaction.js';
 import { reconciliationOf, type ImportedAccount, type Reconciled } from '../../schemas/commands.js';
 import type { Reason } from '../../schemas/reasons.js';
 
 const DAY_MS = 86_400_000, FUTURE_MS = 600_000, WAIT_SECONDS = 86_400;
-
-/** A fact as this implementation records it; settlement rows have no transaction. */
-export interface NaiveFact {
-  kind: 'purchase' | 'return' | 'settlement' | 'import' | 'reconciliation';
-  /** Of a return whose purchase never turned up, where the program ignores it. */
-  ignored?: true;
-  account: string;
-  processedAtMs: number;
-  transaction: NaiveTransaction | null;
-  /** Of a reconciliation: the posting that it is about. */
-  of?: { partner: string; id: string };
-  /** Lines as recorded, of returns those that came back (positive). */
-  receipt: Receipt | null;
-  awards: NaiveAward[];
-  postings: Posting[];
-}
 
 export interface Outcome {
   /** `elsewhere`: it belongs to another partition. */
@@ -152,8 +137,7 @@ export class NaivePartition {
     const untimely = outOfTime(transaction, nowMs, partner.document.latenessDays);
     if (untimely) return refuse(untimely);
 
-    const originalKey = keyOf({ partner: transaction.partner, id: transaction.originalId, kind: 'purchase' });
-    const purchase = this.history.purchase(originalKey);
+    const purchase = this.purchaseOf(transaction.partner, transaction.originalId);
     if (!purchase) {
       if (this.history.has(keyOf({ ...transaction, id: transaction.originalId }))) return refuse('not-a-purchase');
       // The purchases of a linked card are where its account is.
@@ -273,6 +257,10 @@ export class NaivePartition {
       this.cards.set(`${program}/${card}`, account);
     }
     return account;
+  }
+  /** A posting that was taken back is not the purchase: another one counts, elsewhere. */
+  private purchaseOf(partner: string, id: string): Purchase | undefined {
+    return this.history.has(keyOf({ partner, id, kind: reconciliationOf.purchase })) ? undefined : this.history.purchase(keyOf({ partner, id, kind: 'purchase' }));
   }
   private seen(transaction: NaiveTransaction): Outcome | undefined {
     const known = this.history.find(transaction);

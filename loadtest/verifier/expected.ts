@@ -5,7 +5,7 @@
 import type { FactRecord } from '../../schemas/fact.js';
 import { CellKind, cellKey } from '../../workers/ledger/cells.js';
 import { transactionHashOf } from '../../workers/commands.js';
-import type { NaiveFact } from '../naive/engine.js';
+import type { NaiveFact } from '../naive/fact.js';
 import type { Account, CellChange } from '../naive/ledger.js';
 import type { NaiveReference } from '../naive/reference.js';
 

@@ -15,7 +15,7 @@ import { packFrame, type FrameChunk } from '../../schemas/frame.js';
 import { readResults } from '../../schemas/results.js';
 import type { TransactionDocument } from '../../schemas/transaction.js';
 import { partitionOf } from '../../workers/hash.js';
-import type { AccountCellsView, BatchResult, BatchTask, Partials, PartitionStatus, ShardTask, SweepAnswer } from '../../workers/messages.js';
+import type { AccountCellsView, BatchResult, BatchTask, LocateAnswer, Partials, PartitionStatus, ShardTask, SweepAnswer } from '../../workers/messages.js';
 import { parseItems } from '../../workers/parse/worker.js';
 import { Shard } from '../../workers/shard.js';
 import { StoredLog } from './stored-log.js';
@@ -102,7 +102,7 @@ export class Bench {
     const waiting = this.flows.flatMap((_, home) => (this.isSettled(home) ? this.run<WaitingNotice[]>(home, { type: 'waiting', partition: home }).map((notice) => ({ home, ...notice })) : []));
     let told = 0;
     for (const { home, key, partner, originalId } of waiting.sort((a, b) => a.untilMs - b.untilMs || (a.key < b.key ? -1 : 1))) {
-      const knows = (other: number): boolean => this.run(other, { type: 'find', partition: other, partner, id: originalId, kind: 'purchase' }) !== undefined;
+      const knows = (other: number): boolean => this.run<LocateAnswer>(other, { type: 'locate', partition: other, purchases: [{ partner, id: originalId }] })![0]!;
       const partition = this.flows.findIndex((_, other) => knows(other));
       if (partition < 0 || told === count) continue;
       this.command(home, { type: 'return-located', key, partition });
