@@ -73,7 +73,7 @@ export const settings = {
   batchBytesMax: integer(192 * 1024, 16 * 1024, 64 * MiB, 'Most input bytes of one batch of a partition: a few milliseconds of work, so that a till waits behind little.'),
   cacheBytesMax: integer(640 * MiB, MiB, 2 ** 40, 'Memory for hot accounts over all shards.'),
   replaySecondsMax: integer(5, 1, 3600, 'How long the replay of effects may take after a crash; it paces the checkpoints.'),
-  historyDays: integer(400, 1, 36_500, 'How long commands, results and dead letters are kept.'),
+  historyDays: integer(400, 1, 36_500, 'How long commands, results and dead letters are kept; also the return window of partners that state none, from the next PUT of a document on.'),
   stopTimeoutMs: integer(30_000, 100, 600_000, 'Longest graceful stop. In its second half nothing waits for Kafka or ClickHouse any more; then the process ends anyway. Nothing acknowledged is lost.'),
 
   clickhouse: address(['embedded', 'off'], 'Where facts go: the embedded engine, the server at an http or https address, or nowhere (off: they stay in the log).'),

@@ -46,6 +46,13 @@ t.test('a PUT of what is there changes nothing; ordinals stay', async (t) => {
   t.same(set.funders, ['import', 'shop', 'elsewhere']);
 });
 
+t.test('a set has the history window of who publishes', async (t) => {
+  const store = new ReferenceStore(filled().set, 30);
+  t.equal(filled().set.historyDays, 400, 'the default of the setting');
+  t.equal(store.putPartner('shop', partner).set.historyDays, 30, 'also when the document is there already');
+  t.equal(store.putPartner('shop', partner).changed, false);
+});
+
 t.test('sets survive as bytes', async (t) => {
   const store = filled();
   store.putRules({ rules: [fixed('a', { validFrom: '2026-03-01', schedule: { from: '08:00', zone: 'Asia/Kathmandu' }, funding: [{ funder: 'brand', parts: 1 }] })] });

@@ -13,6 +13,7 @@ import { identifier } from '../schemas/fields.js';
 import { PROBLEMS_MAX, problem, shown, validateDocument, type Problem } from '../schemas/validate.js';
 import { readProducts } from '../workers/parse/products.js';
 import { Names } from '../workers/reference/names.js';
+import { settings } from './config.js';
 import { checkRule, checkStructure, programOf, ruleKey, validity } from './reference/check-rules.js';
 import { changedCurrencies, withCurrencies } from './reference/currencies.js';
 import { PublishError, refuseIf, unknownName } from './reference/problems.js';
@@ -30,7 +31,8 @@ export interface CheckedProducts { content: Uint8Array; hash: string; problems: 
 const ORDINALS_MAX = 1 << 20;
 
 export class ReferenceStore {
-  constructor(private current: ReferenceSet = initialSet()) {}
+  /** `historyDays` goes into the set, so that every replay decides with the window of then. */
+  constructor(private current: ReferenceSet = initialSet(), private readonly historyDays: number = settings.historyDays.default) {}
 
   get set(): ReferenceSet {
     return this.current;
@@ -131,10 +133,11 @@ export class ReferenceStore {
   }
 
   private publish(change: Partial<ReferenceSet>, products = new Map<number, Uint8Array>()): Publication {
-    this.current = { ...this.current, ...change, version: this.current.version + 1 };
+    this.current = { ...this.current, ...change, historyDays: this.historyDays, version: this.current.version + 1 };
     return { set: this.current, products, changed: true };
   }
   private unchanged(): Publication {
+    if (this.current.historyDays !== this.historyDays) return this.publish({});
     return { set: this.current, products: new Map(), changed: false };
   }
 }

@@ -82,7 +82,7 @@ export async function startEngine(
       peers = await listening('peerPort', config.peerHost === '' ? 'host' : 'peerHost', starting);
     }
     await pipeline.start();
-    const references = new ReferenceStore(pipeline.reference);
+    const references = new ReferenceStore(pipeline.reference, config.historyDays);
     if (config.clickhouse !== 'off' && rolesOf(config).has('sink')) analytics = await startAnalytics({ config, logger, metrics, log, pipeline, spareBuffers });
     observe.watch({ pipeline, log, shards, analytics });
     const sinkPosition = (partition: number): number => analytics?.sink.position(partition) ?? Infinity;

@@ -28,7 +28,7 @@ export const partnerFields = record({
   timeZone: timeZone('Of stores that state none.'),
   currency: text(3, 'Money, ISO 4217.', { source: /^[A-Z]{3}$/, says: 'three capital letters (ISO 4217)' }),
   latenessDays: optional(integer(0, DAYS_MAX, 'Older transactions go to review; unlimited when not given.')),
-  returnWindowDays: optional(integer(0, DAYS_MAX, 'Returns later than this after the purchase go to review; the history window when not given.')),
+  returnWindowDays: optional(integer(0, DAYS_MAX, 'Returns later than this after the purchase go to review; the history window (setting historyDays, 400) when not given.')),
   keys: optional(list(record({ key: text(256), scopes: list(text(64), 1, 100) }), 0, 100, 'API keys; never returned, and kept as they are when not given.')),
   stores: optional(list(record({
     id: identifier(), timeZone: optional(timeZone()), region: optional(text(128)),

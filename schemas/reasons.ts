@@ -48,7 +48,7 @@ export const reasons = {
   },
   'not-a-purchase': { status: 422, review: true, pointer: '/original/id', text: 'What is returned is not a purchase.', hint: 'Name the purchase in original.id.' },
   'return-window': {
-    status: 422, review: true, pointer: '/occurredAt', text: "The return comes after the partner's returnWindowDays.",
+    status: 422, review: true, pointer: '/occurredAt', text: "The return comes later after its purchase than the partner's returnWindowDays, or the history window where it states none.",
     hint: 'Raise returnWindowDays of the partner, or adjust by hand.',
   },
   'wrong-currency': {

@@ -73,6 +73,8 @@ export interface ZoneTable { transitionsMs: number[]; offsetsMs: number[] }
 export interface ReferenceSet {
   /** Counts up by one with each publication of anything. */
   version: number;
+  /** The return window of partners that state none: the history window of the engine that published. Sets of earlier releases have none. */
+  historyDays?: number;
   /** Number of the rule set that is live (the answer of PUT /v1/rules), 0 before the first. */
   ruleSet: number;
   /** Ordinal = place in the array, in each of these. */

@@ -23,7 +23,7 @@ t.test('the core agrees with the naive implementation', (t) => {
   fc.assert(fc.property(history(40), fc.integer({ min: 1, max: 3 }), ({ world, acts }, partitions) => {
     const twins: Twin[] = [];
     const bench = new Bench({
-      directory: join(root, String(number++)), partitions, startMs, factCacheBytesMax: 0, committed(result) {
+      directory: join(root, String(number++)), partitions, startMs, factCacheBytesMax: 0, historyDays: 4, committed(result) {
         batches++;
         const twin = twins[result.partition]!;
         twin.follow(result);

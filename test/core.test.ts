@@ -34,6 +34,18 @@ t.test('a purchase is answered with its awards, a repeat with the same, other co
   await core.stop();
 });
 
+t.test('a return later than the history window after its purchase goes to review, where the partner states no window', async (t) => {
+  const core = await startCore(temporaryDirectory(t)), now = Date.now(), ago = (days: number, ms = 0): string => new Date(now - days * 86_400_000 - ms).toISOString();
+  await prepare(core);
+  const today = { occurredAt: ago(0) };
+  await core.post([purchase('kept', '1', 1000, { occurredAt: ago(400) }), purchase('past', '1', 1000, { occurredAt: ago(400, 1) })]);
+  t.match((await core.post(refund('r1', 'kept', today))).answer, { status: 'processed', points: -10 });
+  t.match((await core.post(refund('r2', 'past', today))).replies[0], { items: [{ reason: 'return-window' }] });
+  await core.publish((store) => store.putPartner('grocer', { ...grocer, returnWindowDays: 401 }));
+  t.match((await core.post(refund('r3', 'past', today))).answer, { status: 'processed', points: -10 });
+  await core.stop();
+});
+
 t.test('returns go to the account of the purchase: same card, no card, another card, parts, too much, before the purchase', async (t) => {
   const core = await startCore(temporaryDirectory(t), { factCacheBytesMax: 0 });
   await prepare(core);

@@ -37,8 +37,8 @@ export function decideReturn(c: Context): Outcome {
   const purchase = c.purchaseAt(state.transactions.batch, state.transactions.row);
   if (purchase === 'missing') return missing;
   if (!purchase) return refuse('unknown-original');
-  const partner = c.reference.set.partners[t.partnerOrdinal]!.document;
-  if (partner.returnWindowDays !== undefined && t.occurredAtMs - purchase.transaction.occurredAtMs > partner.returnWindowDays * DAY_MS) return refuse('return-window');
+  const { partners, historyDays = Infinity } = c.reference.set, { returnWindowDays = historyDays } = partners[t.partnerOrdinal]!.document;
+  if (t.occurredAtMs - purchase.transaction.occurredAtMs > returnWindowDays * DAY_MS) return refuse('return-window');
   if (!sameCurrency(t, purchase.transaction)) return wrongCurrency(t, purchase.transaction);
   const { ordinal } = purchase;
   // What was returned of an anonymous receipt is kept on the partition's own account.

@@ -146,7 +146,7 @@ export class NaivePartition {
       if (!waits) this.waiting.set(keyOf(transaction), { transaction, untilMs: nowMs + waitSeconds * 1000 });
       return { status: 'waiting' };
     }
-    const { returnWindowDays } = partner.document;
+    const returnWindowDays = partner.document.returnWindowDays ?? reference.set.historyDays;
     if (returnWindowDays !== undefined && transaction.occurredAtMs - purchase.transaction.occurredAtMs > returnWindowDays * DAY_MS) return refuse('return-window');
     if (transaction.currency !== '' && transaction.currency !== purchase.transaction.currency) return refuse('wrong-currency');
     const lines = returnedLines(purchase, transaction);

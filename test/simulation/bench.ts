@@ -28,6 +28,8 @@ export interface BenchOptions {
   debtBytesMax?: number;
   factCacheBytesMax?: number;
   startMs: number;
+  /** The return window of partners that state none. */
+  historyDays?: number;
   /** What became real, in the order of the log. */
   committed?(result: BatchResult): void;
 }
@@ -66,7 +68,7 @@ export class Bench {
 
   constructor(private readonly options: BenchOptions) {
     this.log = new StoredLog(options.partitions);
-    this.references = new ReferenceStore();
+    this.references = new ReferenceStore(undefined, options.historyDays);
     this.nowMs = options.startMs;
     this.start();
   }
