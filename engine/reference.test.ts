@@ -126,6 +126,28 @@ t.test('rule sets', async (t) => {
   t.equal(new ReferenceStore().putRules({ rules: [] }).set.ruleSet, 1, 'also when there was nothing');
 });
 
+t.test('a rule says the same with its defaults spelled out', async (t) => {
+  const spend = { kind: 'spendThreshold', amount: 100, points: 1 }, plain = fixed('a'), threshold = fixed('s', { award: spend, lines: { skus: ['x'] } });
+  const spelledOut = {
+    program: 'default', phase: 0, priority: 0, scope: {}, schedule: { zone: 'store', to: '24:00', from: '00:00' }, basis: 'receipt', rounding: 'floor', caps: {},
+    onReturn: 'proportional', pendingDays: 0,
+  };
+  const plainToo = { ...spelledOut, ...fixed('a', { award: { currency: 'points', points: 1, kind: 'fixed' } }) };
+  const thresholdToo = { ...spelledOut, ...fixed('s', { lines: { exclude: {}, skus: ['x'] }, award: { period: 'ever', repeat: false, currency: 'points', ...spend } }) };
+  for (const [first, second] of [[[plain, threshold], [thresholdToo, plainToo]], [[plainToo, thresholdToo], [threshold, plain]]] as const) {
+    const store = filled(), { set: { rules } } = store.putRules({ rules: first });
+    t.notOk(store.putRules({ rules: second }).changed);
+    t.same(rules.map(({ document }) => document), first, 'it stays as it was put');
+  }
+  const others = [
+    { phase: 1 }, { priority: -1 }, { scope: { stores: ['x'] } }, { schedule: { from: '00:01' } }, { schedule: { zone: 'program' } }, { basis: 'line' }, { rounding: 'ceiling' },
+    { caps: { perTransaction: 1 } }, { onReturn: 'keep' }, { pendingDays: 1 }, { expiresAfterDays: 1 }, { lines: { skus: ['x'] } }, { promotion: 'p' },
+  ];
+  const store = filled();
+  store.putRules({ rules: [plain] });
+  for (const more of others) t.equal(refused(() => store.putRules({ rules: [fixed('a', more)] })).status, 409, JSON.stringify(more));
+});
+
 t.test('rules that are refused', async (t) => {
   const store = filled(), multiplier = (of: string[], more: object = {}): object => ({ id: 'm', version: 1, award: { kind: 'multiplier', factor: 2, of, combine: 'sum' }, ...more });
   const cases: [string, unknown[], RegExp[]][] = [

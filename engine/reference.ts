@@ -17,6 +17,7 @@ import { settings } from './config.js';
 import { checkRule, checkStructure, programOf, ruleKey, validity } from './reference/check-rules.js';
 import { changedCurrencies, withCurrencies } from './reference/currencies.js';
 import { PublishError, refuseIf, unknownName } from './reference/problems.js';
+import { isSame, isSameRule } from './reference/same.js';
 import { withZones } from './reference/zones.js';
 
 export { PublishError } from './reference/problems.js';
@@ -105,7 +106,7 @@ export class ReferenceStore {
       ordinals.set(key, ordinal);
       const place = places.get(`${ordinal} ${rule.version}`);
       if (place === undefined) return entries.push({ rule: ordinal, program, document: rule, ...validity(rule, set.programs[program]!.document.timeZone) }) - 1;
-      if (!isSame(entries[place]!.document, rule)) {
+      if (!isSameRule(entries[place]!.document, rule, set.programs[program]!.document.currencies[0]!.id)) {
         const hint = `A published version never changes: publish version ${nextVersion(entries, ordinal)}.`;
         conflicts.push(problem(`/rules/${i}/version`, 'conflict', `version ${rule.version} of rule ${shown(rule.id)} is published with other content`, hint));
       }
@@ -215,11 +216,4 @@ function withNames(names: string[], more: Iterable<string>): string[] {
   const all = new Set(names);
   for (const name of more) all.add(name);
   return all.size === names.length ? names : [...all];
-}
-
-/** Whether two documents say the same, whatever the order of their fields. */
-const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a, byName) === JSON.stringify(b, byName);
-function byName(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
