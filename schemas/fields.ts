@@ -74,7 +74,7 @@ export function jsonSchema(field: Field): Record<string, unknown> {
   const about = field.about === undefined ? {} : { description: field.about };
   switch (field.type) {
     case 'text':
-      return { type: 'string', minLength: 1, maxLength: field.bytesMax, ...field.pattern && { pattern: field.pattern.source.source }, ...about };
+      return { type: 'string', minLength: 1, maxLength: field.bytesMax, ...field.pattern ? { pattern: field.pattern.source.source, ...about } : inBytes(field) };
     case 'code':
       return { type: 'string', pattern: `^[${field.from}-${field.to}]{${field.count}}$`, ...about };
     case 'choice':
@@ -104,4 +104,10 @@ export function jsonSchema(field: Field): Record<string, unknown> {
       };
     }
   }
+}
+
+/** maxLength counts characters. Patterns are of ASCII, where a character is a byte. */
+function inBytes({ bytesMax, about }: TextField): { description: string } {
+  const bound = `At most ${bytesMax} bytes of UTF-8.`;
+  return { description: about === undefined ? bound : `${/[.…]$/.test(about) ? about : `${about}.`} ${bound}` };
 }

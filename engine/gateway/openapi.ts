@@ -27,7 +27,8 @@ const award = object({ rule: text, version: integer, currency: text, points, lin
 const answerSchemas: Record<string, Schema> = {
   TransactionAnswer: object({
     status: { type: 'string', enum: ['processed', 'duplicate', 'waiting'] }, partner: text, id: text, kind: { type: 'string', enum: ['purchase', 'return'] },
-    account: orNull(text), points, awards: list(award), balances: { type: 'object', additionalProperties: balance },
+    account: orNull(text), points, awards: list(award),
+    balances: { type: 'object', additionalProperties: balance, description: 'after this transaction; in the answer to a repeat or a look-up those of now' },
   }, ['status']),
   Explanation: object({
     partner: text, id: text, account: orNull(text), occurredAt: dateTime, ruleSet: integer,
@@ -44,7 +45,8 @@ const answerSchemas: Record<string, Schema> = {
   BatchAnswer: object({
     accepted: integer, duplicates: integer, rejected: integer,
     items: list(object({
-      index: { type: 'integer', description: 'place in the body, from 0' }, id: text, status: { type: 'string', enum: ['duplicate', 'rejected', 'waiting'] },
+      index: { type: 'integer', description: 'place in the body, from 0' }, id: text,
+      status: { type: 'string', enum: ['duplicate', 'rejected', 'waiting'], description: 'a return that waits for its purchase is in none of the three counts' },
       reason: { type: 'string', enum: Object.keys(reasons) }, pointer: text, detail: text,
     }, ['index', 'id', 'status'])),
   }),
