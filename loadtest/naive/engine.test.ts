@@ -186,6 +186,17 @@ void t.test('returns, requalify and keep', (t) => {
   t.end();
 });
 
+void t.test('requalify: scope and schedule stay as then, whatever zones say now', (t) => {
+  const schedules = [{ from: '11:00', to: '13:00' }, { from: '11:00', to: '13:00', zone: 'program' }, { weekdays: ['mon' as const] }];
+  const rules = schedules.map((schedule, i) => points(`p${i}`, 10, { schedule, onReturn: 'requalify' }));
+  rules.push({ id: 'spend', award: { kind: 'spendThreshold', amount: 500, points: 10, repeat: true }, schedule: schedules[0]!, onReturn: 'requalify' });
+  const shop = new Shop(rules);
+  t.equal(shop.buy('1').awards?.length, 4);
+  shop.partition.activate(referenceOf(rules, { program: { timeZone: 'Asia/Tokyo' }, partners: { shop: { timeZone: 'Pacific/Auckland' } } }));
+  t.same(shop.bring('r1', '1', { total: 100 }).awards?.map(({ version, points }) => [version.id, points]), [['spend', -10]], 'only what the threshold lost');
+  t.end();
+});
+
 void t.test('counters after returns', (t) => {
   const rules: TestRule[] = [
     { id: 'nth', award: { kind: 'everyNth', n: 2, points: 100 } },

@@ -41,9 +41,14 @@ export const validVersion = (versions: RuleVersion[], atMs: number): RuleVersion
 /** The matched lines that earn, and the sum of all that matched. */
 export interface Match { earning: EnrichedLine[]; base: number }
 
-export function matches(reference: NaiveReference, { document }: RuleVersion, receipt: Receipt): Match | undefined {
-  const { transaction } = receipt;
+export function matches(reference: NaiveReference, version: RuleVersion, receipt: Receipt): Match | undefined {
+  const { document } = version, { transaction } = receipt;
   if (!inScope(document, transaction) || !inSchedule(reference, document, transaction)) return undefined;
+  return matchesStill(reference, version, receipt);
+}
+
+/** The same for what returns left of a receipt that the rule fired for: scope and schedule stay as then, also when a zone has changed. */
+export function matchesStill(reference: NaiveReference, { document }: RuleVersion, receipt: Receipt): Match | undefined {
   const match = matchedLines(document, receipt);
   if (!match || document.condition === undefined) return match;
   return holds(document.condition, receipt.context(reference)) ? match : undefined;

@@ -8,7 +8,7 @@ import type { RuleDocument } from '../../schemas/reference.js';
 import { localDay, periodNumber } from './calendar.js';
 import { ONE, add, decimal, fraction, greater, largestRemainder, multiply, round, type Fraction } from './fraction.js';
 import { moneyExponent } from '../../schemas/money.js';
-import { matches, validVersion, type Match, type Receipt } from './matching.js';
+import { baseAmount, matches, matchesStill, validVersion, type Match, type Receipt } from './matching.js';
 import type { EnrichedLine, NaiveReference, RuleVersion } from './reference.js';
 
 export { baseAmount, Receipt } from './matching.js';
@@ -99,7 +99,7 @@ export function evaluate(reference: NaiveReference, receipt: Receipt, counters: 
  */
 export function requalify(reference: NaiveReference, recorded: NaiveAward, original: Receipt, remaining: Receipt): number {
   const { document } = recorded.version;
-  const match = matches(reference, recorded.version, remaining);
+  const match = matchesStill(reference, recorded.version, remaining);
   if (!match) return 0;
   let points: number;
   switch (document.award.kind) {
@@ -107,9 +107,9 @@ export function requalify(reference: NaiveReference, recorded: NaiveAward, origi
     case 'firstPurchase':
       return recorded.points;
     case 'spendThreshold': {
-      const before = matches(reference, recorded.version, original);
+      const before = baseAmount(recorded.version, original);
       const reached = (base: number): number => milestones(recorded.input + base, document);
-      const kept = recorded.milestones - (reached(before?.base ?? 0) - reached(match.base));
+      const kept = recorded.milestones - (reached(before) - reached(match.base));
       points = safe(BigInt(document.award.points) * BigInt(Math.max(0, kept)));
       break;
     }
