@@ -1,18 +1,16 @@
 /**
- * Conditions of rules, evaluated by @marcbachmann/cel-js itself on plain objects with the names of schemas/condition.ts. An expression that can't be
- * evaluated is false.
- *
- * Not watched here: an integer between 2^53 and 2^63 on the way, which the compiled conditions refuse (docs/calculation.md, step 2).
+ * Conditions of rules, parsed by @marcbachmann/cel-js and run (expression.ts) on plain objects with the names of schemas/condition.ts. An expression that
+ * can't be evaluated is false.
  */
-import { Environment, type ParseResult } from '@marcbachmann/cel-js';
+import { Environment, type ASTNode } from '@marcbachmann/cel-js';
 import { localDay, localTimeMs, weekdayNames, weekdayOf } from './calendar.js';
+import { run } from './expression.js';
 import type { EnrichedLine } from './reference.js';
 import type { NaiveTransaction } from './transaction.js';
 
-const environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false })
-  .registerFunction('sum(list): int', (values: bigint[]) => values.reduce((sum, value) => sum + value, 0n));
+const environment = new Environment({ unlistedVariablesAreDyn: true });
 const PARSED_MAX = 100_000;
-const parsed = new Map<string, ParseResult>();
+const parsed = new Map<string, ASTNode>();
 
 export type ConditionContext = Record<string, unknown>;
 
@@ -43,13 +41,13 @@ const lineValues = ({ line, kind, sku, category, department, brand, quantity, am
   ({ line: BigInt(line), kind, sku, category, department, brand, quantity: BigInt(quantity), amount: BigInt(amount), discount: BigInt(discount) });
 
 export function holds(expression: string, context: ConditionContext): boolean {
-  let run = parsed.get(expression);
-  if (!run) {
+  let root = parsed.get(expression);
+  if (!root) {
     if (parsed.size >= PARSED_MAX) parsed.clear();
-    parsed.set(expression, (run = environment.parse(expression)));
+    parsed.set(expression, (root = environment.parse(expression).ast));
   }
   try {
-    return run(context) === true;
+    return run(root, (name) => context[name]) === true;
   } catch {
     return false; // docs/calculation.md, step 2
   }

@@ -168,6 +168,15 @@ void t.test('schedule, scope, versions, conditions', (t) => {
   t.ok(fires({ condition: 'transaction.total >= 1600 && transaction.hour == 10 && transaction.weekday == "mon" && transaction.categories == 3' }));
   t.ok(fires({ condition: 'lines.exists(l, l.category == "dairy" && l.quantity == 2500) && sum(lines.map(l, l.amount)) == 1600' }));
   t.notOk(fires({ condition: '1 / (transaction.total - 1600) > 0' }), 'what fails does not hold');
+  const overflows = (of: string): string => `${of} * 9007199254740991 > 0`;
+  for (const [condition, expected] of [
+    [`${overflows('transaction.total')} || transaction.total > 0`, false], [`transaction.total > 0 || ${overflows('transaction.total')}`, true], [`!(${overflows('transaction.total')} && false)`, false],
+    [`(transaction.total > 0 ? 1 : transaction.total * 9007199254740991) == 1`, true], [`lines.exists(l, ${overflows('l.amount')} || l.amount > 0)`, false],
+    [`lines.exists(l, l.line == 1 || ${overflows('l.amount')})`, true], [`!lines.all(l, l.line > 1 && ${overflows('l.amount')})`, true], [`!lines.all(l, l.line == 1 || ${overflows('l.amount')})`, false],
+    [`!lines.exists_one(l, l.line < 3 || ${overflows('l.amount')})`, true], [`lines.filter(l, l.line == 1 || ${overflows('l.amount')}).exists(l, true)`, true],
+    [`lines.filter(l, l.line == 1 || ${overflows('l.amount')}).size() > 0`, false], [`lines.map(l, l.amount * 9007199254740991).size() == 4`, false],
+    [`(1 / (transaction.total - 1600) > 0) || transaction.total > 0`, false],
+  ] as const) t.equal(fires({ condition }), expected, condition);
   const versions: TestRule[] = [
     { id: 'v', version: 1, award: { kind: 'fixed', points: 1 } },
     { id: 'v', version: 2, validFrom: '2026-03-02T10:30:00Z', validTo: '2026-03-03T00:00:00Z', award: { kind: 'fixed', points: 2 } },

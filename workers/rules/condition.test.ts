@@ -1,4 +1,4 @@
-/** Conditions: what they may say, what is refused and where, and that running them is safe. (That they agree with CEL itself: test/rules/agreement.test.ts.) */
+/** Conditions: what they may say, what is refused and where, and that running them is safe. (That they agree with the naive ones: test/rules/conditions.test.ts.) */
 import t from 'tap';
 import { Shop } from '../../test/rules/shop-fixture.js';
 import { Names } from '../reference/names.js';
@@ -33,6 +33,7 @@ t.test('an integer past 2^53-1 on the way: the condition does not hold, and that
   t.same(shop.points({ total: 2 }), {});
   t.equal(shop.reference.rules.frame.overflows, 1);
   t.same(shop.points({ total: 1 }), { p: 1 });
+  t.notOk(holds('lines.map(l, l.amount * 9007199254740991).size() == 2'), 'also in numbers that are only counted');
 });
 t.test('refusals name the column, and the nearest name', async (t) => {
   const refusals: [string, number, string][] = [

@@ -220,7 +220,9 @@ class Compiler {
   }
   private size(node: ASTNode, list: Part): Integer {
     if (list.type !== 'lines' && list.type !== 'numbers') throw refusal(node, 'size() takes lines');
-    return this.loop(list.filters, 'count++;', 'let count = 0;', 'return count;', [0, transactionFields.lines.max]);
+    // The numbers of a map are not asked for, but an overflow in them must be seen.
+    const body = list.type === 'numbers' ? `${list.value.code}; count++;` : 'count++;';
+    return this.loop(list.filters, body, 'let count = 0;', 'return count;', [0, transactionFields.lines.max]);
   }
 
   private macro(node: ASTNode, name: string, { filters }: Lines, values: readonly ASTNode[]): Part {
