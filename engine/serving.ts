@@ -3,9 +3,9 @@
  * what it has, then the log closes. What is not done in half the time that a stop may take is given up, so that it ends by itself also while the log or ClickHouse is away.
  */
 import { rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { rolesOf, type Config } from './config.js';
 import { makeDataDirectory } from './data-directory.js';
+import { endpointsPath, type Endpoints } from './endpoints.js';
 import { queryEntriesOf } from './entries.js';
 import { startGateway } from './gateway/gateway.js';
 import { startParsers } from './gateway/parser-pool.js';
@@ -24,14 +24,12 @@ const LOOK_MS = 1000;
 
 /** The verifier, which lies outside engine/ and is handed in. */
 export type VerifyEngine = (running: RunningEngine, progress: (line: string) => void) => Promise<object>;
-/** DIR/endpoints.json: base addresses of a running engine. */
-export interface Endpoints { pid: number; /** Empty without the role gateway. */ http: string; clickhouse: string | null; metrics: string }
 export interface Serving { endpoints: Endpoints; running: RunningEngine; adminKey: string; /** Resolves when a part has failed for good, with why. */ failed: Promise<Error>; stop(): Promise<void> }
 
 /** Resolves when everything answers and DIR/endpoints.json is written. When a part cannot start, those that did are stopped again. */
 export async function startServing(config: Config, logger: Logger, verify?: VerifyEngine): Promise<Serving> {
   makeDataDirectory(config.data);
-  const endpointsPath = join(config.data, 'endpoints.json');
+  const path = endpointsPath(config.data);
   const key = await adminKey(config.adminKey, config.data);
   if (isShort(key)) logger.warn('the admin key is short enough to be guessed, and whoever has it may do everything: use 16 random characters or more');
   const metrics = createMetrics({ processMetrics: true });
@@ -51,7 +49,7 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
     stops.push(() => running.stop());
     giveUp = () => running.giveUp();
     // Of a run that was killed: now that the directory is ours, not before, nobody else answers there.
-    await rm(endpointsPath, { force: true });
+    await rm(path, { force: true });
     const { engine, references, log, analytics } = running;
     let fail!: (error: Error) => void;
     const failed = new Promise<Error>((resolve) => { fail = resolve; });
@@ -87,9 +85,9 @@ export async function startServing(config: Config, logger: Logger, verify?: Veri
       stops.push(() => router.stop());
     }
     const endpoints: Endpoints = { pid: process.pid, http: gateway?.url ?? '', clickhouse: analytics?.url ?? null, metrics: metricsServer.url };
-    stops.push(() => rm(endpointsPath, { force: true }));
-    await writeFile(`${endpointsPath}.new`, `${JSON.stringify(endpoints)}\n`);
-    await rename(`${endpointsPath}.new`, endpointsPath);
+    stops.push(() => rm(path, { force: true }));
+    await writeFile(`${path}.new`, `${JSON.stringify(endpoints)}\n`);
+    await rename(`${path}.new`, path);
     return { endpoints, running, adminKey: key, failed, stop };
   } catch (error) {
     await stop();

@@ -3,12 +3,10 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { environmentName, flagName, flagSettings, type Config } from '../engine/config.js';
-import type { Endpoints } from '../engine/serving.js';
+import { endpointsOf, type Endpoints } from '../engine/endpoints.js';
 
 const READY_MS_MAX = 120_000, LOOK_MS = 20;
 const cli = fileURLToPath(new URL('../engine/cli.js', import.meta.url));
@@ -62,16 +60,5 @@ export class EngineProcess {
     if (!endpoints) return () => 0;
     const lines = (await (await fetch(`${endpoints.metrics}/metrics`)).text()).split('\n');
     return (name) => lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`)).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-  }
-}
-
-/** Where a process serves that was started on a directory; undefined until it is ready. What a run left there that was killed has another process id, and goes while that process starts. */
-export function endpointsOf(directory: string, pid: number): Endpoints | undefined {
-  try {
-    const endpoints = JSON.parse(readFileSync(join(directory, 'endpoints.json'), 'utf8')) as Endpoints;
-    return endpoints.pid === pid ? endpoints : undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { runningEndpoints } from '../endpoints.js';
 import type { ProblemError } from '../gateway/problems.js';
 import { CommandError, exitCodes, say, type Options } from './command.js';
 
@@ -36,7 +37,7 @@ export class Client {
   static async open(options: Options): Promise<Client> {
     const { url, key, data, retrySeconds = '60' } = options as { url?: string; key?: string; data?: string; retrySeconds?: string };
     if (!/^\d{1,6}$/.test(retrySeconds)) throw new CommandError(exitCodes.usage, `--retry-seconds: ${retrySeconds} is not a number of seconds`);
-    const address = url ?? (data === undefined ? URL_DEFAULT : await urlOf(data));
+    const address = url ?? (data === undefined ? URL_DEFAULT : urlOf(data));
     const own = key ?? (data === undefined ? undefined : (await readFile(join(data, 'admin-key'), 'utf8')).trim());
     if (own === undefined) throw new CommandError(exitCodes.usage, 'a key is needed: --key KEY, POINTSTREAM_KEY, or --data DIR');
     if (!URL.canParse(address)) throw new CommandError(exitCodes.usage, `--url: ${address} is not an address`);
@@ -99,13 +100,10 @@ export class Client {
   }
 }
 
-async function urlOf(directory: string): Promise<string> {
-  try {
-    return (JSON.parse(await readFile(join(directory, 'endpoints.json'), 'utf8')) as { http: string }).http;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new CommandError(exitCodes.unavailable, `no engine runs on ${directory} (it has no endpoints.json)`);
-  }
+function urlOf(directory: string): string {
+  const endpoints = runningEndpoints(directory);
+  if (endpoints === undefined) throw new CommandError(exitCodes.unavailable, `no engine runs on ${directory}: start one with pointstream serve --data ${directory}, or say where it is, --url URL`);
+  return endpoints.http;
 }
 
 /** A refusal as one readable message, with every error's place. */

@@ -7,9 +7,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VerifyReport } from '../../loadtest/verifier.js';
 import type { Config } from '../config.js';
+import { runningEndpoints } from '../endpoints.js';
 import { operatorKeyPath } from '../keys.js';
 import { createLogger } from '../logger.js';
-import type { Endpoints } from '../serving.js';
 import type { RunningEngine } from '../start.js';
 import { Client } from './client.js';
 import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
@@ -45,12 +45,13 @@ export async function verifyEngine(running: RunningEngine, progress: (line: stri
   return verifyRunning(running, { progress });
 }
 
-/** The address of the engine that runs on the directory. One that was killed leaves its address behind, but does not answer. */
+/** The address of the engine that runs on the directory, and answers. */
 async function runningEngine(directory: string): Promise<string | undefined> {
   try {
-    const { http } = JSON.parse(await readFile(join(directory, 'endpoints.json'), 'utf8')) as Endpoints;
-    await fetch(`${http}/livez`, { signal: AbortSignal.timeout(10_000) });
-    return http;
+    const endpoints = runningEndpoints(directory);
+    if (endpoints === undefined) return undefined;
+    await fetch(`${endpoints.http}/livez`, { signal: AbortSignal.timeout(10_000) });
+    return endpoints.http;
   } catch (error) {
     if (isAbsent(error) || error instanceof TypeError) return undefined;
     throw error;

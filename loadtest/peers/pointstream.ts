@@ -15,9 +15,9 @@ import { readConfig, type Config } from '../../engine/config.js';
 import { createLogger } from '../../engine/logger.js';
 import { removeTopics } from '../../engine/log/kafka/topics.js';
 import { createMetrics } from '../../engine/metrics.js';
-import { startServing, type Endpoints } from '../../engine/serving.js';
+import { startServing } from '../../engine/serving.js';
 import { startEngine } from '../../engine/start.js';
-import { endpointsOf } from '../engine-process.js';
+import { endpointsOf, type Endpoints } from '../../engine/endpoints.js';
 import type { Kafka } from './kafka.js';
 import { PARTNERS, partnerId } from './transactions.js';
 

@@ -4,8 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Endpoints } from '../../engine/serving.js';
-import { endpointsOf } from '../../loadtest/engine-process.js';
+import { endpointsOf, type Endpoints } from '../../engine/endpoints.js';
 
 const cli = fileURLToPath(new URL('../../engine/cli.js', import.meta.url));
 const READY_MS_MAX = 60_000;
