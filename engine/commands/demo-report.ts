@@ -25,9 +25,13 @@ const nameOf = (name: unknown, fact: unknown): string => (name !== '' ? String(n
 
 const foundTwiceQuery = `SELECT count() AS foundTwice FROM facts WHERE kind = 'reconciliation'`;
 
+/** Awards of purchases from their transactions, since an award has an entry for each funder. */
 const promotionsQuery = `
-  SELECT rule, if(rule = '', toString(fact), '') AS unnamed, countIf(kind = 'accrual') AS awards, sum(points) AS points
-  FROM entries WHERE kind IN ('accrual', 'reversal')
+  SELECT rule, unnamed, sum(awarded) AS awards, sum(given) AS points
+  FROM (
+    SELECT rule, if(rule = '', toString(fact), '') AS unnamed, 0 AS awarded, sum(points) AS given FROM entries WHERE kind IN ('accrual', 'reversal') GROUP BY rule, unnamed
+    UNION ALL
+    SELECT arrayJoin(awards.rule) AS rule, '' AS unnamed, count() AS awarded, 0 AS given FROM transactions WHERE kind = 'purchase' GROUP BY rule) AS sides
   GROUP BY rule, unnamed ORDER BY points DESC LIMIT 20`;
 
 /** Lift: how much more often two products share a receipt than they would by chance. Among the products that are bought most. */
