@@ -54,6 +54,7 @@ export class PartitionVerifier {
   /** What returns took, as cells of accounts: the naive accounts don't hold it. */
   private readonly taken = new Map<number, Map<string, number>>();
   private readonly touched = new Set<number>();
+  private activated = 0; // the set that is active; `reference` is the one that was last needed
   private reference: NaiveReference | undefined;
   private found: FactRecord[] = [];
   private batch = -1;
@@ -137,11 +138,17 @@ export class PartitionVerifier {
   private compareHeader(header: ResultsHeader, counts: { processed: number; duplicates: number; rejected: number }): void {
     const { processed, duplicates, rejected, reference, clockMs, rows } = header;
     this.compare('inputs', 'counts', counts, { processed, duplicates, rejected });
-    this.compare('inputs', 'reference', this.reference?.set.version ?? 0, reference);
+    this.compare('inputs', 'reference', this.activated, reference);
     this.compare('inputs', 'clock', this.clockMs, clockMs);
     this.compare('inputs', 'rows', this.found.length, rows);
   }
 
+  /** Of many sets in a row only the last is ever asked. */
+  private async bringReference(): Promise<void> {
+    if (this.activated === (this.reference?.set.version ?? 0)) return;
+    this.reference = await this.options.reference(this.activated);
+    this.naive.activate(this.reference);
+  }
   /** Reads the facts of purchases that the returns among the records need, unless they are at hand. */
   private async bringPurchases(records: ReadRecord[]): Promise<void> {
     const needed = (partner: string, id: string, kind = 'purchase'): { key: string; at: { batch: number; row: number } | undefined } => {
@@ -165,6 +172,7 @@ export class PartitionVerifier {
     const from = (index: number): void => {
       while (sources.length < naive.facts.length) sources.push({ source: { topic: inputTopics[topic]!, partition: naive.partition, offset, index }, reference: this.reference! });
     };
+    if (input.command?.type !== 'activate') await this.bringReference();
     // Of a command that carries transactions one of these is set aside, of others all.
     if (input.command && (input.items || !this.skipped.has(`${topic}:${offset}:0`))) {
       await this.evaluateCommand(record, counts);
@@ -188,9 +196,9 @@ export class PartitionVerifier {
         // Which accounts a tick settles is bounded, and the due days that the engine remembers are not the log's: what it settled must be right.
         return naive.tick(this.clockMs, this.settledBy(topic, offset));
       case 'activate':
-        if (command.version <= (this.reference?.set.version ?? 0)) return; // sets only get newer
-        this.reference = await this.options.reference(command.version);
-        return naive.activate(this.reference);
+        if (command.version <= this.activated) return; // sets only get newer
+        this.activated = command.version;
+        return this.reference ? undefined : this.bringReference(); // the first opens the partition's own account
       case 'import':
         for (const account of command.accounts) if (naive.importAccount(account, this.clockMs).status === 'rejected') counts.rejected++;
         return;

@@ -3,7 +3,7 @@
  * tasks and asks the main thread for whatever it reads.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { initialSet, setFromBytes } from '../../engine/reference.js';
+import { initialSet } from '../../engine/reference.js';
 import { loadContent } from '../../engine/reference-storage.js';
 import { intentName, readIntent } from '../../engine/sink/delivery.js';
 import type { AccountCellsView } from '../../workers/messages.js';
@@ -14,6 +14,7 @@ import { NaiveReference } from '../naive/reference.js';
 import { ClickHouseCheck, type ViewSums } from './clickhouse.js';
 import { PartitionVerifier } from './partition.js';
 import { Findings, type VerifyReport } from './report.js';
+import { SetReader } from './set-reader.js';
 import { remoteSource, type ReadableLog, type SourceCall, type VerifySource } from './source.js';
 
 const ACCOUNTS_AT_ONCE = 1000;
@@ -80,10 +81,8 @@ export type References = (version: number) => Promise<NaiveReference>;
 
 /** Reference data by version, the last few kept. */
 export function referencesOf(log: ReadableLog): References {
-  const known = new Map<number, NaiveReference>(), products = new Map<string, Map<string, ProductDocument>>();
+  const known = new Map<number, NaiveReference>(), products = new Map<string, Map<string, ProductDocument>>(), sets = new SetReader();
   const productsOf = async (hash: string): Promise<Map<string, ProductDocument>> => {
-    const kept = products.get(hash);
-    if (kept) return kept;
     const text = Buffer.from((await loadContent(log, hash)) ?? []).toString('utf8');
     const read = new Map(text.split('\n').filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as ProductDocument).map((product) => [product.sku, product]));
     products.set(hash, read);
@@ -94,9 +93,9 @@ export function referencesOf(log: ReadableLog): References {
     if (kept) return kept;
     const bytes = version === 0 ? undefined : await log.getValue(`reference/${version}`);
     if (!bytes && version > 0) throw new Error(`reference data ${version} is not in the log`);
-    const set = bytes ? setFromBytes(bytes) : initialSet();
+    const set = bytes ? sets.read(bytes) : initialSet();
     const contents = new Map<number, Map<string, ProductDocument>>();
-    for (const [partner, hash] of Object.entries(set.products)) contents.set(Number(partner), await productsOf(hash));
+    for (const [partner, hash] of Object.entries(set.products)) contents.set(Number(partner), products.get(hash) ?? await productsOf(hash));
     const reference = new NaiveReference(set, contents);
     known.set(version, reference);
     for (const old of known.keys()) if (known.size > REFERENCES_MAX && old !== version) known.delete(old);
