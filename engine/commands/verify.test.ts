@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { pointstream } from '../../test/support/command-line.js';
+import { openEmbeddedLog } from '../log/embedded.js';
 
 // A process for each command: slow on a machine that is busy with other tests.
 t.setTimeout(240_000);
@@ -18,4 +19,15 @@ t.test('a directory without a log is refused, and nothing is made there', async 
   }
   t.match(await pointstream(directory, 'doctor', '--data', 'typo/data'), { stdout: /typo\/data is not there yet; .* is writable/ });
   t.same(await readdir(directory), ['file']);
+});
+
+t.test('another number of partitions than the log has is a mistake of the settings', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'verify-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await openEmbeddedLog({ directory, partitions: 4 }).then((log) => log.close());
+  for (const command of ['serve', 'verify']) {
+    const ended = await pointstream(directory, command, '--data', '.', '--partitions', '3', '--clickhouse', 'off');
+    t.match(ended, { code: 2, stderr: /partitions 4, not 3; .*: leave the setting partitions out, or choose another --data/ }, command);
+    t.notMatch(ended.stderr, /^\s+at /m, 'no stack');
+  }
 });

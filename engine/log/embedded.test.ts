@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { ConfigError } from '../config.js';
 import { logContract, readAll, type LogStorage } from '../../test/log-contract/log-contract.js';
 import { openEmbeddedLog } from './embedded.js';
 import { LogError, type Log } from './log.js';
@@ -29,7 +30,9 @@ t.test('without a number of partitions it takes the stored one, or 8', async (t)
     t.equal(log.partitions, 8);
     await log.close();
   }
-  await t.rejects(openEmbeddedLog({ directory, partitions: 4 }), { code: 'failed', message: /created with partitions 8, not 4/ });
+  const refusal = await openEmbeddedLog({ directory, partitions: 4 }).catch((error: unknown) => error);
+  t.ok(refusal instanceof ConfigError, 'a mistake of the settings');
+  t.match(refusal, { message: /created with partitions 8, not 4; .*: leave the setting partitions out, or choose another --data$/ });
   await t.rejects(openEmbeddedLog({ directory, partitions: 0 }), { code: 'failed', message: /must be 1 to 256/ });
   await t.rejects(openEmbeddedLog({ directory, partitions: 1.5 }), { code: 'failed' });
 });

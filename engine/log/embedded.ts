@@ -14,6 +14,7 @@
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getLastVersion, open, type Database, type RootDatabase } from 'lmdb';
+import { ConfigError } from '../config.js';
 import { GroupCommit } from './group-commit.js';
 import {
   LogError, inputTopics, isInput, topics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type LogRecord, type Position, type Topic,
@@ -33,8 +34,7 @@ export interface EmbeddedLogOptions {
 }
 
 interface Settings { format: number; partitions: number; hash: string }
-const FORMAT = 1;
-const PARTITIONS_DEFAULT = 8;
+const FORMAT = 1, PARTITIONS_DEFAULT = 8;
 /** lmdb holds a few tables in memory with an entry for each database that there may be. */
 const PARTITIONS_MAX = 256;
 const GROUP_BYTES_MAX = 32 * 2 ** 20;
@@ -63,7 +63,7 @@ interface Stream {
   next: number;
 }
 
-/** Throws LogError: `fenced` when another process has it open, `failed` when its settings differ. */
+/** Throws LogError `fenced` when another process has it open, ConfigError when its settings differ. */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log> {
   const directory = join(options.directory, 'log');
   const owner = await own(options.directory, join(directory, 'owner'));
@@ -284,7 +284,7 @@ async function agreeOnSettings(directory: string, state: Database<number | Setti
   if (stored.format !== FORMAT) throw new LogError('failed', `the log in ${directory} has format ${stored.format}, this version reads ${FORMAT}`);
   for (const name of ['partitions', 'hash'] as const) {
     if (options[name] !== undefined && options[name] !== stored[name]) {
-      throw new LogError('failed', `the log in ${directory} was created with ${name} ${stored[name]}, not ${options[name]}; this is fixed at creation`);
+      throw new ConfigError(`the log in ${directory} was created with ${name} ${stored[name]}, not ${options[name]}; that is fixed: leave the setting ${name} out, or choose another --data`);
     }
   }
   return stored;

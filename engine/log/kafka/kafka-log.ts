@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import {
   LogError, inputTopics, isInput, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnershipListener, type Position, type Topic,
 } from '../log.js';
+import { ConfigError } from '../../config.js';
 import { own, type Owner } from '../owner.js';
 import { Appender, type OutgoingRecord } from './appender.js';
 import { loadNative, type TopicOffset } from './client.js';
@@ -64,7 +65,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   } catch (error) {
     if (log) await log.close();
     else await cluster.close().then(() => owner.release());
-    throw error instanceof LogError ? error : new LogError('failed', `the log on Kafka can't be opened: ${reasonOf(error)}`, { cause: error });
+    throw error instanceof LogError || error instanceof ConfigError ? error : new LogError('failed', `the log on Kafka can't be opened: ${reasonOf(error)}`, { cause: error });
   }
 }
 

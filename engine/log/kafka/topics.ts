@@ -5,6 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTopicsV7, deleteTopicsV6, describeConfigsV4 } from '@platformatic/kafka';
+import { ConfigError } from '../../config.js';
 import { LogError } from '../log.js';
 import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
@@ -41,7 +42,7 @@ export class Topics {
     return this.byName.get(name)!;
   }
 
-  /** `partitions`: wanted; the stored number, or 16, when not given. Throws LogError `failed` when what is there does not fit. */
+  /** `partitions`: wanted; the stored number, or 16, when not given. Throws ConfigError when what is there does not fit. */
   static async open(cluster: Cluster, prefix: string, partitions: number | undefined): Promise<Topics> {
     if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1 || partitions > 256)) {
       throw new LogError('failed', `the number of partitions must be 1 to 256, not ${partitions}`);
@@ -60,10 +61,15 @@ export class Topics {
     }
     for (const [name, topic] of named) {
       const found = there.get(name) ?? 0, wanted = topic === 'control' ? 1 : count;
-      if (found !== wanted) throw new LogError('failed', `topic ${name} was created with partitions ${found}, not ${wanted}; this is fixed at creation`);
+      if (found !== wanted) refusePartitions(name, found, wanted, partitions !== undefined);
     }
     return new Topics(prefix, count, await check(cluster, named));
   }
+}
+
+function refusePartitions(name: string, found: number, wanted: number, isGiven: boolean): never {
+  const leaveOut = isGiven ? 'leave the setting partitions out, or ' : '';
+  throw new ConfigError(`topic ${name} was created with partitions ${found}, not ${wanted}; this is fixed at creation: ${leaveOut}choose another --kafka-prefix`);
 }
 
 /** How many brokers there are; throws when none answers. */
@@ -134,7 +140,7 @@ async function check(cluster: Cluster, named: Map<string, StoredTopic>): Promise
   for (const { resourceName, configs } of results) {
     const has = Object.fromEntries(configs.map(({ name, value }) => [name, value])), topic = named.get(resourceName)!;
     const refuse = (setting: string, wanted: string): never => {
-      throw new LogError('failed', `topic ${resourceName} has ${setting}=${has[setting]}, which must be ${wanted}: kafka-configs --alter --topic ${resourceName} --add-config ${setting}=${wanted}`);
+      throw new ConfigError(`topic ${resourceName} has ${setting}=${has[setting]}, which must be ${wanted}: kafka-configs --alter --topic ${resourceName} --add-config ${setting}=${wanted}`);
     };
     if (has['message.timestamp.type'] !== 'LogAppendTime') refuse('message.timestamp.type', 'LogAppendTime');
     const policy = compacted.has(topic) ? 'compact' : 'delete';
