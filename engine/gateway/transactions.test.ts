@@ -175,10 +175,16 @@ t.test('arrays go in pieces, too, JSON and MessagePack: as much in memory as a p
   t.teardown(() => fake.gateway.close());
   const post = (body: string): ReturnType<typeof call> => call(fake, 'POST', '/v1/transactions', { body });
   const three = [1, 2, 3].map((i) => JSON.stringify(purchase(`e${i}`))), padding = ' '.repeat(9000);
-  t.match(await post(`[${three.join(',')}${padding}${three[0]!}${padding}]`), { status: 200, body: { accepted: 2, rejected: 1, items: [{ index: 2, id: 'e3', reason: 'malformed' }] } }, 'what follows is not read');
+  t.match(await post(`[${three.join(',')}${padding}${three[0]!}${padding}]`), { status: 200, body: { accepted: 3, rejected: 1, items: [{ index: 3, id: '', reason: 'malformed' }] } }, 'what follows is not read');
   t.match(await post(`${padding}[${padding}]${padding}`), { status: 200, body: { accepted: 0, items: [] } });
   t.match(await post(`[${padding}]${padding}x`), { status: 400, body: { detail: /unexpected bytes after the array/ } });
-  t.match(await post(`[${three[0]!}${padding}]${padding}x`), { status: 400, body: { detail: /none of 1 items can be read/ } });
+  const { total: _, ...wrong } = purchase('wrong') as { total: number };
+  for (const [behind, detail] of [[']x', /^unexpected bytes after the array$/], [' x', /^expected "," or "\]"/], ['', /^the array ends without "\]"$/]] as const) {
+    const item = purchase(`one${behind}`), answer = { accepted: 1, rejected: 1, items: [{ index: 1, id: '', status: 'rejected', reason: 'malformed', detail }] };
+    t.match(await post(`[${JSON.stringify(item)}${padding}${behind}`), { status: 200, body: answer }, 'one item that can be read is taken');
+    t.match(await post(`[${JSON.stringify(wrong)}${behind}`), { status: 200, body: { accepted: 0, rejected: 2, items: [{ reason: 'missing' }, { reason: 'malformed', detail }] } });
+  }
+  t.match(await post(`[${three[0]!.slice(0, -1)}]${padding}x`), { status: 400, body: { detail: /none of 2 items can be read/ } });
   t.match(await post(padding), { status: 400, body: { type: '/problems/malformed' } });
 });
 

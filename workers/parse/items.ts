@@ -3,7 +3,7 @@
  * or an array).
  *
  * Promises: an item that is wrong doesn't touch the others, as long as its end can be found; where it can't, it is the last one, with reason
- * `malformed`. Never throws because of the bytes, and looks at each byte a bounded number of times.
+ * `malformed`. What stands behind the items of a list where nothing may is an item more, malformed. Never throws because of the bytes, and looks at each byte a bounded number of times.
  */
 import { problem, type Problem } from '../../schemas/validate.js';
 import { Text, type Transaction } from '../transaction.js';
@@ -22,6 +22,8 @@ export function formatOf(bytes: Uint8Array, start: number, end: number): 'json' 
 }
 
 const NEWLINE = 0x0a, COMMA = 0x2c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b;
+/** As itemsLeft: what is left stands where the list should go on or end. */
+const BEHIND = -1;
 const NONE: readonly Problem[] = [];
 const PARTNER = 2 * Text.partner + 1;
 
@@ -41,7 +43,7 @@ export class Items {
   itemEnd = 0;
   /** Where the item's bytes went wrong, counted from the start of the body. */
   position = 0;
-  /** Items of the array that are still to come; of JSON, whose arrays don't say how many: 0 or not. */
+  /** Items of the array that are still to come; of JSON, whose arrays don't say how many: 0 or not. BEHIND is one to come, too. */
   itemsLeft = 0;
   /** Of a part: its bytes from here on make sense only together with the next ones. */
   restAt = 0;
@@ -81,7 +83,7 @@ export class Items {
   }
   /** Where the next item begins, if there is one; -1 after the last. */
   get nextAt(): number {
-    return this.format === 'ndjson' ? this.at < this.end ? this.at : -1 : this.itemsLeft > 0 ? this.at : -1;
+    return this.format === 'ndjson' ? this.at < this.end ? this.at : -1 : this.itemsLeft !== 0 ? this.at : -1;
   }
   private take(format: ItemFormat, bytes: Uint8Array, start: number, end: number, partner?: string): void {
     this.format = format;
@@ -91,6 +93,7 @@ export class Items {
     this.problems = NONE;
     this.value = undefined;
     this.needsMore = false;
+    this.itemsLeft = 0;
     this.partner = partner === undefined ? undefined : new TextEncoder().encode(partner);
     this.complete = partner === undefined ? undefined : value => setPartner(value, partner);
   }
@@ -105,6 +108,7 @@ export class Items {
   /** Reads the next item into `t`; false after the last. Look at `problems` before `t`. */
   next(t: Transaction): boolean {
     if (this.needsMore) return false;
+    if (this.itemsLeft === BEHIND) return this.readBehind();
     if (this.format === 'ndjson') return this.nextLine(t);
     return this.format === 'json' ? this.nextJson(t) : this.nextMessagePack(t);
   }
@@ -174,9 +178,10 @@ export class Items {
     if (!this.isLast && (at >= end || bytes[at] === ARRAY_END)) return this.leave();
     if (at < end && bytes[at] === COMMA) this.at = skipSpace(bytes, at + 1, end);
     else {
-      if (at >= end || bytes[at] !== ARRAY_END) this.refuse('expected "," or "]" after the item; what follows is not read', at, end);
-      else if (this.trailing(at + 1)) this.refuse('unexpected bytes after the array', at + 1, end);
-      return this.stop();
+      this.at = at;
+      // An item that breaks off with the body says so itself.
+      const isEnd = at < end ? bytes[at] === ARRAY_END && !this.trailing(at + 1) : this.problems[0]?.reason === 'malformed';
+      this.itemsLeft = isEnd ? 0 : BEHIND;
     }
     return true;
   }
@@ -191,8 +196,22 @@ export class Items {
     if (this.needsMore) return false;
     if (next < 0) return this.stop();
     this.at = next;
-    if (--this.itemsLeft === 0 && next !== this.end) this.refuse('unexpected bytes after the last item', next, this.end);
+    if (--this.itemsLeft === 0 && next !== this.end) this.itemsLeft = BEHIND;
     return true;
+  }
+
+  /** The items before are what they are: nothing of them depends on what follows. */
+  private readBehind(): true {
+    const { format, bytes, at, end } = this;
+    let detail = 'unexpected bytes after the array';
+    if (format === 'json' && at >= end) detail = 'the array ends without "]"';
+    else if (format === 'json' && bytes[at] !== ARRAY_END) detail = 'expected "," or "]" after the item before; what follows is not read';
+    this.problems = [problem('', 'malformed', detail)];
+    this.isRead = false;
+    this.value = undefined;
+    this.itemStart = this.position = at;
+    this.itemEnd = end;
+    return this.stop();
   }
 
   /** The item at `start` into `t` or into problems; returns the place after it, -1 when that can't be told. */

@@ -108,7 +108,12 @@ t.test('an array that breaks off', async t => {
   const good = JSON.stringify(purchase);
   const cut = parse(`[${good},${good.slice(0, 50)}`);
   t.strictSame([cut.count, ...brief(cut)], [2, '1 malformed ']);
+  const open = parse(`[${good}`), behind = parse(`[${good}] x`), twice = parse(`[${good} ${good}]`);
+  for (const result of [open, behind, twice]) t.strictSame([accepted(result).length, result.count, ...brief(result)], [1, 2, '1 malformed ']);
+  t.strictSame([open, behind].map(({ rejected: [item] }) => item!.input), ['', '] x']);
   const packed = packr.pack([purchase, purchase, purchase]);
+  const longer = parse(Buffer.concat([packed, Buffer.of(1)]), { format: 'msgpack' });
+  t.strictSame([accepted(longer).length, ...brief(longer)], [3, '3 malformed ']);
   t.strictSame(brief(parse(packed.subarray(0, packed.length - 3), { format: 'msgpack' })), ['2 malformed ']);
 });
 
