@@ -153,6 +153,7 @@ t.test('rules that are refused', async (t) => {
   const cases: [string, unknown[], RegExp[]][] = [
     ['unknown fields', [{ ...fixed('a'), awrd: 1 }, fixed('b', { award: { kind: 'fixed', point: 1 } })],
       [/^\/rules\/0\/awrd unknown-field.*award/, /^\/rules\/1\/award\/point unknown-field.*points/, /points missing/]],
+    ['a field like no other', [{ ...fixed('a'), qqqqqqqq: 1 }], [/^\/rules\/0\/qqqqqqqq unknown-field: .*known fields: id, version, .*, award\)/]],
     ['no award', [{ id: 'a', version: 1 }], [/^\/rules\/0\/award missing/]],
     ['kind', [fixed('a', { award: { kind: 'fixd', points: 1 } })], [/^\/rules\/0\/award\/kind invalid: .*Did you mean "fixed"/]],
     ['numbers', [1.5, 2 ** 53, 0].map((points) => fixed(`p${points}`, { award: { kind: 'fixed', points } })), [/points invalid/, /passes 2\^53-1/, /at least 1/]],

@@ -11,6 +11,8 @@ const rules = [
   baseRule, { id: 'third', version: 1, award: { kind: 'everyNth', n: 3, points: 50 } },
   { id: 'bread', version: 2, award: fixed, lines: { skus: ['bread'] } }, { id: 'elsewhere', version: 1, award: fixed, scope: { stores: ['s2'] } },
   { id: 'big', version: 1, award: fixed, condition: 'transaction.total > 100000' },
+  { id: 'more of third', version: 1, award: { kind: 'multiplier', factor: 2, of: ['third'], combine: 'sum' } },
+  { id: 'more of bread', version: 1, award: { kind: 'multiplier', factor: 2, of: ['bread'], combine: 'sum' } },
   { id: 'daily', version: 1, award: fixed, caps: { perAccountPerDay: 5 } },
 ];
 
@@ -27,6 +29,7 @@ t.test('awards as recorded, and why the other rules gave nothing', async (t) => 
   t.match(first.awards.find(({ rule }) => rule === 'third'), { points: 0, counter: { before: 0, milestones: 0 } });
   t.same(Object.fromEntries(first.notAwarded.map(({ rule, why }) => [rule, why])), {
     bread: 'no line matches', elsewhere: 'the store is not in the scope', big: 'the condition does not hold',
+    'more of third': 'none of the rules that it multiplies gave points', 'more of bread': 'none of the rules that it multiplies gave points',
   });
 
   const third = (await core.pipeline.explainPurchase('grocer', 't3'))!;

@@ -41,9 +41,12 @@ function checkAward(award: unknown, pointer: string): Problem[] {
 
 /** The check of the rule without its award doesn't know `award`; a hint that lists names should. */
 function within(pointer: string, found: Problem, names: readonly string[]): Problem {
-  const isTop = found.reason === 'unknown-field' && found.pointer.lastIndexOf('/') === 0;
-  const hint = isTop && nearestName(found.pointer.slice(1), [...names, 'award']) === 'award' ? 'did you mean "award"?' : found.hint;
-  return { ...found, pointer: pointer + found.pointer, hint };
+  const isTop = found.reason === 'unknown-field' && found.pointer.lastIndexOf('/') === 0 && names.length > 0;
+  return { ...found, pointer: pointer + found.pointer, hint: isTop ? hintWithAward(found, names) : found.hint };
+}
+function hintWithAward({ pointer, hint }: Problem, names: readonly string[]): string {
+  if (nearestName(pointer.slice(1), [...names, 'award']) === 'award') return 'did you mean "award"?';
+  return hint.startsWith('known fields: ') ? `${hint}, award` : hint;
 }
 const hasFewPlaces = (value: number): boolean => /^\d+(\.\d{1,6})?$/.test(String(value));
 

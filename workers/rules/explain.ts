@@ -9,6 +9,7 @@ import type { Transaction } from '../transaction.js';
 import type { Count } from './award-kind.js';
 import type { CompiledRule, CompiledRules } from './compile.js';
 import { evaluate, whyNot, WhyNot } from './evaluate.js';
+import type { PartnerPlan } from './plan.js';
 import { workspace } from './workspace.js';
 
 export interface Explanation {
@@ -50,6 +51,7 @@ export function explain(rules: CompiledRules, t: Transaction, cells: AccountCell
     const award = awards.rule.subarray(0, awards.count).indexOf(index), points = award < 0 ? 0 : awards.points[award]!;
     if (workspace.lost[place] === 1) return explained(0, `another rule of stacking group ${candidate.rule.document.stacking!.group} was taken`);
     if (points > 0) return explained(points, 'fired');
+    if (candidate.rule.factor !== undefined && !hasBase(candidate.rule, plan, fired)) return explained(0, 'none of the rules that it multiplies gave points');
     return explained(0, countUnits ? 'counted; no milestone was reached, or a cap left nothing' : 'it comes to 0 points, or a cap left nothing');
   });
   const { id: partner } = set.partners[t.partnerOrdinal]!, ofProgram = set.live.map((index) => set.rules[index]!).filter(({ program }) => program === t.programOrdinal);
@@ -57,6 +59,12 @@ export function explain(rules: CompiledRules, t: Transaction, cells: AccountCell
     .map(({ document: { id, version } }): Explanation => ({ rule: id, version, fired: false, points: 0, why: 'the partner is not in the scope' }));
   return [...concerned, ...others];
 }
+
+/** Whether a rule that fired gives a multiplier something to multiply. */
+const hasBase = (multiplier: CompiledRule, { candidates }: PartnerPlan, fired: readonly number[]): boolean => fired.some((rank, place) => {
+  const { rule } = candidates[rank]!;
+  return multiplier.multiplies(rule.rule) && rule.currency === multiplier.currency && workspace.units[place]! > 0;
+});
 
 function countersOf({ rule, countUnits }: CompiledRule, count: Count, t: Transaction, cells: AccountCells | null, reference: Reference): Explanation['counters'] {
   const cell = (kind: number, period: number): number => cells?.get(cellKey(kind, 0, rule), period) ?? 0;
