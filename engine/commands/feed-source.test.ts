@@ -21,3 +21,15 @@ t.test('CSV rows that can be no transactions end batches, too: what is in memory
   t.ok(most <= 2 * 4096, `${most} bytes at most in one batch`);
   t.ok(places.length > 10 && places.every((row, i) => i === 0 || row > places[i - 1]!), `${places.length} batches`);
 });
+
+t.test('a CSV row that goes over several lines is named by its first', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'feed-source-')), file = join(directory, 'sales.csv'), advice = { format: '', columns: '' };
+  t.teardown(() => rm(directory, { recursive: true }));
+  const row = (id: string): string => `${id},5,2025-01-01T00:00:00Z,EUR,many`;
+  for (const lineBreak of ['\n', '\r\n']) {
+    const found: number[] = [];
+    await writeFile(file, ['id,card,occurredAt,currency,total', row(`"1${lineBreak}x"`), row('2'), '', row(`"3${lineBreak}${lineBreak}x"`), row('4'), ''].join(lineBreak));
+    for await (const { rejected } of openSource(file, { batchBytes: 4096, fromByte: 0, fromRow: 0, advice })) found.push(...rejected.map(({ row }) => row));
+    t.same(found, [2, 4, 6, 9], JSON.stringify(lineBreak));
+  }
+});

@@ -152,21 +152,31 @@ interface CsvRecord { record: Record<string, string>; info: { bytes: number; lin
 async function* csvGroups(stream: Readable, columns: (header: string[]) => string[], mapping: Mapping, fromByte: number): AsyncGenerator<{ rows: CsvRow[]; end: Place }> {
   const parser = stream.pipe(csvParser({ bom: true, columns, info: true, trim: true, skip_empty_lines: true, relax_column_count: true, delimiter: mapping.delimiter }));
   stream.once('error', (error) => parser.destroy(error));
-  let rows: CsvRow[] = [], end: Place = { byte: 0, row: 0 };
+  // The parser counts a break of two bytes within quotes as two lines.
+  let rows: CsvRow[] = [], end: Place = { byte: 0, row: 0 }, tooMany = 0;
   try {
     for await (const { record, info } of parser as AsyncIterable<CsvRecord>) {
+      const breaks = lineBreaksIn(info.error?.record ?? Object.values(record));
+      tooMany += breaks.ofTwo;
+      const last = info.lines - tooMany;
       if (info.bytes <= fromByte) continue;
-      const id = record[mapping.columns.id ?? 'id'] ?? '', row: CsvRow = { row: info.lines, id, cells: record, ...(info.error && { cellCount: info.error.record.length }) };
+      const id = record[mapping.columns.id ?? 'id'] ?? '', row: CsvRow = { row: last - breaks.count, id, cells: record, ...(info.error && { cellCount: info.error.record.length }) };
       if (rows.length > 0 && (rows[0]!.id !== id || rows.length >= GROUP_ROWS_MAX || !isLine(row, mapping))) {
         yield { rows, end };
         rows = [];
       }
       rows.push(row);
-      end = { byte: info.bytes, row: info.lines };
+      end = { byte: info.bytes, row: last };
     }
   } catch (error) {
     if ((error as { code?: string }).code?.startsWith('CSV_') === true) throw new CommandError(exitCodes.usage, (error as Error).message);
     throw error;
   }
   if (rows.length > 0) yield { rows, end };
+}
+
+/** Line breaks within cells; `ofTwo`: those of two bytes. */
+function lineBreaksIn(cells: readonly string[]): { count: number; ofTwo: number } {
+  const breaks = cells.flatMap((cell) => cell.match(/\r\n|\r|\n/g) ?? []);
+  return { count: breaks.length, ofTwo: breaks.filter(({ length }) => length === 2).length };
 }
