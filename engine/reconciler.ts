@@ -22,7 +22,7 @@ export interface ReconcilerOptions {
   intervalMs: number;
   logger: Logger;
 }
-interface Found { partner: string; id: string; kind: 'purchase' | 'return'; later: number[] }
+interface Found { partner: string; id: string; kind: 'purchase' | 'return'; /** in the order of its postings */ partitions: [first: number, ...later: number[]] }
 
 export class Reconciler {
   private timer: NodeJS.Timeout | undefined;
@@ -62,14 +62,14 @@ export class Reconciler {
     const to = isNew ? window.to : from;
     const found = await this.query<Found>(
       `SELECT partner, id, kind,
-         arraySlice(arrayMap(place -> place.2, arraySort(groupArray((toUnixTimestamp64Milli(processed_at), source_partition, source_offset)))), 2) AS later
+         arrayMap(place -> place.2, arraySort(groupArray((toUnixTimestamp64Milli(processed_at), source_partition, source_offset)))) AS partitions
        FROM transactions
        WHERE cityHash64(partner, id, kind) IN (
          SELECT cityHash64(partner, id, kind) FROM transactions
          WHERE processed_at > {from:DateTime64(3, 'UTC')} - INTERVAL ${OVERLAP_MINUTES} MINUTE AND processed_at <= {to:DateTime64(3, 'UTC')})
        GROUP BY partner, id, kind HAVING count() > 1`, { from, to });
-    const commands = found.flatMap(({ partner, id, kind, later }) => {
-      const value = writeCommand({ type: 'reconcile', partner, id, kind });
+    const commands = found.flatMap(({ partner, id, kind, partitions: [first, ...later] }) => {
+      const value = writeCommand({ type: 'reconcile', partner, id, kind, first: Number(first) });
       return later.map((partition): Append => ({ topic: 'internal', partition: Number(partition), value }));
     });
     if (commands.length > 0) {

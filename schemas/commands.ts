@@ -8,8 +8,10 @@ import { ENVELOPE_COMMAND, ENVELOPE_MARK } from './envelope.js';
 export interface ImportedLot { currency: string; funder: string; points: number; /** day numbers; matures 0: at once; expires -1: never */ matures: number; expires: number }
 export interface ImportedAccount { index: number; id: string; program: string; cards: string[]; registered: boolean; lots: ImportedLot[] }
 
-/** A transaction whose id was posted before under another home. */
-export interface Reconciled { partner: string; id: string; kind: 'purchase' | 'return' }
+/** A transaction whose id was posted before under another home: in partition `first` (not known to an earlier release). */
+export interface Reconciled { partner: string; id: string; kind: 'purchase' | 'return'; first?: number }
+/** Lines that had been returned of a posting that was taken back, for the posting that counts. */
+export interface ReturnedElsewhere { partner: string; id: string; lines: { line: number; quantity: number; amount: number }[] }
 /** What a partition remembers a reconciliation by, in place of the kind of a transaction. */
 export const reconciliationOf = { purchase: 'reconciliation', return: 'reconciliation of a return' } as const;
 
@@ -28,6 +30,8 @@ export type EngineCommand =
   | { type: 'return-execute'; envelope: Uint8Array }
   /** The purchase was posted before under another home: the posting here is reversed whole. */
   | { type: 'reconcile' } & Reconciled
+  /** From there to the first posting: what had been returned of the one that was reversed is returned of that. */
+  | { type: 'returned-elsewhere' } & ReturnedElsewhere
   /** Transactions that do not belong to the partition in which they were written, as an envelope. `linked`: by a link that their card's home has; it is not sent back. */
   | { type: 'forwarded'; envelope: Uint8Array; linked?: true }
   /** One transaction of a record kills its worker: it is set aside. */
@@ -35,7 +39,7 @@ export type EngineCommand =
 
 /** Every type, so that bytes which begin like a command and are none can be told. */
 const types: Record<EngineCommand['type'], true> = {
-  tick: true, activate: true, import: true, 'import-linked': true, 'return-located': true, 'return-execute': true, reconcile: true, forwarded: true, skip: true,
+  tick: true, activate: true, import: true, 'import-linked': true, 'return-located': true, 'return-execute': true, reconcile: true, 'returned-elsewhere': true, forwarded: true, skip: true,
 };
 const packr = new Packr({ useRecords: false });
 

@@ -46,7 +46,6 @@ export const reasons = {
     status: 422, review: true, pointer: '/original/id', text: 'The purchase that is returned did not turn up in time.',
     hint: 'Post the purchase, then the return again under another id.',
   },
-  'not-a-purchase': { status: 422, review: true, pointer: '/original/id', text: 'What is returned is not a purchase.', hint: 'Name the purchase in original.id.' },
   'return-window': {
     status: 422, review: true, pointer: '/occurredAt', text: "The return comes later after its purchase than the partner's returnWindowDays, or the history window where it states none.",
     hint: 'Raise returnWindowDays of the partner, or adjust by hand.',

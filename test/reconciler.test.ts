@@ -145,3 +145,50 @@ void t.test('a return after the reconciler goes to the posting that counts, what
   }
   await verify();
 });
+
+void t.test('what was returned of the later posting before the reconciler came is returned of the one that counts', { skip: missing ?? false }, async (t) => {
+  const { cards, idAt, post, giveBack, points, look, rejected, verify } = await twoHomes(t);
+  const two = { kind: 'purchase', currency: 'USD', lines: [{ sku: 'a', quantity: 2, amount: 700 }, { sku: 'b', quantity: 1, amount: 300 }] };
+  const half = { lines: [{ line: 1, quantity: 1, amount: 350 }] };
+  const anonymous = idAt(1, 'anonymous'), all = idAt(1, 'all');
+  for (const card of cards) for (const id of ['whole', 'part', 'both', all]) await post(id, card, two);
+  await post(anonymous, cards[0], two);
+  await post(anonymous, undefined, two);
+  t.same(await points(), [50, 40]);
+  await giveBack('whole', 'whole', cards[1]);
+  await giveBack('part', 'part', cards[1], half);
+  await giveBack('both here', 'both', cards[0]);
+  await giveBack('both there', 'both', cards[1], half);
+  await giveBack('all', all, undefined);
+  t.match(await giveBack('of the anonymous copy', anonymous, undefined, half), { account: null, points: 0 });
+  t.same(await points(), [50 - 10, 40 - 10 - 3 - 3 - 10]);
+  await look();
+  t.same(await points(), [50 - 10 - 10 - 3 - 10 - 3, 0], 'of the first card, never more than it had');
+  t.same(await rejected(), [...['whole', 'part', 'both', all, anonymous]].sort());
+  t.match(await giveBack('nothing is left', 'whole', cards[1]), { reason: 'return-exceeds' });
+  t.match(await giveBack('the rest', 'part', cards[1]), { points: -7 });
+  t.match(await giveBack('the rest of the anonymous copy', anonymous, undefined), { points: -7 });
+  await look();
+  t.same(await points(), [0, 0]);
+  await verify();
+});
+
+void t.test('a purchase posted with a card and without one', { skip: missing ?? false }, async (t) => {
+  const { cards, engine, idAt, post, giveBack, points, look, pass, rejected, verify } = await twoHomes(t);
+  const ids = ['anonymous later', 'anonymous first'].map((prefix) => idAt(1, prefix)) as [string, string];
+  await pass();
+  await post(ids[0], cards[0]);
+  for (const id of ids) await post(id, undefined);
+  await post(ids[1], cards[0]);
+  t.equal((await points())[0], 14);
+  t.equal(await look(), 2);
+  t.equal((await points())[0], 7);
+  t.same(await rejected(), [...ids].sort());
+  t.match(await engine.findTransaction('grocer', ids[0], 'purchase'), { partition: 0 });
+  t.match(await giveBack('with', ids[0], undefined), { account: /./, points: -7 }, 'goes to the account of the one that counts');
+  t.match(await giveBack('without', ids[1], cards[0]), { account: null, points: 0 });
+  t.equal((await points())[0], 0);
+  await look();
+  t.same(await rejected(), [...ids].sort(), 'reported once');
+  await verify();
+});

@@ -2,7 +2,7 @@
  * The story of the engine's own commands (schemas/commands.ts): ticks, activations, imports, returns that waited, postings that are taken back. As deterministic as
  * transactions, through the same effects.
  */
-import { readCommand, reconciliationOf, writeCommand, type EngineCommand } from '../schemas/commands.js';
+import { readCommand, reconciliationOf, writeCommand, type Reconciled, type ReturnedElsewhere } from '../schemas/commands.js';
 import type { Context } from './context.js';
 import { utf8 } from './utf8.js';
 import { missing, OWN_ACCOUNT, processed, seenBefore, settleFirst, writeFact, type Outcome } from './decide.js';
@@ -11,7 +11,8 @@ import { FactKind, FactStatus } from './facts/fact-header.js';
 import { hash128 } from './hash.js';
 import { importAccounts, importLinked, ledgerFact, type ImportReply } from './imports.js';
 import { purchaseKey, ReturnedLines } from './returned-lines.js';
-import { reverseWhole } from './reverse-awards.js';
+import { reverseReturned, reverseWhole } from './reverse-awards.js';
+import type { RecordedPurchase } from './recorded-purchase.js';
 import { Text } from './transaction.js';
 
 /** Accounts that one tick settles at most; the next tick goes on. */
@@ -49,6 +50,8 @@ export function decideCommand(c: Context, bytes: Uint8Array): CommandResult {
       return { outcome: processed, envelope: command.envelope, linked: command.linked === true };
     case 'reconcile':
       return { outcome: reconcile(c, command) };
+    case 'returned-elsewhere':
+      return { outcome: returnedElsewhere(c, command) };
     case 'skip':
       return { outcome: processed, skip: { topic: command.topic, offset: command.offset, index: command.index } };
   }
@@ -103,35 +106,66 @@ function unwait(c: Context, key: string): void {
 const reconciled = new Uint32Array(4), noContent = new Uint32Array(2), returned = new ReturnedLines();
 
 /**
- * Takes the posting of this partition back whole: what it gave goes, as if all had been returned. A return, which is of another purchase then, stays and is only reported. Once: the
- * reconciliation is remembered like a transaction.
+ * Takes the posting of this partition back whole: what it gave goes, as if all had been returned; what had been returned of it is told to the posting that counts. A return, which is of
+ * another purchase then, stays and is only reported. Once: the reconciliation is remembered like a transaction.
  */
-function reconcile(c: Context, command: Extract<EngineCommand, { type: 'reconcile' }>): Outcome {
-  const { state, reference } = c;
-  const partnerOrdinal = reference.set.partners.findIndex(({ id }) => id === command.partner), partner = reference.set.partners[partnerOrdinal];
-  if (!partner) return processed;
-  transactionHashOf(command.partner, command.id, reconciliationOf[command.kind], reconciled);
-  if (state.transactions.find(reconciled)) return processed;
-  transactionHashOf(command.partner, command.id, command.kind, c.idHash);
-  if (!state.transactions.find(c.idHash)) return processed;
-  const purchase = c.purchaseAt(state.transactions.batch, state.transactions.row);
-  if (purchase === 'missing') return missing;
-  if (!purchase || purchase.ordinal < 0) return processed;
-  const { ordinal, accountPartition } = purchase;
-  state.ensure(ordinal);
-  settleFirst(c, ordinal, c.today(partner.program));
+function reconcile(c: Context, { partner, id, kind, first }: Reconciled): Outcome {
+  transactionHashOf(partner, id, reconciliationOf[kind], reconciled);
+  if (c.state.transactions.find(reconciled)) return processed;
+  const posting = findPosting(c, partner, id, kind);
+  if (!posting) return processed;
+  if (posting === 'missing') return missing;
+  const { partnerOrdinal, purchase } = posting, { ordinal } = purchase, account = ordinal < 0 ? '' : ` on account ${purchase.accountPartition}.${ordinal}`;
+  if (ordinal < 0 && kind === 'return') return processed;
+  beginCorrection(c, posting);
+  if (kind === 'purchase') {
+    reverseWhole(c, c.ordinal, purchaseKey(c.idHash), purchase, returned);
+    const lines = returned.before();
+    if (first !== undefined && lines.length > 0) c.forwards.push({ partition: first, value: writeCommand({ type: 'returned-elsewhere', partner, id, lines }) });
+  }
+  const factRow = c.facts.rows;
+  ledgerFact(c, FactKind.reconciliation, ordinal, partnerOrdinal, utf8(id));
+  c.addSeen(reconciled, noContent, factRow);
+  const what = kind === 'purchase' ? `this posting${account} was reversed` : `this one returned another purchase,${account}, and stays`;
+  c.reject(partner, id, kind, 'duplicate-elsewhere', `posted before under another home; ${what}`);
+  return processed;
+}
+
+/** Returns of a posting that was taken back are of the posting here, as far as it has their lines left: what it gave for them goes, as with any return. */
+function returnedElsewhere(c: Context, { partner, id, lines }: ReturnedElsewhere): Outcome {
+  transactionHashOf(partner, id, reconciliationOf.purchase, reconciled);
+  if (c.state.transactions.find(reconciled)) return processed;
+  const posting = findPosting(c, partner, id, 'purchase');
+  if (!posting) return processed;
+  if (posting === 'missing') return missing;
+  const { partnerOrdinal, purchase } = posting, key = purchaseKey(c.idHash);
+  beginCorrection(c, posting);
+  returned.begin(c, key, purchase);
+  if (!returned.takeLeft(lines)) return processed;
+  reverseReturned(c, c.ordinal, key, purchase, returned, false);
+  ledgerFact(c, FactKind.reconciliation, purchase.ordinal, partnerOrdinal, utf8(id));
+  return processed;
+}
+
+interface Posting { partnerOrdinal: number; program: number; purchase: RecordedPurchase }
+
+/** The purchase or return of this name, as recorded here, its hash in the context; undefined: there is none, or the log has let go of it. */
+function findPosting(c: Context, partner: string, id: string, kind: Reconciled['kind']): Posting | undefined | 'missing' {
+  const { transactions } = c.state, partnerOrdinal = c.reference.set.partners.findIndex((other) => other.id === partner);
+  if (partnerOrdinal < 0) return undefined;
+  transactionHashOf(partner, id, kind, c.idHash);
+  if (!transactions.find(c.idHash)) return undefined;
+  const purchase = c.purchaseAt(transactions.batch, transactions.row);
+  return purchase && purchase !== 'missing' ? { partnerOrdinal, program: c.reference.set.partners[partnerOrdinal]!.program, purchase } : purchase;
+}
+/** What was returned of an anonymous receipt is kept on the partition's own account, which is in the context then. */
+function beginCorrection(c: Context, { program, purchase: { ordinal } }: Posting): void {
+  c.ordinal = ordinal >= 0 ? ordinal : OWN_ACCOUNT;
+  c.state.ensure(c.ordinal);
+  if (ordinal >= 0) settleFirst(c, ordinal, c.today(program));
   c.postings.clear();
   c.awards.clear();
-  c.ordinal = ordinal;
-  c.transaction.programOrdinal = partner.program;
-  if (command.kind === 'purchase') reverseWhole(c, ordinal, purchaseKey(c.idHash), purchase, returned);
-  const factRow = c.facts.rows;
-  ledgerFact(c, FactKind.reconciliation, ordinal, partnerOrdinal, utf8(command.id));
-  c.addSeen(reconciled, noContent, factRow);
-  const account = `${accountPartition}.${ordinal}`;
-  const what = command.kind === 'purchase' ? `this posting on account ${account} was reversed` : `this one returned another purchase, on account ${account}, and stays`;
-  c.reject(command.partner, command.id, command.kind, 'duplicate-elsewhere', `posted before under another home; ${what}`);
-  return processed;
+  c.transaction.programOrdinal = program;
 }
 
 /** Opens the partition's own account with the first reference set. */

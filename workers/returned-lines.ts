@@ -4,6 +4,7 @@
  *
  *   line i of the purchase:  amount[i], quantity[i] bought;  amountBefore[i] …, amountNow[i] … returned before, and now
  */
+import type { ReturnedElsewhere } from '../schemas/commands.js';
 import type { Context } from './context.js';
 import type { Outcome } from './decide.js';
 import { CellKind, cellKey } from './ledger/cells.js';
@@ -15,6 +16,9 @@ import { LINES_MAX, type Transaction } from './transaction.js';
 export const purchaseKey = (idHash: Uint32Array): number => (idHash[0]! % 2 ** 21) * 2 ** 32 + idHash[1]!;
 /** Quantity of the one line of a purchase that only states its total. */
 const ONE = 1000;
+
+/** So much of a part as is left; of a negative amount, too. */
+const within = (part: number, left: number): number => (left < 0 ? Math.min(0, Math.max(part, left)) : Math.max(0, Math.min(part, left)));
 
 export class ReturnedLines {
   count = 0;
@@ -76,6 +80,23 @@ export class ReturnedLines {
       this.amountNow[i] = this.amount[i]! - this.amountBefore[i]!;
       this.quantityNow[i] = this.quantity[i]! - this.quantityBefore[i]!;
     }
+  }
+  /** Takes of these lines what is left of them; false when that is nothing. */
+  takeLeft(lines: ReturnedElsewhere['lines']): boolean {
+    let takes = false;
+    for (const { line: number, amount, quantity } of lines) {
+      const line = this.number.subarray(0, this.count).indexOf(number);
+      if (line < 0) continue;
+      this.amountNow[line] = within(amount, this.amount[line]! - this.amountBefore[line]!);
+      this.quantityNow[line] = within(quantity, this.quantity[line]! - this.quantityBefore[line]!);
+      takes ||= this.amountNow[line] !== 0 || this.quantityNow[line] !== 0;
+    }
+    return takes;
+  }
+  /** Lines of which something was returned before. */
+  before(): ReturnedElsewhere['lines'] {
+    const lines = Array.from({ length: this.count }, (_, i) => ({ line: this.number[i]!, quantity: this.quantityBefore[i]!, amount: this.amountBefore[i]! }));
+    return lines.filter(({ quantity, amount }) => quantity !== 0 || amount !== 0);
   }
   private sumNow(): number {
     let sum = 0;

@@ -27,12 +27,8 @@ export function decideReturn(c: Context): Outcome {
   if (untimely) return untimely;
 
   // ── the purchase ──
-  if (!knowsPurchase(c)) {
-    originalHash(t, Kind.return);
-    if (state.transactions.find(original)) return refuse('not-a-purchase');
-    // The purchases of a linked card are where its account is.
-    return linkOf(c) < 0 ? wait(c) : elsewhere;
-  }
+  // The purchases of a linked card are where its account is.
+  if (!knowsPurchase(c)) return linkOf(c) < 0 ? wait(c) : elsewhere;
   const key = purchaseKey(original);
   const purchase = c.purchaseAt(state.transactions.batch, state.transactions.row);
   if (purchase === 'missing') return missing;
@@ -55,9 +51,7 @@ export function decideReturn(c: Context): Outcome {
   if (ordinal >= 0) settleFirst(c, ordinal, c.today(t.programOrdinal));
   c.postings.clear();
   c.awards.clear();
-  returned.note(c, key);
-  if (ordinal >= 0) reverseReturned(c, ordinal, key, purchase, returned);
-  c.applyCells(c.ordinal);
+  reverseReturned(c, c.ordinal, key, purchase, returned, true);
   c.ordinal = ordinal;
   writeFact(c, FactKind.return, -1, ordinal);
   return processed;

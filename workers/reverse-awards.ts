@@ -20,10 +20,12 @@ const reversedSoFar = new Float64Array(AWARDS_MAX);
 const amountLeft = new Float64Array(LINES_MAX), quantityLeft = new Float64Array(LINES_MAX);
 const weights = new Float64Array(LINES_MAX), shares = new Float64Array(LINES_MAX), sharedLines = new Int32Array(LINES_MAX);
 
-/** Reverses what this return takes back; each reversal stands, negative, among the awards of the return's own fact. */
-export function reverseReturned(c: Context, ordinal: number, key: number, purchase: RecordedPurchase, returned: ReturnedLines): void {
+/** Notes what this return takes and reverses what was given for it; with `record` each reversal stands, negative, among the awards of the return's own fact. The account is c.ordinal. */
+export function reverseReturned(c: Context, ordinal: number, key: number, purchase: RecordedPurchase, returned: ReturnedLines, record: boolean): void {
+  returned.note(c, key);
   findReversals(c, purchase, returned);
-  reverseAwards(c, ordinal, key, purchase, returned, true);
+  reverseAwards(c, ordinal, key, purchase, returned, record);
+  c.applyCells(ordinal);
 }
 
 /** As if all that remains were returned with `proportional`, without a return: what the purchase gave goes, its counters fall. The account is c.ordinal. */

@@ -3,6 +3,9 @@
  */
 import type { ProgramDocument } from '../../schemas/reference.js';
 
+/** How cards and accounts are spread over partitions. */
+export interface Homes { partitions: number; ofCard(card: string): number }
+
 /** The reason for a card that is not taken. */
 export const whyNotTaken = (card: string): 'payment-card' | 'unknown-card' => (isPaymentCard(card) ? 'payment-card' : 'unknown-card');
 

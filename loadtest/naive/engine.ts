@@ -5,15 +5,15 @@
  */
 import { localDay } from './calendar.js';
 import { largestRemainder } from './fraction.js';
-import { isPaymentCardOf, takesCard, whyNotTaken } from './cards.js';
+import { isPaymentCardOf, takesCard, whyNotTaken, type Homes } from './cards.js';
 import { MemoryHistory, type History } from './history.js';
 import type { NaiveFact } from './fact.js';
 import { Account, Ledger, NEVER, type CellChange } from './ledger.js';
 import type { NaiveReference } from './reference.js';
-import { returnedLines, returnReceipt, takeBack, type Purchase, type RecordedAward } from './returns.js';
+import { linesLeft, returnedLines, returnReceipt, takeBack, type Purchase, type RecordedAward, type ReturnedLine } from './returns.js';
 import { evaluate, Overflow, Receipt, type CounterChange, type NaiveAward } from './rules.js';
 import { keyOf, type NaiveTransaction } from './transaction.js';
-import { reconciliationOf, type ImportedAccount, type Reconciled } from '../../schemas/commands.js';
+import { reconciliationOf, type ImportedAccount, type Reconciled, type ReturnedElsewhere } from '../../schemas/commands.js';
 import type { Reason } from '../../schemas/reasons.js';
 
 const DAY_MS = 86_400_000, FUTURE_MS = 600_000, WAIT_SECONDS = 86_400;
@@ -25,9 +25,6 @@ export interface Outcome {
   account?: string;
   awards?: NaiveAward[];
 }
-
-/** How cards and accounts are spread over partitions. */
-export interface Homes { partitions: number; ofCard(card: string): number }
 
 /** Ordinal of a partition's own account: it keeps what has been returned of anonymous receipts. */
 const OWN_ACCOUNT = 0;
@@ -139,7 +136,6 @@ export class NaivePartition {
 
     const purchase = this.purchaseOf(transaction.partner, transaction.originalId);
     if (!purchase) {
-      if (this.history.has(keyOf({ ...transaction, id: transaction.originalId }))) return refuse('not-a-purchase');
       // The purchases of a linked card are where its account is.
       if (this.cards.get(`${partner.program}/${transaction.card}`)?.linkedTo !== undefined) return { status: 'elsewhere' };
       const { waitSeconds } = reference.program(partner.program).unknownReturns ?? { waitSeconds: WAIT_SECONDS };
@@ -152,7 +148,7 @@ export class NaivePartition {
     const lines = returnedLines(purchase, transaction);
     if (typeof lines === 'string') return refuse(lines);
     const account = this.accountOf(purchase.account);
-    if (account) this.settle(account, localDay(reference.program(account.program).timeZone, nowMs), nowMs);
+    this.settleByNow(account, nowMs);
     const receipt = returnReceipt(purchase, transaction, lines);
     const keeper = account ?? this.accounts[OWN_ACCOUNT]!, ledger = new Ledger(keeper);
     const awards = takeBack(reference, purchase, lines, keeper, ledger);
@@ -173,7 +169,7 @@ export class NaivePartition {
 
   /** Settles what is due by now on all accounts, or on those that are given, and ends returns that waited too long. */
   tick(nowMs: number, accounts: Iterable<Account> = this.accounts): void {
-    for (const account of accounts) this.settle(account, localDay(this.reference!.program(account.program).timeZone, nowMs), nowMs);
+    for (const account of accounts) this.settleByNow(account, nowMs);
     for (const [key, { transaction, untilMs }] of this.waiting) {
       if (untilMs > nowMs) continue;
       this.waiting.delete(key);
@@ -186,23 +182,35 @@ export class NaivePartition {
 
   /** The transaction was posted before under another home: what a purchase gave here is taken back whole, once; a return of another purchase stays. */
   reconcile({ partner, id, kind }: Reconciled, nowMs: number): void {
-    const reference = this.reference!;
     const key = keyOf({ partner, id, kind }), reconciled = keyOf({ partner, id, kind: reconciliationOf[kind] });
     if (this.history.has(reconciled)) return;
-    const purchase = kind === 'purchase' ? this.history.purchase(key) : undefined, posted = purchase ? purchase.account : this.history.returnAccount(key);
-    const account = posted === undefined ? undefined : this.accountOf(posted);
-    if (!account) return;
-    this.settle(account, localDay(reference.program(account.program).timeZone, nowMs), nowMs);
-    const ledger = new Ledger(account);
+    const purchase = kind === 'purchase' ? this.history.purchase(key) : undefined, account = this.accountOf(purchase?.account ?? this.history.returnAccount(key) ?? '');
+    if (!purchase && !account) return;
+    this.settleByNow(account, nowMs);
+    const all = purchase && returnedLines(purchase, { ...purchase.transaction, lines: [], total: null });
+    // Also when everything has been returned before: a rule may have kept its points.
+    this.correct({ partner, id }, account, nowMs, purchase, typeof all === 'string' ? [] : all, 'proportional');
+    this.history.mark(reconciled);
+  }
+
+  /** What had been returned of a posting that was taken back is returned of the purchase here, as far as that has it left. */
+  returnElsewhere({ partner, id, lines }: ReturnedElsewhere, nowMs: number): void {
+    const purchase = this.purchaseOf(partner, id);
+    if (!purchase) return;
+    const account = this.accountOf(purchase.account), left = linesLeft(purchase, lines);
+    this.settleByNow(account, nowMs);
+    if (left.length > 0) this.correct({ partner, id }, account, nowMs, purchase, left);
+  }
+
+  /** A fact of what comes back without a return. */
+  private correct(of: { partner: string; id: string }, account: Account | undefined, nowMs: number, purchase?: Purchase, lines: ReturnedLine[] = [], policy?: 'proportional'): void {
+    const keeper = account ?? this.accounts[OWN_ACCOUNT]!, ledger = new Ledger(keeper);
     if (purchase) {
-      const lines = returnedLines(purchase, { ...purchase.transaction, lines: [], total: null });
-      // Also when everything has been returned before: a rule may have kept its points.
-      takeBack(reference, purchase, typeof lines === 'string' ? [] : lines, account, ledger, 'proportional');
+      takeBack(this.reference!, purchase, lines, keeper, ledger, policy);
       this.history.remember(purchase.transaction, purchase);
     }
-    this.history.mark(reconciled);
     const postings = ledger.postings.map((posting) => ({ ...posting, award: -1 }));
-    this.facts.push({ kind: 'reconciliation', of: { partner, id }, account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings });
+    this.facts.push({ kind: 'reconciliation', of, account: account?.id ?? '', processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings });
   }
 
   /** One step of an import with cards of several homes: 0 checks where the account will live, the last opens it there; in between each home checks its cards, then links them. */
@@ -249,6 +257,9 @@ export class NaivePartition {
     this.facts.push({ kind: 'settlement', account: account.id, processedAtMs: nowMs, transaction: null, receipt: null, awards: [], postings: ledger.postings });
   }
 
+  private settleByNow(account: Account | undefined, nowMs: number): void {
+    if (account) this.settle(account, localDay(this.reference!.program(account.program).timeZone, nowMs), nowMs);
+  }
   private open(program: number, cards: string[]): Account {
     const account = new Account(this.partition, this.accounts.length, program, this.changes);
     this.accounts.push(account);

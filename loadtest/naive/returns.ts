@@ -52,6 +52,18 @@ export function returnedLines(purchase: Purchase, request: NaiveTransaction): Re
   return returned.length === 0 ? 'return-exceeds' : returned;
 }
 
+/** Of lines that come back without a return what is left of them here, in the order of the purchase. */
+export function linesLeft(purchase: Purchase, lines: ReturnedLine[]): ReturnedLine[] {
+  return purchase.receipt.counted.flatMap((bought) => {
+    const asked = lines.find(({ line }) => line === bought.line), left = remainder(purchase, bought);
+    if (!asked) return [];
+    const now = { line: bought.line, amount: atMost(asked.amount, left.amount), quantity: atMost(asked.quantity, left.quantity) };
+    return now.amount === 0 && now.quantity === 0 ? [] : [now];
+  });
+}
+/** Toward zero, and not past it: amounts of lines may be negative. */
+const atMost = (part: number, left: number): number => (left < 0 ? Math.max(left, Math.min(part, 0)) : Math.min(left, Math.max(part, 0)));
+
 /**
  * Takes back what the return asks for, from the account's balances and counters and among what the purchase keeps; answers the awards (negative).
  * `policy` is in place of the rules' own onReturn.

@@ -157,7 +157,9 @@ export class PartitionVerifier {
     };
     for (const { input } of records) {
       const returns = (input.items ?? []).flatMap(({ transaction }) => (transaction?.kind === 'return' ? [needed(transaction.partner, transaction.originalId)] : []));
-      if (input.command?.type === 'reconcile') returns.push(needed(input.command.partner, input.command.id, input.command.kind));
+      const { command } = input;
+      if (command?.type === 'reconcile') returns.push(needed(command.partner, command.id, command.kind));
+      if (command?.type === 'returned-elsewhere') returns.push(needed(command.partner, command.id));
       for (const { key, at } of returns) {
         if (!at) continue;
         const fact = this.recent.get(at.batch)?.[at.row] ?? readFact((await this.results.again(at.batch)).facts, at.row);
@@ -217,6 +219,8 @@ export class PartitionVerifier {
         if (row >= before && naive.facts[row]!.kind === 'reconciliation') this.reconciled.set(row, command);
         return;
       }
+      case 'returned-elsewhere':
+        return naive.returnElsewhere(command, this.clockMs);
       case 'skip':
         this.skipped.add(`${command.topic}:${command.offset}:${command.index}`);
         return;

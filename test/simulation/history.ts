@@ -108,7 +108,8 @@ export class Player {
         const document = this.purchases[act.of];
         if (!document) return;
         this.barrier();
-        bench.command(act.partition % bench.partitions, { type: 'reconcile', partner: document.partner, id: document.id, kind: 'purchase' });
+        const [partition, first] = [act.partition % bench.partitions, (act.partition + 1) % bench.partitions];
+        bench.command(partition, { type: 'reconcile', partner: document.partner, id: document.id, kind: 'purchase', first });
         return this.barrier();
       }
     }

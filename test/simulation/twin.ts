@@ -111,6 +111,7 @@ export class Twin {
         if (isDone) this.letters.push([command.partner, command.id, command.kind, 'duplicate-elsewhere']);
         break;
       }
+      case 'returned-elsewhere': naive.returnElsewhere(command, this.clockMs); break;
       // Transactions, which come below; and what a simulation never writes.
       case 'forwarded': case 'return-execute': case 'skip': case undefined:
     }
