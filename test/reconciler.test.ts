@@ -146,7 +146,7 @@ void t.test('a return after the reconciler goes to the posting that counts, what
   await verify();
 });
 
-void t.test('what was returned of the later posting before the reconciler came is returned of the one that counts', { skip: missing ?? false }, async (t) => {
+void t.test('what was returned of the later posting before the reconciler came is returned of the one that counts', { skip: chdbMissing }, async (t) => {
   const { cards, idAt, post, giveBack, points, look, rejected, verify } = await twoHomes(t);
   const two = { kind: 'purchase', currency: 'USD', lines: [{ sku: 'a', quantity: 2, amount: 700 }, { sku: 'b', quantity: 1, amount: 300 }] };
   const half = { lines: [{ line: 1, quantity: 1, amount: 350 }] };
@@ -173,7 +173,7 @@ void t.test('what was returned of the later posting before the reconciler came i
   await verify();
 });
 
-void t.test('a purchase posted with a card and without one', { skip: missing ?? false }, async (t) => {
+void t.test('a purchase posted with a card and without one', { skip: chdbMissing }, async (t) => {
   const { cards, engine, idAt, post, giveBack, points, look, pass, rejected, verify } = await twoHomes(t);
   const ids = ['anonymous later', 'anonymous first'].map((prefix) => idAt(1, prefix)) as [string, string];
   await pass();
