@@ -26,8 +26,7 @@ import type { CheckName, Findings } from './report.js';
 import { ResultsReader } from './results-reader.js';
 import type { ReadableLog } from './source.js';
 
-/** Batches whose facts are kept, for returns that come soon after their purchase. */
-const RECENT_BATCHES = 6;
+const RECENT_BATCHES = 6; // whose facts are kept, for returns that come soon after their purchase
 
 export interface PartitionVerifierOptions {
   log: ReadableLog;
@@ -85,9 +84,6 @@ export class PartitionVerifier {
   /** Accounts as the naive implementation has them. */
   get accounts(): readonly Account[] {
     return this.naive.accounts;
-  }
-  get accountCount(): number {
-    return this.naive.accounts.length;
   }
   /** Accounts that batches changed since it was asked last. */
   takeTouched(): Set<number> {

@@ -46,8 +46,8 @@ async function verifyPartition(source: VerifySource, partition: number, referenc
 async function compareAccounts(verifier: PartitionVerifier, read: (from: number, count: number) => Promise<AccountCellsView[]>, findings: Findings): Promise<void> {
   verifier.takeTouched();
   let again = new Set<number>();
-  for (let from = 0; from < verifier.accountCount; from += ACCOUNTS_AT_ONCE) {
-    const live = await read(from, Math.min(ACCOUNTS_AT_ONCE, verifier.accountCount - from));
+  for (let from = 0; from < verifier.accounts.length; from += ACCOUNTS_AT_ONCE) {
+    const live = await read(from, Math.min(ACCOUNTS_AT_ONCE, verifier.accounts.length - from));
     await verifier.advance();
     const touched = verifier.takeTouched();
     for (const ordinal of touched) again.add(ordinal);
