@@ -78,6 +78,21 @@ t.test('partners and programs', async (t) => {
   t.match(fresh.putProgram('default', { ...program, currencies: [{ id: 'miles', scale: 2 }] }).set.currencies, [{ id: 'miles', scale: 2, program: 0 }], 'nobody uses the program yet');
 });
 
+t.test('zones that were left, for returns of purchases that were decided then', async (t) => {
+  const store = new ReferenceStore(), [k, bare] = [{ id: 'k', timeZone: 'Asia/Tokyo' }, { id: 'b' }];
+  store.putPartner('shop', { ...partner, timeZone: 'UTC', stores: [k, bare] });
+  t.notOk('formerZones' in store.set.partners[0]!);
+  store.putPartner('shop', { ...partner, timeZone: 'UTC', stores: [bare, k], name: 'other' });
+  t.notOk('formerZones' in store.set.partners[0]!, 'no zone changed');
+  store.putPartner('shop', { ...partner, timeZone: 'Europe/Berlin', stores: [{ ...bare, timeZone: 'UTC' }] });
+  const first = [{ until: 3, timeZone: 'UTC' }, { until: 3, store: 'k', timeZone: 'Asia/Tokyo' }, { until: 3, store: 'b' }];
+  t.same(store.set.partners[0]!.formerZones, first);
+  store.putProgram('default', { ...program, timeZone: 'Asia/Tokyo' });
+  t.same(store.set.programs[0]!.formerZones, [{ until: 4, timeZone: 'UTC' }]);
+  store.putPartner('shop', { ...partner, timeZone: 'Europe/Berlin', stores: [{ ...bare, timeZone: 'UTC' }, k] });
+  t.same(store.set.partners[0]!.formerZones, [...first, { until: 5, store: 'k' }], 'they are kept');
+});
+
 t.test('products', async (t) => {
   const store = filled();
   t.match(refused(() => store.putProducts('nobody', Buffer.from(''))), { status: 404 });

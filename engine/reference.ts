@@ -16,6 +16,7 @@ import { Names } from '../workers/reference/names.js';
 import { settings } from './config.js';
 import { checkRule, checkStructure, programOf, ruleKey, validity } from './reference/check-rules.js';
 import { changedCurrencies, withCurrencies } from './reference/currencies.js';
+import { withFormerZones } from './reference/former-zones.js';
 import { PublishError, refuseIf, unknownName } from './reference/problems.js';
 import { isSame, isSameRule } from './reference/same.js';
 import { withZones } from './reference/zones.js';
@@ -54,7 +55,7 @@ export class ReferenceStore {
     }
     const ordinal = known >= 0 ? known : set.programs.length;
     return this.publish({
-      programs: replaced(set.programs, ordinal, { id, document: program }),
+      programs: replaced(set.programs, ordinal, { id, document: program, ...this.formerZones(set.programs[ordinal], program) }),
       currencies: withCurrencies(set, ordinal, program),
       zones: withZones(set.zones, [program.timeZone]),
     });
@@ -75,7 +76,8 @@ export class ReferenceStore {
     }
     const ordinal = known >= 0 ? known : set.partners.length;
     const zones = withZones(set.zones, [partner.timeZone, ...stores.flatMap(({ timeZone }) => timeZone ?? [])]);
-    return this.publish({ partners: replaced(set.partners, ordinal, { id, document: partner, program }), funders: withNames(set.funders, [id]), zones });
+    const entry = { id, document: partner, program, ...this.formerZones(set.partners[ordinal], partner) };
+    return this.publish({ partners: replaced(set.partners, ordinal, entry), funders: withNames(set.funders, [id]), zones });
   }
 
   /** `posted`: NDJSON, all products of the partner. */
@@ -133,6 +135,10 @@ export class ReferenceStore {
     return rules;
   }
 
+  /** Of an entry of the set whose document becomes another one. */
+  private formerZones(entry: ReferenceSet['programs' | 'partners'][number] | undefined, next: ProgramDocument | PartnerDocument): ReturnType<typeof withFormerZones> {
+    return entry === undefined ? {} : withFormerZones(entry, entry.document, next, this.current.version + 1);
+  }
   private publish(change: Partial<ReferenceSet>, products = new Map<number, Uint8Array>()): Publication {
     this.current = { ...this.current, ...change, historyDays: this.historyDays, version: this.current.version + 1 };
     return { set: this.current, products, changed: true };

@@ -67,6 +67,9 @@ export interface RuleDocument {
   expiresAfterDays?: number;
 }
 
+/** The zone of a program, a partner or one of its stores in sets of versions before `until`. */
+export interface FormerZone { until: number; store?: string; /** Left out: the store stated none. */ timeZone?: string }
+
 /** Offsets of a zone: from transitionsMs[i] (UTC) on, local time = UTC + offsetsMs[i]. transitionsMs[0] is -Infinity as -8.64e15. */
 export interface ZoneTable { transitionsMs: number[]; offsetsMs: number[] }
 
@@ -78,8 +81,9 @@ export interface ReferenceSet {
   /** Number of the rule set that is live (the answer of PUT /v1/rules), 0 before the first. */
   ruleSet: number;
   /** Ordinal = place in the array, in each of these. */
-  programs: { id: string; document: ProgramDocument }[];
-  partners: { id: string; document: PartnerDocument; program: number }[];
+  programs: { id: string; document: ProgramDocument; formerZones?: FormerZone[] }[];
+  /** `formerZones` in the order in which they were left. */
+  partners: { id: string; document: PartnerDocument; program: number; formerZones?: FormerZone[] }[];
   currencies: { id: string; program: number; scale: number; partner?: string }[];
   funders: string[];
   ruleIds: { id: string; program: number }[];

@@ -22,6 +22,8 @@ export class RecordedPurchase {
   accountPartition = 0;
   /** Of the account; -1: none. */
   ordinal = -1;
+  /** Of the reference data that it was decided with. */
+  referenceVersion = 0;
 
   private readonly texts = new TextArena();
   private readonly rest = new Transaction();
@@ -40,6 +42,7 @@ export class RecordedPurchase {
     this.isNamed = false;
     this.accountPartition = cells.accountPartition.at(row);
     this.ordinal = cells.accountNumber.at(row);
+    this.referenceVersion = cells.reference.at(row);
     texts.clear();
     t.text.fill(0);
     this.name(Text.program, cells.program);

@@ -7,7 +7,7 @@
  */
 import { moneyExponents } from '../schemas/money.js';
 import { looksLikePaymentCard } from '../schemas/payment-card.js';
-import type { ReferenceSet } from '../schemas/reference.js';
+import type { FormerZone, ReferenceSet } from '../schemas/reference.js';
 import { ZoneClock } from './calendar.js';
 import { ByteTable } from './reference/byte-table.js';
 import { compileRanges, takesCard, type CompiledRange } from './reference/cards.js';
@@ -130,11 +130,25 @@ export class Reference {
     const store = stores.find(t.bytes, t.text[2 * Text.store]!, t.text[2 * Text.store + 1]!);
     return store < 0 ? zone : storeZones[store]!;
   }
+  /** The same as it was in the reference data of a version, for purchases that were decided with those. */
+  storeZoneThen(t: Transaction, version: number): number {
+    const { formerZones, document: { timeZone, stores = [] } } = this.set.partners[t.partnerOrdinal]!;
+    if (formerZones === undefined) return this.storeZone(t);
+    const store = t.string(Text.store), left = zoneLeft(formerZones, version, store);
+    const own = left === undefined ? stores.find(({ id }) => id === store)?.timeZone : left.timeZone;
+    return this.zoneId(own ?? zoneLeft(formerZones, version)?.timeZone ?? timeZone);
+  }
   programZone(program: number): number {
     return this.programs[program]!.zone;
   }
   programDay(program: number, ms: number): number {
     return this.zones[this.programs[program]!.zone]!.day(ms);
+  }
+
+  /** By the zone that the program had in the reference data of a version. */
+  programDayThen(program: number, ms: number, version: number): number {
+    const { formerZones = [] } = this.set.programs[program]!, left = zoneLeft(formerZones, version);
+    return left === undefined ? this.programDay(program, ms) : this.localDay(this.zoneId(left.timeZone!), ms);
   }
 
   /** Decimals of the transaction's currency of money, of its partner's when it names none. */
@@ -169,6 +183,9 @@ export class Reference {
     return new ProductTableBuilding(hash, content, this.nameTable).step(Infinity);
   }
 }
+
+/** What came to an end first of the zones that a version may have had; undefined: it has the zone of now. */
+const zoneLeft = (zones: readonly FormerZone[], version: number, store?: string): FormerZone | undefined => zones.find((zone) => zone.store === store && version < zone.until);
 
 function leaveUnresolved({ lineCount, lineProduct, lineCategory, lineDepartment, lineBrand }: Transaction): void {
   for (let i = 0; i < lineCount; i++) {

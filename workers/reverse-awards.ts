@@ -118,7 +118,8 @@ function moveCounters(c: Context, purchase: RecordedPurchase, award: number, ret
     c.add(cellKey(CellKind.rulePaid, 0, rule), kind === 'spendThreshold' ? period : Period.ever, -milestones);
   }
   if (capPerDay < Infinity) {
-    c.add(cellKey(CellKind.ruleDay, 0, rule), c.reference.programDay(c.transaction.programOrdinal, purchase.transaction.occurredAtMs), before - after);
+    const { transaction: { programOrdinal, occurredAtMs }, referenceVersion } = purchase;
+    c.add(cellKey(CellKind.ruleDay, 0, rule), c.reference.programDayThen(programOrdinal, occurredAtMs, referenceVersion), before - after);
   }
 }
 

@@ -7,6 +7,9 @@ import { holds, lineContext, transactionContext, type ConditionContext } from '.
 import type { EnrichedLine, NaiveReference, RuleVersion } from './reference.js';
 import type { NaiveTransaction } from './transaction.js';
 
+/** The zones in which a purchase was made and counted; later ones of its store, partner and program change nothing about it. */
+export interface Zones { store: string; program: string }
+
 /**
  * A receipt as the rules see it: the purchase, or what returns left of it. `lines` are those that were given, `counted` those that earn: a receipt
  * that only states its total counts as one line.
@@ -17,18 +20,18 @@ export class Receipt {
   private seen: ConditionContext | undefined;
 
   constructor(
-    readonly transaction: NaiveTransaction, readonly total: number, readonly lines: EnrichedLine[],
+    readonly transaction: NaiveTransaction, readonly zones: Zones, readonly total: number, readonly lines: EnrichedLine[],
     readonly counted = lines.length > 0 ? lines : [totalAsLine(total)],
   ) {
     this.whole = matchOf(counted);
   }
 
   static of(reference: NaiveReference, transaction: NaiveTransaction): Receipt {
-    return new Receipt(transaction, transaction.total ?? 0, reference.enrich(transaction));
+    return new Receipt(transaction, reference.zonesOf(transaction), transaction.total ?? 0, reference.enrich(transaction));
   }
   /** What conditions see of it. */
   context(reference: NaiveReference): ConditionContext {
-    return (this.seen ??= transactionContext(this.transaction, this.lines, this.total, reference.storeZone(this.transaction), reference.moneyOf(this.transaction)));
+    return (this.seen ??= transactionContext(this.transaction, this.lines, this.total, this.zones.store, reference.moneyOf(this.transaction)));
   }
 }
 const totalAsLine = (total: number): EnrichedLine =>
@@ -42,12 +45,11 @@ export const validVersion = (versions: RuleVersion[], atMs: number): RuleVersion
 export interface Match { earning: EnrichedLine[]; base: number }
 
 export function matches(reference: NaiveReference, version: RuleVersion, receipt: Receipt): Match | undefined {
-  const { document } = version, { transaction } = receipt;
-  if (!inScope(document, transaction) || !inSchedule(reference, document, transaction)) return undefined;
-  return matchesStill(reference, version, receipt);
+  const { document } = version;
+  return inScope(document, receipt.transaction) && inSchedule(document, receipt) ? matchesStill(reference, version, receipt) : undefined;
 }
 
-/** The same for what returns left of a receipt that the rule fired for: scope and schedule stay as then, also when a zone has changed. */
+/** The same for what returns left of a receipt that the rule fired for: scope and schedule stay as then. */
 export function matchesStill(reference: NaiveReference, { document }: RuleVersion, receipt: Receipt): Match | undefined {
   const match = matchedLines(document, receipt);
   if (!match || document.condition === undefined) return match;
@@ -60,12 +62,9 @@ function inScope({ scope }: RuleDocument, transaction: NaiveTransaction): boolea
     && (!scope?.channels || scope.channels.includes(transaction.channel));
 }
 
-function inSchedule(reference: NaiveReference, { schedule }: RuleDocument, transaction: NaiveTransaction): boolean {
+function inSchedule({ schedule }: RuleDocument, { transaction, zones }: Receipt): boolean {
   if (!schedule) return true;
-  const named = schedule.zone ?? 'store';
-  const zone = named === 'store' ? reference.storeZone(transaction)
-    : named === 'program' ? reference.program(reference.partner(transaction.partner)!.program).timeZone
-    : named;
+  const named = schedule.zone ?? 'store', zone = named === 'store' || named === 'program' ? zones[named] : named;
   const timeMs = localTimeMs(zone, transaction.occurredAtMs);
   const fromMs = clockTimeMs(schedule.from ?? '00:00'), toMs = clockTimeMs(schedule.to ?? '24:00');
   const wraps = fromMs > toMs;

@@ -3,6 +3,7 @@
  * nothing else.
  */
 import type { PartnerDocument, ProductDocument, ProgramDocument, ReferenceSet, RuleDocument } from '../../schemas/reference.js';
+import type { Zones } from './matching.js';
 import type { NaiveLine, NaiveTransaction } from './transaction.js';
 
 /** One published version of a rule. `index`: place in ReferenceSet.rules; `rule`: ordinal of its id. */
@@ -36,10 +37,10 @@ export class NaiveReference {
   program(ordinal: number): ProgramDocument {
     return this.set.programs[ordinal]!.document;
   }
-  /** The zone of the store, else of the partner. */
-  storeZone(transaction: NaiveTransaction): string {
-    const partner = this.partner(transaction.partner)!;
-    return this.stores[partner.ordinal]!.get(transaction.store) ?? partner.document.timeZone;
+  /** The zone of the store, else of the partner; and that of the program. */
+  zonesOf({ partner: id, store }: Pick<NaiveTransaction, 'partner' | 'store'>): Zones {
+    const { ordinal, program, document: { timeZone } } = this.partner(id)!;
+    return { store: this.stores[ordinal]!.get(store) ?? timeZone, program: this.program(program).timeZone };
   }
   /** Ordinal of the currency that an award names, else the first of its program. */
   currency(program: number, id: string | undefined): number {

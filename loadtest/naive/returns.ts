@@ -92,10 +92,8 @@ export function takeBack(reference: NaiveReference, purchase: Purchase, lines: R
     const soFar = Math.max(award.reversed, reversed[i]!), now = soFar - award.reversed;
     if (now === 0) return;
     if (soFar === award.points && award.milestones > 0) count('rulePaid', rule, award.period, -award.milestones);
-    if (document.caps?.perAccountPerDay !== undefined) {
-      const zone = reference.program(reference.partner(purchase.transaction.partner)!.program).timeZone;
-      count('ruleDay', rule, localDay(zone, purchase.transaction.occurredAtMs), -now);
-    }
+    const { receipt: { zones }, transaction: { occurredAtMs } } = purchase;
+    if (document.caps?.perAccountPerDay !== undefined) count('ruleDay', rule, localDay(zones.program, occurredAtMs), -now);
     const before = fundersParts(award, award.reversed), after = fundersParts(award, soFar);
     award.parts.forEach((part, k) => ledger.takeBack(part, after[k]! - before[k]!, awards.length));
     award.reversed = soFar;
@@ -168,8 +166,8 @@ function sharesOf(award: RecordedAward, lines: ReturnedLine[], now: number): { l
 function remainingReceipt(purchase: Purchase): Receipt {
   const left = (lines: EnrichedLine[]): EnrichedLine[] =>
     lines.map((line) => ({ ...line, ...remainder(purchase, line) })).filter(({ amount, quantity }) => amount !== 0 || quantity !== 0);
-  const { transaction, total, lines, counted } = purchase.receipt;
-  return new Receipt(transaction, total - sum([...purchase.returned.values()].map(({ amount }) => amount)), left(lines), left(counted));
+  const { transaction, zones, total, lines, counted } = purchase.receipt;
+  return new Receipt(transaction, zones, total - sum([...purchase.returned.values()].map(({ amount }) => amount)), left(lines), left(counted));
 }
 
 function remainder(purchase: Purchase, { line, amount, quantity }: ReturnedLine): { amount: number; quantity: number } {
@@ -184,7 +182,7 @@ const sum = (values: number[]): number => values.reduce((total, value) => total 
 
 /** The fact of a return shows the purchase's lines that came back, enriched as they were then; amounts and quantities are positive here. */
 export function returnReceipt(purchase: Purchase, request: NaiveTransaction, returned: ReturnedLine[]): Receipt {
-  const { counted, lines: boughtLines } = purchase.receipt, back = new Map(returned.map((line) => [line.line, line]));
+  const { zones, counted, lines: boughtLines } = purchase.receipt, back = new Map(returned.map((line) => [line.line, line]));
   const nothingRemains = counted.every((line) => {
     const left = remainder(purchase, line), now = back.get(line.line) ?? { amount: 0, quantity: 0 };
     return left.amount === now.amount && left.quantity === now.quantity;
@@ -195,7 +193,7 @@ export function returnReceipt(purchase: Purchase, request: NaiveTransaction, ret
     // A line of nothing but a discount can't be returned in parts: it comes when the others are all back.
     return nothingRemains && bought.amount === 0 && bought.quantity === 0 && bought.discount !== 0 ? [bought] : [];
   });
-  return new Receipt(request, sum(returned.map(({ amount }) => amount)), lines, lines);
+  return new Receipt(request, zones, sum(returned.map(({ amount }) => amount)), lines, lines);
 }
 
 /** The part of a line's discount that comes back with this return, before it is counted: cumulative, by amount, of a line without one by quantity. */

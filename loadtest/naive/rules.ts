@@ -11,7 +11,7 @@ import { moneyExponent } from '../../schemas/money.js';
 import { baseAmount, matches, matchesStill, validVersion, type Match, type Receipt } from './matching.js';
 import type { EnrichedLine, NaiveReference, RuleVersion } from './reference.js';
 
-export { baseAmount, Receipt } from './matching.js';
+export { baseAmount, Receipt, type Zones } from './matching.js';
 
 /** Thrown when a result passes 2^53-1; the transaction is refused with it. */
 export class Overflow extends Error {}
@@ -60,8 +60,7 @@ const counterKinds = new Set(['everyNth', 'firstPurchase', 'spendThreshold']);
 
 export function evaluate(reference: NaiveReference, receipt: Receipt, counters: Counters): { awards: NaiveAward[]; changes: CounterChange[]; candidates: number } {
   const partner = reference.partner(receipt.transaction.partner)!;
-  const zone = reference.program(partner.program).timeZone;
-  const day = localDay(zone, receipt.transaction.occurredAtMs);
+  const day = localDay(receipt.zones.program, receipt.transaction.occurredAtMs);
 
   const candidates = present(reference.rulesOf(partner.ordinal).map((versions) => validVersion(versions, receipt.transaction.occurredAtMs)));
   const fired = present(candidates.map((version) => fire(reference, version, receipt, counters, day))).sort((a, b) => ruleOrder(a.version, b.version));

@@ -6,7 +6,7 @@ import type { FactRecord } from '../../schemas/fact.js';
 import type { History } from '../naive/history.js';
 import type { NaiveReference } from '../naive/reference.js';
 import type { Purchase, RecordedAward } from '../naive/returns.js';
-import { Receipt } from '../naive/rules.js';
+import { Receipt, type Zones } from '../naive/rules.js';
 import { keyOf, type NaiveTransaction } from '../naive/transaction.js';
 
 const lineKinds = ['product', 'deposit', 'discount'] as const;
@@ -20,6 +20,8 @@ export class LogHistory implements History {
   private readonly returned = new Map<string, Purchase>();
   /** Purchases and returns of earlier batches that the batch at hand needs, read before it is evaluated. */
   private readonly read = new Map<string, FactRecord>();
+  /** Zones in which the purchases of the batch at hand, and those that it needs, were made: facts don't say. */
+  private readonly zones = new Map<string, Zones>();
 
   /** `place`: batch and row that the next fact gets. */
   constructor(
@@ -33,11 +35,14 @@ export class LogHistory implements History {
     if (at === undefined || this.returned.has(key) || this.batches[at]! < 0 || this.batches[at] === this.place().batch) return undefined;
     return { batch: this.batches[at]!, row: this.rows[at]! };
   }
-  bring(key: string, fact: FactRecord): void {
+  /** `then`: the reference data with which it was decided. */
+  bring(key: string, fact: FactRecord, then: NaiveReference): void {
     this.read.set(key, fact);
+    this.zones.set(key, then.zonesOf(fact));
   }
   endBatch(): void {
     this.read.clear();
+    this.zones.clear();
   }
 
   find(transaction: NaiveTransaction): 'same' | 'other' | undefined {
@@ -54,7 +59,7 @@ export class LogHistory implements History {
     const known = this.returned.get(key);
     if (known) return known;
     const fact = this.factOf(key);
-    return fact && purchaseOf(this.reference(), fact);
+    return fact && purchaseOf(this.reference(), fact, this.zones.get(key)!);
   }
   returnAccount(key: string): string | undefined {
     return this.factOf(key)?.account;
@@ -68,6 +73,7 @@ export class LogHistory implements History {
       if (purchase) this.returned.set(key, purchase);
       return;
     }
+    if (purchase) this.zones.set(key, purchase.receipt.zones);
     const { batch, row } = this.place();
     this.add(key, contentHash(transaction), batch, row);
   }
@@ -136,7 +142,7 @@ class ContentHash {
 }
 
 /** The purchase as its fact recorded it, before any return. */
-function purchaseOf(reference: NaiveReference, fact: FactRecord): Purchase {
+function purchaseOf(reference: NaiveReference, fact: FactRecord, zones: Zones): Purchase {
   const { set } = reference;
   const currencyOf = (id: string): number => set.currencies.findIndex((currency) => currency.id === id && set.programs[currency.program]!.id === fact.program);
   const lines = fact.lines.map((line) => ({ ...line, kind: lineKinds[line.kind]! }));
@@ -146,7 +152,7 @@ function purchaseOf(reference: NaiveReference, fact: FactRecord): Purchase {
     coupons: [], mcc, merchant, originalId,
   };
   return {
-    transaction, receipt: new Receipt(transaction, total, lines), account, returned: new Map(),
+    transaction, receipt: new Receipt(transaction, zones, total, lines), account, returned: new Map(),
     awards: fact.awards.map((award, place): RecordedAward => ({
       version: reference.version(award.ruleIndex), currency: currencyOf(award.currency), points: award.points, input: award.input,
       milestones: award.milestones, period: award.period,

@@ -159,7 +159,7 @@ export class PartitionVerifier {
       for (const { key, at } of returns) {
         if (!at) continue;
         const fact = this.recent.get(at.batch)?.[at.row] ?? readFact((await this.results.again(at.batch)).facts, at.row);
-        this.history.bring(key, fact);
+        this.history.bring(key, fact, await this.options.reference(fact.reference));
       }
     }
   }

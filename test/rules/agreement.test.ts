@@ -45,7 +45,7 @@ t.test('recorded rules on what returns leave', (t) => {
     const kept = (line: (typeof original.lines)[number], i: number): typeof line =>
       ({ ...line, quantity: Math.floor(line.quantity * quarters[i]! / 4), amount: Math.trunc(line.amount * quarters[i]! / 4) });
     const left = original.counted.map(kept), lines = original.lines.length === 0 ? [] : left.filter(({ quantity, amount }) => quantity !== 0 || amount !== 0);
-    const remaining = new Receipt(transaction, left.reduce((sum, { amount }) => sum + amount, 0), lines, original.lines.length === 0 ? [{ ...left[0]!, quantity: 1000 }] : lines);
+    const remaining = new Receipt(transaction, original.zones, left.reduce((sum, { amount }) => sum + amount, 0), lines, original.lines.length === 0 ? [{ ...left[0]!, quantity: 1000 }] : lines);
     const purchase = shop.recorded(document);
     for (const [number, award] of awards.entries()) {
       if (award.version.document.award.kind === 'multiplier') continue;

@@ -33,6 +33,8 @@ export type Act =
   | { act: 'tick' }
   | { act: 'locate' }
   | { act: 'publish' }
+  /** Program and shop are put with other zones; the shop with its stores, of which one has another zone, or without them. */
+  | { act: 'zones'; program: string; shop: string; store: string | undefined }
   | { act: 'import'; cards: number[]; registered: boolean; lots: { points: number; matures: number; expires: number; currency: string; funder: string }[] }
   | { act: 'reconcile'; of: number; partition: number }
   /** How the core goes on: in small bites or large ones, committing late; for tests of the core alone. */
@@ -61,6 +63,8 @@ const importAct = fc.record({
   }), { maxLength: 3 }),
 });
 const items = maybe(fc.integer({ min: 1, max: 3 }), 30);
+const zone = fc.constantFrom('UTC', 'America/Los_Angeles', 'Asia/Tokyo', 'Pacific/Kiritimati');
+const zones = fc.record({ act: fc.constant('zones' as const), program: zone, shop: zone, store: maybe(zone, 70) });
 const change = fc.constantFrom('nothing' as const, 'nothing' as const, 'content' as const, 'card' as const);
 const minutes = fc.oneof(fc.nat(120), fc.integer({ min: 600, max: 2400 }), fc.integer({ min: 600, max: 9000 }));
 const act: fc.Arbitrary<Act> = fc.oneof(
@@ -70,7 +74,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ act: fc.constant('foreign' as const), of: fc.nat(12), partition: fc.nat(3) }) },
   { weight: 4, arbitrary: fc.record({ act: fc.constant('pass' as const), minutes }) },
   { weight: 3, arbitrary: fc.constant({ act: 'tick' as const }) }, { weight: 4, arbitrary: fc.constant({ act: 'locate' as const }) },
-  { weight: 1, arbitrary: fc.constant({ act: 'publish' as const }) },
+  { weight: 1, arbitrary: fc.constant({ act: 'publish' as const }) }, { weight: 2, arbitrary: zones },
   { weight: 1, arbitrary: importAct }, { weight: 1, arbitrary: fc.record({ act: fc.constant('reconcile' as const), of: fc.nat(12), partition: fc.nat(3) }) },
   { weight: 6, arbitrary: fc.record({ act: fc.constant('work' as const), records: fc.integer({ min: 1, max: 6 }), items, commits: fc.nat(4) }) },
 );

@@ -86,6 +86,13 @@ export class Player {
         this.publish(this.world.later);
         this.publishProducts(laterProducts);
         return this.barrier();
+      case 'zones': {
+        const { program, partners: { shop } } = this.world, { stores: _left, ...bare } = shop!;
+        this.barrier();
+        bench.publish((store) => store.putProgram('default', { ...program, timeZone: act.program }));
+        bench.publish((store) => store.putPartner('shop', { ...bare, timeZone: act.shop, ...(act.store && { stores: [{ id: 's1', timeZone: act.store }, { id: 's2' }] }) }));
+        return this.barrier();
+      }
       case 'locate':
         this.barrier();
         bench.locate();

@@ -75,6 +75,7 @@ export class PurchaseCells extends Columns {
   readonly accountNumber = this.number('account_number');
   readonly occurredAt = this.number('occurred_at');
   readonly total = this.number('total');
+  readonly reference = this.number('reference');
   readonly program = this.name('program');
   readonly partner = this.name('partner');
   readonly store = this.name('store');

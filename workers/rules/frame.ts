@@ -79,6 +79,10 @@ export class Frame {
     return this.lineKindOrdinals[this.t.lineKind[line]!]!;
   }
 
+  /** The transaction was decided with the reference data of that version: its hour and weekday are those of the zone that its store had then. */
+  decidedWith(version: number): void {
+    this.storeZone = this.reference.storeZoneThen(this.t, version);
+  }
   private zone(): number {
     return this.storeZone !== UNKNOWN ? this.storeZone : (this.storeZone = this.reference.storeZone(this.t));
   }

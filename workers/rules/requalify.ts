@@ -16,7 +16,10 @@ export function requalify(reference: Reference, purchase: RecordedPurchase, awar
   const { frame } = reference.rules, { awards } = purchase, rule = reference.rules.rule(awards.rule[award]!), { kind, terms, condition } = rule;
   select(left, rule, frame, remaining);
   if (!left.earns) return 0;
-  if (condition !== undefined && !condition.run(frame, remaining, condition.constants, 0)) return 0;
+  if (condition !== undefined) {
+    frame.decidedWith(purchase.referenceVersion);
+    if (!condition.run(frame, remaining, condition.constants, 0)) return 0;
+  }
   const exponent = reference.moneyExponent(remaining), { base } = left;
   if (rule.countUnits !== undefined) {
     if (kind.unitsLeft === undefined) return awards.points[award]!;
