@@ -1,4 +1,4 @@
-/** Returns count with what was true of their purchase: zones that changed since. The core and the naive implementation side by side. */
+/** Returns count with what was true of their purchase: zones that changed since, and lines of which only a quantity comes back. The core and the naive implementation side by side. */
 import t from 'tap';
 import { NaiveReference } from '../loadtest/naive/reference.js';
 import type { PartnerDocument, RuleDocument } from '../schemas/reference.js';
@@ -9,6 +9,7 @@ import { Bench, stateDirectory } from './simulation/bench.js';
 import { Twin } from './simulation/twin.js';
 
 const nowMs = Date.parse('2025-06-04T00:00:00Z');
+type Given = [line: number, points: number];
 type Test = Parameters<typeof stateDirectory>[0];
 type Rule = Pick<RuleDocument, 'id' | 'award'> & Partial<RuleDocument>;
 
@@ -16,6 +17,7 @@ type Rule = Pick<RuleDocument, 'id' | 'award'> & Partial<RuleDocument>;
 class Counter {
   private readonly bench: Bench;
   private points = 0;
+  private shares: Given[] = [];
   private posted = 0;
 
   constructor(t: Test, rules: Rule[], partner: Partial<PartnerDocument> = {}) {
@@ -26,7 +28,7 @@ class Counter {
         twin ??= new Twin(0, this.bench.log, references);
         twin.follow(result);
         twin.compareState(this.bench.cells(0));
-        for (const { points } of readFacts(readResults(result.results!).facts)) this.points = points;
+        for (const { lines, points } of readFacts(readResults(result.results!).facts)) [this.points, this.shares] = [points, lines.map((line): Given => [line.line, line.points])];
       },
     });
     t.teardown(() => this.bench.close());
@@ -50,6 +52,9 @@ class Counter {
   /** Of the first purchase, or another one; its points. */
   bring(lines?: TransactionDocument['lines'], id = '1'): number {
     return this.post({ id: `${++this.posted}`, kind: 'return', partner: 'shop', occurredAt: '2025-06-03T20:00:00Z', original: { id }, ...(lines && { lines }) } as TransactionDocument);
+  }
+  get lines(): Given[] {
+    return this.shares;
   }
   private post(document: TransactionDocument): number {
     this.bench.post([document]);
@@ -97,5 +102,18 @@ t.test('the cap of a day falls on the day that used it, whatever zone the progra
   t.equal(counter.bring(), -7);
   t.same([1, 2, 3].map(() => counter.buy('2025-06-02T10:00:00Z', [100])), [7, 3, 0], 'the second is free again');
   t.same([1, 2, 3].map(() => counter.buy('2025-06-03T01:00:00Z', [100])), [7, 3, 0], 'and the third is as it was');
+  t.end();
+});
+
+t.test('points of a return of nothing but quantities lie on its lines', (t) => {
+  const three = new Counter(t, [{ ...ten('transaction.lines >= 3'), award: { kind: 'fixed', points: 5 } }]);
+  t.equal(three.buy('2025-06-02T10:00:00Z', [300, 200, 0]), 5);
+  t.equal(three.bring([{ line: 3, quantity: 1, amount: 0 }]), -5);
+  t.same(three.lines, [[3, -5]], 'which earned nothing: there is no other');
+
+  const pieces = new Counter(t, [{ id: 'pieces', award: { kind: 'perUnit', points: 5 }, lines: { exclude: { skus: ['x'] } }, ...requalify }]);
+  t.equal(pieces.buy('2025-06-02T10:00:00Z', [], { lines: [{ sku: 'x', quantity: 1, amount: 100 }, { sku: 'a', quantity: 3, amount: 300 }] }), 15);
+  t.equal(pieces.bring([{ line: 1, quantity: 1, amount: 100 }, { line: 2, quantity: 1, amount: 0 }]), -5);
+  t.same(pieces.lines, [[1, 0], [2, -5]], 'that which earned them, though only the other brings money back');
   t.end();
 });

@@ -71,8 +71,12 @@ export class ReturnedLines {
         return { status: 'rejected', reason: 'total-mismatch', pointer: '/total', detail: `of the purchase ${left} are left; a part of it is returned by its lines` };
       }
     }
-    for (let i = 0; i < this.count; i++) if (this.amountNow[i] !== 0 || this.quantityNow[i] !== 0) return undefined;
+    for (let i = 0; i < this.count; i++) if (this.takes(i)) return undefined;
     return { status: 'rejected', reason: 'return-exceeds', detail: 'everything of this purchase has been returned' };
+  }
+  /** Whether something of a line comes back with this return, be it nothing but its quantity. */
+  takes(line: number): boolean {
+    return this.amountNow[line] !== 0 || this.quantityNow[line] !== 0;
   }
   /** All that remains. */
   takeAll(): void {

@@ -132,7 +132,7 @@ function recordAward(c: Context, purchase: RecordedPurchase, award: number, poin
   awards.input[number] = awards.milestones[number] = awards.period[number] = 0;
   awards.shareStart[number] = awards.shareTotal;
   const count = returnedLinesOf(purchase, award, returned) || returnedLines(returned);
-  for (let i = 0; i < count; i++) weights[i] = returned.amountNow[sharedLines[i]!]!;
+  for (let i = 0; i < count; i++) weights[i] = Math.max(0, returned.amountNow[sharedLines[i]!]!);
   shareOut(points, weights, count, shares);
   for (let i = 0; i < count; i++) {
     const line = returned.placeInReturn[sharedLines[i]!]!;
@@ -141,19 +141,19 @@ function recordAward(c: Context, purchase: RecordedPurchase, award: number, poin
   awards.shareCount[number] = awards.shareTotal - awards.shareStart[number]!;
   return number;
 }
-/** Puts the lines that this return takes money of into `sharedLines`, in the order of the purchase: those among the award's shares, or all. Returns how many. */
+/** Puts the lines that this return takes something of into `sharedLines`, in the order of the purchase: those among the award's shares, or all. Returns how many. */
 function returnedLinesOf({ awards }: RecordedPurchase, award: number, returned: ReturnedLines): number {
   const start = awards.shareStart[award]!;
   let count = 0;
   for (let i = 0; i < awards.shareCount[award]!; i++) {
     const line = awards.shareLine[start + i]!;
-    if (returned.amountNow[line]! > 0) sharedLines[count++] = line;
+    if (returned.takes(line)) sharedLines[count++] = line;
   }
   return count;
 }
-function returnedLines({ count: lines, amountNow }: ReturnedLines): number {
+function returnedLines(returned: ReturnedLines): number {
   let count = 0;
-  for (let i = 0; i < lines; i++) if (amountNow[i]! > 0) sharedLines[count++] = i;
+  for (let i = 0; i < returned.count; i++) if (returned.takes(i)) sharedLines[count++] = i;
   return count;
 }
 

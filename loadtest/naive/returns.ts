@@ -154,12 +154,11 @@ function fundersParts({ parts }: RecordedAward, reversed: number): number[] {
   });
 }
 
-/** The reversal lies on the lines of this return that earned the award, by returned amount; on all lines with an amount when none did. */
+/** The reversal lies on the lines of this return that earned the award, by returned amount; on all lines of this return when none did. */
 function sharesOf(award: RecordedAward, lines: ReturnedLine[], now: number): { line: number; points: number }[] {
-  const taken = lines.filter(({ amount }) => amount > 0);
-  const earning = taken.filter(({ line }) => award.shares.some((share) => share.line === line));
-  const bearing = earning.length > 0 ? earning : taken;
-  const shares = largestRemainder(now, bearing.map(({ amount }) => amount));
+  const earning = lines.filter(({ line }) => award.shares.some((share) => share.line === line));
+  const bearing = earning.length > 0 ? earning : lines;
+  const shares = largestRemainder(now, bearing.map(({ amount }) => Math.max(0, amount)));
   return bearing.map(({ line }, i) => ({ line, points: -shares[i]! }));
 }
 

@@ -173,7 +173,11 @@ export class Twin {
       if (this.reference!.program(this.reference!.partner(partner)!.program).unknownReturns?.then !== 'ignore') this.letters.push(letter);
     }
   }
-  private post({ account, kind, partner, id, postings }: FactRecord): void {
+  private post({ account, kind, partner, id, postings, lines, points, awards }: FactRecord): void {
+    if (lines.length > 0) {
+      equal(`points of the lines of ${kind} ${id}`, points, lines.reduce((sum, line) => sum + line.points, 0));
+      for (const award of awards) equal(`shares of ${award.rule} in ${kind} ${id}`, award.points, award.shares.reduce((sum, share) => sum + share.points, 0));
+    }
     if (kind === 'return') this.executed.add(`${partner}\n${id}`);
     const own = new Map<string, number>();
     for (const { counter, currency, points, kind: posting, balance } of postings) {
