@@ -76,7 +76,7 @@ export const settings = {
   historyDays: integer(400, 1, 36_500, 'How long commands, results and dead letters are kept; also the return window of partners that state none, from the next PUT of a document on.'),
   stopTimeoutMs: integer(30_000, 100, 600_000, 'Longest graceful stop. In its second half nothing waits for Kafka or ClickHouse any more; then the process ends anyway. Nothing acknowledged is lost.'),
 
-  clickhouse: address(['embedded', 'off'], 'Where facts go: the embedded engine, the server at an http or https address, or nowhere (off: they stay in the log).'),
+  clickhouse: address(['embedded', 'off'], 'Where facts go: the embedded engine (unasked only where chdb is there), the server at an http(s) address, or nowhere (off: they stay in the log).'),
   clickhouseUser: text('default', 'User at the ClickHouse server.'),
   clickhousePassword: secret('Password at the ClickHouse server.'),
   clickhouseDatabase: name('pointstream', /^[A-Za-z_]\w*$/, 'Database at the ClickHouse server, so that several installations may share one.'),
@@ -174,10 +174,13 @@ export interface ConfigSources {
 }
 
 /** Throws ConfigError, with all that is wrong. */
-export function readConfig({ flags = {}, environment = {}, file }: ConfigSources): Config {
-  const names = Object.keys(settings) as SettingName[], mistakes = new ConfigMistakes(), unread = new Set<SettingName>();
+export const readConfig = (sources: ConfigSources): Config => readSettings(sources).config;
+/** The same, with the settings that are not left to their default. */
+export function readSettings({ flags = {}, environment = {}, file }: ConfigSources): { config: Config; given: ReadonlySet<SettingName> } {
+  const names = Object.keys(settings) as SettingName[], mistakes = new ConfigMistakes(), given = new Set<SettingName>(), unread = new Set<SettingName>();
   const values = Object.fromEntries(names.map((name) => [name, settings[name].default])) as Values;
   const take = (where: string, name: SettingName, value: unknown): void => {
+    given.add(name);
     unread.add(name);
     mistakes.attempt(() => {
       values[name] = readValue(where, settings[name], value);
@@ -207,7 +210,7 @@ export function readConfig({ flags = {}, environment = {}, file }: ConfigSources
   }
   for (const { of, check } of together) if (!of.some((name) => unread.has(name))) mistakes.attempt(() => check(values));
   mistakes.refuse();
-  return values as unknown as Config;
+  return { config: values as unknown as Config, given };
 }
 
 const roles = ['gateway', 'router', 'engine', 'sink'] as const;

@@ -41,6 +41,8 @@ export interface DrainReport {
   transactions: number;
   lines: number;
   seconds: number;
+  /** Whether it was timed until ClickHouse had everything; without one it ends at the last commit. */
+  intoClickhouse: boolean;
   transactionsPerSecond: number;
   linesPerSecond: number;
   cpuSeconds: number;
@@ -118,7 +120,7 @@ async function untilDrained(running: RunningEngine, counts: Counts, { transactio
     await pause(LOOK_MS);
     if (performance.now() - saidMs < PROGRESS_MS) continue;
     saidMs = performance.now();
-    progress(`${counts.evaluated} of ${transactions} transactions evaluated, ${analytics?.sink.stats.rows ?? 0} facts in ClickHouse`);
+    progress(`${counts.evaluated} of ${transactions} transactions evaluated${analytics ? `, ${analytics.sink.stats.rows} facts in ClickHouse` : ''}`);
   }
   if (analytics && !(await analytics.caughtUp(SINK_MS))) {
     throw new Error(`ClickHouse did not get everything within ${SINK_MS / 1000} s: ${analytics.sink.failure ?? 'it is slow'}`);
@@ -163,7 +165,8 @@ interface Measured {
 function reportOf({ seed, transactions }: DrainOptions, filled: Filled, { log }: RunningEngine, measured: Measured, verified: VerifyReport | undefined): DrainReport {
   const { counts, facts, seconds, childSeconds, peak } = measured, { total, commitMs } = counts, cpuSeconds = measured.ownSeconds + childSeconds, cores = availableParallelism();
   return {
-    seed, transactions, lines: filled.lines, seconds: rounded(seconds), transactionsPerSecond: Math.round(transactions / seconds), linesPerSecond: Math.round(filled.lines / seconds),
+    seed, transactions, lines: filled.lines,
+    seconds: rounded(seconds), intoClickhouse: facts !== undefined, transactionsPerSecond: Math.round(transactions / seconds), linesPerSecond: Math.round(filled.lines / seconds),
     cpuSeconds: rounded(cpuSeconds), peakMemoryBytes: peak.ownBytes, peakFileMappedBytes: peak.fileBytes, bytesLoggedPerTransaction: rounded(log.bytesAppended / transactions),
     rulesEvaluatedPerTransaction: rounded(total.candidates / total.processed),
     awardsPerTransaction: rounded((facts?.awards ?? total.awards) / total.processed), entries: facts?.entries ?? total.postings,
@@ -202,11 +205,12 @@ class Counts {
 
 /** For people: the numbers, and what was busy, the busiest first. */
 export function drainText(report: DrainReport): string {
+  const end = report.intoClickhouse ? 'row in ClickHouse' : 'commit, without ClickHouse';
   const { busy, commitMsP50, commitMsP99, reasons, verified, verifySeconds } = report;
   const rows: [string, string][] = [
     ['transactions', `${shown(report.transactions)} (${shown(report.lines)} lines): ${shown(report.processed)} processed, ${shown(report.duplicates)} repeats, ${shown(report.rejected)} refused${
       Object.keys(reasons).length > 0 ? ` (${Object.entries(reasons).map(([reason, times]) => `${reason} ${shown(times)}`).join(', ')})` : ''}`],
-    ['seconds', `${shown(report.seconds)}, from the first read to the last row in ClickHouse`],
+    ['seconds', `${shown(report.seconds)}, from the first read to the last ${end}`],
     ['rate', `${shown(report.transactionsPerSecond)} transactions/s, ${shown(report.linesPerSecond)} lines/s`],
     ['CPU', `${shown(report.cpuSeconds)} s: ${shown((report.cpuSeconds * 1e6) / report.transactions)} µs a transaction`],
     ['peak memory', `${shown(report.peakMemoryBytes / 2 ** 20)} MiB, and ${shown(report.peakFileMappedBytes / 2 ** 20)} MiB of mapped files`],

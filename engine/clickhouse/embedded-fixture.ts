@@ -1,21 +1,15 @@
 /** A real embedded ClickHouse for tests: in a directory of its own, on a free port, ended with the test. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { createLogger } from '../logger.js';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse, type EmbeddedOptions } from './child.js';
+import * as installed from './installed.js';
 
 /** Why tests that need it are skipped here, or false; begins with the part's name (CONTRIBUTING.md, Commands). */
-export const chdbMissing = ((): string | false => {
-  try {
-    createRequire(createRequire(import.meta.url).resolve('chdb/package.json')).resolve(`@chdb/lib-${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : ''}`);
-    return false;
-  } catch (error) {
-    return `chdb: not installed here (${String(error).split('\n')[0]})`;
-  }
-})();
+const missing = installed.chdbMissing();
+export const chdbMissing = missing !== undefined && `chdb: not installed here (${missing})`;
 
 interface Teardown { teardown(action: () => unknown): void }
 export interface ForTest { clickHouse: EmbeddedClickHouse; directory: string; engine: ClickHouseClient; reader: ClickHouseClient }

@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { HOW_TO_GET_CHDB } from './installed.js';
 
 export interface LibraryResult {
   bytes: Uint8Array;
@@ -54,11 +55,12 @@ export class Connection {
   }
 }
 
-function loadNative(): Native {
+/** Throws when it is missing, or is there and can't be loaded (ELIBACC: said as what it is, not as a bug). */
+export function loadNative(): Native {
   const require = createRequire(import.meta.url);
   try {
     return (require(join(dirname(require.resolve('chdb/package.json')), 'dist/loader.js')) as { loadNative(): Native }).loadNative();
   } catch (error) {
-    throw new Error(`chdb cannot be loaded (npm install chdb, or set clickhouse to "server" or "off"): ${(error as Error).message.split('\n')[0]}`);
+    throw Object.assign(new Error(`chdb cannot be loaded: ${(error as Error).message.split('\n')[0]}; ${HOW_TO_GET_CHDB}`), { code: 'ELIBACC' });
   }
 }

@@ -18,7 +18,7 @@ import { Client } from './client.js';
 import { CommandError, exitCodes, print, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
 import { sendPurchases, type Coalition, type Sent } from './demo-feed.js';
 import { askClickhouse, reportText, type DemoReport } from './demo-report.js';
-import { addSettings, loadConfig } from './settings.js';
+import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { stopSignal } from './stop-signal.js';
 import { verifyEngine } from './verify.js';
 
@@ -66,7 +66,7 @@ async function show(directory: string, coalition: Coalition, options: Options, s
     if (asked !== undefined) interrupted(asked);
   };
   try {
-    const given = await freePorts(await loadConfig({ logLevel: 'warn', ...options }, { data: directory }), options);
+    const given = await freePorts(withoutMissingChdb(await loadSettings({ logLevel: 'warn', ...options }, { data: directory }), say), options);
     if (options.data === undefined) temporary = await temporaryInstallation(given);
     else await (await import('./demo-refusal.js')).refuseInstallationOfOthers(given, coalition);
     const config = temporary?.config ?? given, logger = createLogger(config.logLevel);

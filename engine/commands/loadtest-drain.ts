@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addReport, addSeed, addVerify, addWorld, count, tell } from './loadtest-options.js';
-import { addSettings, loadConfig } from './settings.js';
+import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
 
 export const loadtestDrain: CommandDefinition = {
@@ -17,7 +17,7 @@ export const loadtestDrain: CommandDefinition = {
     addSettings(command, { data: 'a temporary directory, removed at the end' });
   },
   async run(options): Promise<ExitCode> {
-    const config = await loadConfig(options);
+    const config = withoutMissingChdb(await loadSettings(options), say);
     const { runDrain, drainText } = await import('../../loadtest/drain.js');
     const report = await runDrain({
       transactions: count(options, 'transactions'), accounts: count(options, 'accounts'), partners: count(options, 'partners'), rules: count(options, 'rules'),

@@ -1,7 +1,7 @@
 /** `loadtest http`: purchases over HTTP as partners send them, then single posts on the idle engine (loadtest/http.ts). */
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addReport, addSeed, addVerify, addWorld, count, tell } from './loadtest-options.js';
-import { addSettings, loadConfig } from './settings.js';
+import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
 
 export const loadtestHttp: CommandDefinition = {
@@ -14,7 +14,7 @@ export const loadtestHttp: CommandDefinition = {
     addSettings(command);
   },
   async run(options): Promise<ExitCode> {
-    const config = await loadConfig({ logLevel: 'warn', ...options });
+    const config = withoutMissingChdb(await loadSettings({ logLevel: 'warn', ...options }), say);
     const { runHttp, httpText } = await import('../../loadtest/http.js');
     const report = await runHttp({
       transactions: count(options, 'transactions'), accounts: count(options, 'accounts'), partners: count(options, 'partners'), rules: count(options, 'rules'),

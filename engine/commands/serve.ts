@@ -2,7 +2,7 @@
 import { endProcessNow } from '../end-process.js';
 import { createLogger } from '../logger.js';
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
-import { addSettings, loadConfig } from './settings.js';
+import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { stopSignal } from './stop-signal.js';
 import { verifyEngine } from './verify.js';
 
@@ -14,8 +14,8 @@ export const serve: CommandDefinition = {
     'pointstream serve --data ./data --clickhouse http://127.0.0.1:8123   # facts go to a server, after pointstream migrate'],
   configure: addSettings,
   async run(options): Promise<ExitCode> {
-    const config = await loadConfig(options);
-    const logger = createLogger(config.logLevel);
+    const loaded = await loadSettings(options), logger = createLogger(loaded.config.logLevel);
+    const config = withoutMissingChdb(loaded, (line) => logger.warn(line));
     const signal = stopSignal();
     let asked = false;
     const endInTime = (): void => {

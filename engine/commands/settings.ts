@@ -1,7 +1,8 @@
 /** Settings on the command line: a flag for each (engine/config.ts), and the reading of all sources. */
 import { readFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
-import { ConfigError, flagName, flagSettings, readConfig, type Config, type SettingName } from '../config.js';
+import { chdbMissing, HOW_TO_GET_CHDB } from '../clickhouse/installed.js';
+import { ConfigError, flagName, flagSettings, readSettings, rolesOf, type Config, type SettingName } from '../config.js';
 import { checkTlsFiles } from '../tls-files.js';
 import type { Options } from './command.js';
 
@@ -19,14 +20,29 @@ export function addSettings(command: Command, defaults: Partial<Record<SettingNa
   command.addHelpText('after', '\nEvery setting of docs/settings.md is also a flag, a POINTSTREAM_ variable and a name in pointstream.yaml.');
 }
 
+type Fixed = Partial<Record<SettingName, string | number>>;
+export interface LoadedSettings { config: Config; /** Not left to their default. */ given: ReadonlySet<SettingName> }
+
 /** Throws ConfigError. `fixed`: values that the command itself decides. */
-export async function loadConfig(options: Options, fixed: Partial<Record<SettingName, string | number>> = {}): Promise<Config> {
+export async function loadConfig(options: Options, fixed: Fixed = {}): Promise<Config> {
+  return (await loadSettings(options, fixed)).config;
+}
+export async function loadSettings(options: Options, fixed: Fixed = {}): Promise<LoadedSettings> {
   const flags = Object.fromEntries(flagSettings().map(([name]) => [name, options[name]]));
   const given = (options.config ?? process.env.POINTSTREAM_CONFIG) as string | undefined;
   const file = await readSettingsFile(given ?? FILE_DEFAULT, given !== undefined);
-  const config = readConfig({ flags: { ...flags, ...fixed }, environment: process.env, ...(file === undefined ? {} : { file }) });
-  checkTlsFiles(config);
-  return config;
+  const loaded = readSettings({ flags: { ...flags, ...fixed }, environment: process.env, ...(file === undefined ? {} : { file }) });
+  checkTlsFiles(loaded.config);
+  return loaded;
+}
+
+/** For who starts an engine. Where chdb is missing, an embedded ClickHouse that nobody asked for is left out, which is told to `warn`; one that somebody asked for is a ConfigError. */
+export function withoutMissingChdb({ config, given }: LoadedSettings, warn: (line: string) => void): Config {
+  const missing = config.clickhouse === 'embedded' && rolesOf(config).has('sink') ? chdbMissing() : undefined;
+  if (missing === undefined) return config;
+  if (given.has('clickhouse')) throw new ConfigError(`clickhouse: embedded cannot be started, ${missing}: ${HOW_TO_GET_CHDB}`);
+  warn(`there is no embedded ClickHouse, ${missing}: facts wait in the log, and nothing can be asked of ClickHouse. ${HOW_TO_GET_CHDB}`);
+  return { ...config, clickhouse: 'off' };
 }
 
 async function readSettingsFile(name: string, required: boolean): Promise<{ name: string; text: string } | undefined> {

@@ -14,7 +14,7 @@ import type { RunningEngine } from '../start.js';
 import { Client } from './client.js';
 import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
 import { expectLog, isAbsent } from './expect-log.js';
-import { addSettings, loadConfig } from './settings.js';
+import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 
 export const verify: CommandDefinition = {
   name: 'verify',
@@ -25,12 +25,11 @@ export const verify: CommandDefinition = {
     command.option('--json', 'report as JSON');
   },
   async run(options): Promise<ExitCode> {
-    const config = await loadConfig({ logLevel: 'warn', ...options });
-    const url = await runningEngine(config.data);
-    if (url === undefined) {
-      await expectLog(config, 'verify');
-      if (config.kafka !== '') expectFacts(config);
-    }
+    const loaded = await loadSettings({ logLevel: 'warn', ...options }), url = await runningEngine(loaded.config.data);
+    if (url === undefined) await expectLog(loaded.config, 'verify');
+    // An engine that runs there has what it needs.
+    const config = url === undefined ? withoutMissingChdb(loaded, say) : loaded.config;
+    if (url === undefined && config.kafka !== '') expectFacts(config);
     const { verifyDirectory, verifyText } = await import('../../loadtest/verifier.js');
     const report = url === undefined ? await verifyDirectory({ config, logger: createLogger(config.logLevel), progress: say }) : await ask(url, config);
     if (options.json === true) printJson(report);

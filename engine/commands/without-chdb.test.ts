@@ -1,0 +1,60 @@
+/** The command line where npm left out chdb, or its library for the platform: both are optional packages. They are hidden, so this is the same where they are installed. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { pointstreamWith, serve, type Ended } from '../../test/support/command-line.js';
+
+// Whole engines in processes of their own: minutes on a machine that is busy with other tests.
+t.setTimeout(240_000);
+
+const directory = await mkdtemp(join(tmpdir(), 'without-chdb-'));
+t.teardown(() => rm(directory, { recursive: true }));
+
+/** An environment in which packages whose names begin so are not found. */
+async function hiding(what: string, begin: string): Promise<NodeJS.ProcessEnv> {
+  const file = join(directory, `without-${what}.cjs`);
+  await writeFile(file, `const Module = require('node:module'), resolve = Module._resolveFilename;
+    Module._resolveFilename = function (name, ...more) {
+      if (name.startsWith(${JSON.stringify(begin)})) throw Object.assign(new Error("Cannot find module '" + name + "'"), { code: 'MODULE_NOT_FOUND' });
+      return resolve.call(this, name, ...more);
+    };`);
+  return { NODE_OPTIONS: `--require ${file}` };
+}
+const withoutChdb = await hiding('package', 'chdb'), withoutLibrary = await hiding('library', '@chdb/');
+const run = (...argv: string[]): Promise<Ended> => pointstreamWith(withoutChdb, directory, ...argv);
+const isBug = /a bug|^\s+at /m, freePorts = ['--port', '0', '--metrics-port', '0', '--clickhouse-port', '0'];
+
+t.test('serve goes on as with clickhouse off, and says so; who asks for the embedded one is refused', async (t) => {
+  for (const [name, environment, missing] of [['package', withoutChdb, 'package chdb is not'], ['library', withoutLibrary, 'package @chdb/lib-.* is not']] as const) {
+    const data = join(directory, name);
+    await mkdir(data);
+    const served = await serve(data, [], environment);
+    t.equal(served.endpoints.clickhouse, null);
+    t.equal((await fetch(`${served.endpoints.http}/readyz`)).status, 200);
+    const { code, stderr } = await served.kill('SIGTERM');
+    t.equal(code, 0);
+    t.match(stderr, new RegExp(`"level":"warn".*no embedded ClickHouse, ${missing}.*facts wait in the log.*npm ci`));
+    t.match(stderr, /^ready: .*ClickHouse off/m);
+  }
+  const ways: [how: string, argv: string[], environment: NodeJS.ProcessEnv][] = [
+    ['flag', ['--clickhouse', 'embedded'], {}], ['environment', [], { POINTSTREAM_CLICKHOUSE: 'embedded' }], ['file', ['--config', 'asked.yaml'], {}],
+  ];
+  await writeFile(join(directory, 'asked.yaml'), 'clickhouse: embedded\n');
+  for (const [how, argv, environment] of ways) {
+    const refused = await pointstreamWith({ ...withoutChdb, ...environment }, directory, 'serve', '--data', 'asked', ...freePorts, ...argv);
+    t.match(refused, { code: 2, stderr: /^error: clickhouse: embedded cannot be started, package chdb is not installed: npm ci .*address of a server, or to off$/m }, how);
+    t.notMatch(refused.stderr, isBug);
+  }
+});
+
+t.test('demo, verify and loadtest drain leave their parts of ClickHouse out, and say so', async (t) => {
+  const said = /^there is no embedded ClickHouse, package chdb is not installed: /m;
+  const shown = await run('demo', '--data', 'demo', '--transactions', '200', '--exit', '--json', 'demo.json', ...freePorts);
+  t.match(shown, { code: 0, stderr: said, stdout: /without ClickHouse[^]*verified +every account, lot, entry and result agrees/ });
+  t.match(JSON.parse(await readFile(join(directory, 'demo.json'), 'utf8')), { verified: true, promotions: undefined });
+  t.match(await run('verify', '--data', 'demo'), { code: 0, stderr: said, stdout: /Everything agrees/ });
+  const drained = await run('loadtest', 'drain', '--transactions', '500', '--accounts', '50', '--partners', '2', '--rules', '4');
+  t.match(drained, { code: 0, stderr: said, stdout: /to the last commit, without ClickHouse/ });
+  for (const { stderr } of [shown, drained]) t.notMatch(stderr, isBug);
+});
