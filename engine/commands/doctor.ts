@@ -2,19 +2,20 @@
  * `doctor`: what this machine has and lacks for the engine: versions, optional parts, ports, disk, limits. Changes nothing but a scratch file in the data
  * directory, which it removes.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { open, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pendingMigrations } from '../../schemas/clickhouse/migrations.js';
+import { chdbMissing, HOW_TO_GET_CHDB } from '../clickhouse/installed.js';
 import { atServer, serverEndpoint } from '../clickhouse-endpoint.js';
 import { isServer, type Config } from '../config.js';
 import { HOW_TO_GET_IT, loadNative } from '../log/kafka/client.js';
 import { connectionOf } from '../log/kafka/connection.js';
 import { exitCodes, print, printJson, type CommandDefinition, type ExitCode } from './command.js';
-import { addSettings, loadConfig } from './settings.js';
+import { addSettings, loadSettings } from './settings.js';
 
 export interface Check { name: string; status: 'ok' | 'warning' | 'failed'; detail: string; hint?: string; values?: Record<string, number> }
 
@@ -27,8 +28,8 @@ export const doctor: CommandDefinition = {
     command.option('--json', 'checks as JSON');
   },
   async run(options): Promise<ExitCode> {
-    const config = await loadConfig(options);
-    const checks = await runChecks(config);
+    const { config, given } = await loadSettings(options);
+    const checks = await runChecks(config, given.has('clickhouse'));
     const ok = checks.every(({ status }) => status !== 'failed');
     if (options.json === true) printJson({ ok, checks });
     else checks.forEach(printCheck);
@@ -59,9 +60,11 @@ const OPEN_FILES_MIN = 4096;
 const MEMORY_BYTES_MIN = 2 * GiB;
 const DISK_BYTES_MIN = 2 * GiB;
 const SHARED_MEMORY_BYTES_MIN = 64 * MiB;
+const CHDB_MS_MAX = 30_000;
 
-async function runChecks(config: Config): Promise<Check[]> {
-  const parts = [checkNode(), checkPart('lmdb', true), checkPart('chdb', config.clickhouse === 'embedded'), checkKafkaClient(config.kafka !== '')];
+/** `isAsked`: clickhouse is not left to its default, which does without. */
+async function runChecks(config: Config, isAsked: boolean): Promise<Check[]> {
+  const parts = [checkNode(), checkLmdb(), checkChdb(config.clickhouse === 'embedded', isAsked), checkKafkaClient(config.kafka !== '')];
   if (config.kafka !== '') parts.push(await checkBrokers(config));
   const ports = [];
   for (const name of ['port', ...(config.clickhouse === 'embedded' ? ['clickhousePort' as const] : []), 'metricsPort'] as const) ports.push(await checkPort(name, config.host, config[name]));
@@ -81,8 +84,9 @@ function checkKafkaClient(needed: boolean): Check {
   try {
     return check(name, true, `librdkafka ${loadNative().librdkafkaVersion}`);
   } catch (error) {
-    // Nobody misses it who does not ask for Kafka.
-    return check(name, !needed, needed ? (error as Error).message : 'not installed; needed for --kafka only', { status: 'failed', hint: HOW_TO_GET_IT });
+    // Nobody misses it who does not ask for Kafka, but who means to do so finds here how to get it.
+    if (!needed) return { name, status: 'ok', detail: 'not installed; needed for --kafka only', hint: HOW_TO_GET_IT };
+    return check(name, false, (error as Error).message.replace(`: ${HOW_TO_GET_IT}`, ''), { status: 'failed', hint: HOW_TO_GET_IT });
   }
 }
 
@@ -96,18 +100,26 @@ async function checkBrokers(config: Config): Promise<Check> {
   }
 }
 
-/** Whether a package can be loaded; chdb is only looked for, since loading its engine costs a second and memory. */
-function checkPart(name: string, needed: boolean): Check {
-  const require = createRequire(import.meta.url);
+function checkLmdb(): Check {
   try {
-    require.resolve(name);
-    if (name === 'lmdb') require(name);
-    return check(name, true, 'installed');
+    createRequire(import.meta.url)('lmdb');
+    return check('lmdb', true, 'installed');
   } catch (error) {
-    const chdbHint = 'npm install chdb (Linux and macOS, x64 and arm64), or set clickhouse to the address of a server, or off';
-    const hint = name === 'chdb' ? chdbHint : `npm ci; ${(error as Error).message.split('\n')[0]}`;
-    return check(name, false, 'not there', { status: needed ? 'failed' : 'warning', hint });
+    return check('lmdb', false, 'not there', { status: 'failed', hint: `npm ci; ${(error as Error).message.split('\n')[0]}` });
   }
+}
+
+/** Loaded as serve does, in a process of its own: packages may be there whose library is of no use here. */
+function checkChdb(needed: boolean, isAsked: boolean): Check {
+  const missing = chdbMissing() ?? (needed ? chdbUnusable() : undefined), without = isAsked ? '' : '; without it facts wait in the log';
+  return check('chdb', missing === undefined, missing === undefined ? 'installed' : `${missing}${needed ? without : ''}`, { status: needed && isAsked ? 'failed' : 'warning', hint: HOW_TO_GET_CHDB });
+}
+
+function chdbUnusable(): string | undefined {
+  const library = JSON.stringify(new URL('../clickhouse/library.js', import.meta.url).href);
+  const load = `import(${library}).then(({ loadNative }) => { loadNative(); process.stdout.write('loaded'); }).catch(({ message }) => { process.stdout.write(message); })`;
+  const { stdout, signal } = spawnSync(process.execPath, ['-e', load], { encoding: 'utf8', timeout: CHDB_MS_MAX, stdio: ['ignore', 'pipe', 'ignore'] });
+  return stdout === 'loaded' ? undefined : stdout.replace(`; ${HOW_TO_GET_CHDB}`, '') || `loading chdb ended by ${signal ?? 'itself'}`;
 }
 
 function checkPort(name: string, host: string, port: number): Promise<Check> {
@@ -152,7 +164,8 @@ async function checkDisk(directory: string): Promise<Check[]> {
   } catch (error) {
     return [check('data directory', false, (error as Error).message, { status: 'failed', hint: 'choose a directory that can be written: --data DIR' })];
   } finally {
-    await rm(path, { force: true });
+    // Where it could not be made, above a file instead of a directory, it can't be removed either.
+    await rm(path, { force: true }).catch(() => undefined);
   }
 }
 

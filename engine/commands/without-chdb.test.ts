@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { pointstreamWith, serve, type Ended } from '../../test/support/command-line.js';
+import type { Check } from './doctor.js';
 
 // Whole engines in processes of their own: minutes on a machine that is busy with other tests.
 t.setTimeout(240_000);
@@ -57,4 +58,21 @@ t.test('demo, verify and loadtest drain leave their parts of ClickHouse out, and
   const drained = await run('loadtest', 'drain', '--transactions', '500', '--accounts', '50', '--partners', '2', '--rules', '4');
   t.match(drained, { code: 0, stderr: said, stdout: /to the last commit, without ClickHouse/ });
   for (const { stderr } of [shown, drained]) t.notMatch(stderr, isBug);
+});
+
+t.test('doctor tries what serve needs, and says how to get what is missing', async (t) => {
+  await writeFile(join(directory, 'file'), '');
+  const withoutKafka = await hiding('kafka', '@confluentinc/'), doctor = async (environment: NodeJS.ProcessEnv, ...argv: string[]): Promise<{ code: number | null; checks: Check[] }> => {
+    const { code, stdout } = await pointstreamWith(environment, directory, 'doctor', '--json', ...freePorts, ...argv);
+    return { code, checks: (JSON.parse(stdout) as { checks: Check[] }).checks };
+  };
+  const of = (checks: Check[], name: string): Check => checks.find((check) => check.name === name)!;
+  const library = await doctor(withoutLibrary);
+  t.match(of(library.checks, 'chdb'), { status: 'warning', detail: /@chdb\/lib-.*is not installed; without it facts wait in the log/, hint: /npm ci/ });
+  const asked = await doctor(withoutChdb, '--clickhouse', 'embedded');
+  t.match({ code: asked.code, chdb: of(asked.checks, 'chdb') }, { code: 1, chdb: { status: 'failed', detail: 'package chdb is not installed', hint: /npm ci/ } });
+  const kafka = await doctor(withoutKafka, '--clickhouse', 'off', '--data', 'file');
+  t.match(of(kafka.checks, '@confluentinc/kafka-javascript'), { status: 'ok', detail: /not installed/, hint: /librdkafka|pkg-config/ });
+  t.match({ code: kafka.code, data: of(kafka.checks, 'data directory') }, { code: 1, data: { status: 'failed', detail: /ENOTDIR/, hint: /--data DIR/ } });
+  t.ok(of(kafka.checks, 'memory'), 'and the other checks are there');
 });
