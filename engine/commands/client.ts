@@ -8,10 +8,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { Option } from 'commander';
 import { runningEndpoints } from '../endpoints.js';
 import type { ProblemError } from '../gateway/problems.js';
 import { CommandError, exitCodes, say, type Options } from './command.js';
+import { loadSettings } from './settings.js';
 
 export interface Answer { status: number; body: unknown }
 export interface ProblemBody { type: string; title: string; status: number; detail?: string; errors?: ProblemError[] }
@@ -25,8 +25,8 @@ const REQUEST_TIMEOUT_MS = 300_000;
 
 export function addClientOptions(command: Command): void {
   command
-    .addOption(new Option('--url <url>', `address of the engine (default: ${URL_DEFAULT}, or what --data says)`).env('POINTSTREAM_URL'))
-    .addOption(new Option('--key <key>', 'API key').env('POINTSTREAM_KEY'))
+    .option('--url <url>', `address of the engine (POINTSTREAM_URL; default: what --data says, or ${URL_DEFAULT})`)
+    .option('--key <key>', 'API key (POINTSTREAM_KEY)')
     .option('--data <dir>', 'data directory of an engine on this machine: gives address and admin key')
     .option('--retry-seconds <n>', 'how long to try again without success', '60');
 }
@@ -37,8 +37,7 @@ export class Client {
   static async open(options: Options): Promise<Client> {
     const { url, key, data, retrySeconds = '60' } = options as { url?: string; key?: string; data?: string; retrySeconds?: string };
     if (!/^\d{1,6}$/.test(retrySeconds)) throw new CommandError(exitCodes.usage, `--retry-seconds: ${retrySeconds} is not a number of seconds`);
-    const address = url ?? (data === undefined ? URL_DEFAULT : urlOf(data));
-    const own = key ?? (data === undefined ? undefined : (await readFile(join(data, 'admin-key'), 'utf8')).trim());
+    const { address, own } = url !== undefined && key !== undefined ? { address: url, own: key } : await findEngine(url, key, data);
     if (own === undefined) throw new CommandError(exitCodes.usage, 'a key is needed: --key KEY, POINTSTREAM_KEY, or --data DIR');
     if (!URL.canParse(address)) throw new CommandError(exitCodes.usage, `--url: ${address} is not an address`);
     return new Client(address.replace(/\/$/, ''), own, Number(retrySeconds) * 1000);
@@ -97,6 +96,25 @@ export class Client {
     } catch (error) {
       return { failure: `no connection (${reasonOf(error)})` };
     }
+  }
+}
+
+/** Flags, then the environment's address and key, then the directory that the environment or the file names. No key of a directory goes to an address that it does not say. */
+async function findEngine(url: string | undefined, key: string | undefined, data: string | undefined): Promise<{ address: string; own: string | undefined }> {
+  const { POINTSTREAM_URL, POINTSTREAM_KEY } = process.env;
+  if (data !== undefined) return { address: url ?? urlOf(data), own: key ?? await keyOf(data) ?? POINTSTREAM_KEY };
+  const address = url ?? POINTSTREAM_URL, own = key ?? POINTSTREAM_KEY;
+  if (address !== undefined) return { address, own };
+  const { config, given } = await loadSettings({});
+  return { address: given.has('data') ? urlOf(config.data) : runningEndpoints(config.data)?.http ?? URL_DEFAULT, own: own ?? await keyOf(config.data) };
+}
+
+async function keyOf(directory: string): Promise<string | undefined> {
+  try {
+    return (await readFile(join(directory, 'admin-key'), 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
   }
 }
 
