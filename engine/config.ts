@@ -241,6 +241,7 @@ const ofServer = (name: SettingName): Together => ({ of: [name, 'clickhouse'], c
 /** What settings have to be besides of their type, and what several of them say together: looked at where each of them could be read, so that no mistake follows from another. */
 interface Together { of: SettingName[]; check(values: Values): void }
 const together: Together[] = [
+  { of: ['data'], check: ({ data }) => refuse(data === '', 'data: is empty, and names no directory; choose one with --data') },
   { of: ['kafka'], check: ({ kafka }) => kafka === '' || readable('kafka', () => readBrokers(String(kafka))) },
   { of: ['routerTopics', 'kafkaPrefix'], check: ({ routerTopics, kafkaPrefix }) => readable('routerTopics', () => readRoutes(String(routerTopics), String(kafkaPrefix))) },
   { of: ['routerTopics', 'kafka'], check: ({ routerTopics, kafka }) => refuse(routerTopics !== '' && kafka === '', 'routerTopics are on Kafka, and kafka is empty') },

@@ -130,7 +130,7 @@ export function refusal(status: number, problem: ProblemBody): CommandError {
   const lines = errors.slice(0, ERRORS_SHOWN_MAX).map(describeError);
   if (errors.length > lines.length) lines.push(`… and ${errors.length - lines.length} more`);
   const message = [`${status} ${problem.title ?? ''}${lines.length === 0 && problem.detail !== undefined ? `: ${problem.detail}` : ''}`, ...lines].join('\n  ');
-  return new CommandError(status >= 500 ? exitCodes.unavailable : status === 422 || status === 409 ? exitCodes.failed : exitCodes.usage, message);
+  return new CommandError(status >= 500 || status === 429 ? exitCodes.unavailable : status === 422 || status === 409 ? exitCodes.failed : exitCodes.usage, message);
 }
 
 export const describeError = ({ pointer, detail, hint }: ProblemError): string => `${pointer === '' ? '(document)' : pointer}: ${detail ?? ''}${hint === undefined ? '' : `  [${hint}]`}`;

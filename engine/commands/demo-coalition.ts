@@ -7,6 +7,7 @@ import type { PartnerDocument, ReferenceSet, RuleDocument } from '../../schemas/
 import { CommandError, exitCodes, type Options } from './command.js';
 import type { Coalition } from './demo-feed.js';
 import { openSource } from './feed-source.js';
+import { expectReadable } from './named-file.js';
 import { openFile } from './open-file.js';
 
 const SEED = 42;
@@ -55,6 +56,8 @@ export function generatedCoalition(transactions: number): Coalition {
 export async function coalitionOfFile(options: Options): Promise<Coalition> {
   const { input, products: productsFile, partner } = options as { input: string; products?: string; partner?: string };
   if (partner === undefined) throw new CommandError(exitCodes.usage, '--input needs --partner ID');
+  await expectReadable('--input', input);
+  if (productsFile !== undefined) await expectReadable('--products', productsFile);
   const products = productsFile === undefined ? Buffer.alloc(0) : await buffer(openFile(productsFile));
   const names = productNames(productsFile ?? '', products.toString('utf8'));
   return {

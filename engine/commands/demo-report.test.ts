@@ -20,7 +20,8 @@ void t.test('a promotion with two funders: its awards are counted once, what bot
     { id: 'alone', version: 1, award: { kind: 'fixed', points: 5 } },
   ];
   const grocer = { name: 'Grocer', program: 'default', timeZone: 'UTC', currency: 'USD' };
-  for (const put of [references.putPartner('brand', { ...grocer, name: 'Brand' }), references.putPartner('grocer', grocer), references.putRules({ rules })]) await engine.activate(put.set, put.products);
+  const partners = [references.putPartner('brand', { ...grocer, name: 'Brand' }), references.putPartner('grocer', grocer)];
+  for (const put of [...partners, references.putRules({ rules })]) await engine.activate(put.set, put.products);
   const post = async (document: object): Promise<void> => {
     const request = engine.nextRequest(), bytes = new Uint8Array(Buffer.from(JSON.stringify({ partner: 'grocer', card: '7', occurredAt: '2026-01-05T10:00:00Z', ...document })));
     const { envelopes } = parseItems({ format: 'json', bytes, firstIndex: 0, gateway: engine.gateway, request, detailed: true, partitions: 2 });

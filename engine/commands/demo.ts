@@ -18,6 +18,7 @@ import { Client } from './client.js';
 import { CommandError, exitCodes, print, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
 import { sendPurchases, type Coalition, type Sent } from './demo-feed.js';
 import { askClickhouse, reportText, type DemoReport } from './demo-report.js';
+import { expectReportWritable } from './named-file.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { stopSignal } from './stop-signal.js';
 import { verifyEngine } from './verify.js';
@@ -96,6 +97,8 @@ async function show(directory: string, coalition: Coalition, options: Options, s
 /** All that can be wrong with what the user gave is said here, before anything is started. */
 async function coalitionOf(options: Options): Promise<Coalition> {
   const transactions = transactionCount(options);
+  if (options.products !== undefined && options.input === undefined) throw new CommandError(exitCodes.usage, '--products names the products of a file of purchases: give it with --input');
+  await expectReportWritable(options);
   const { generatedCoalition, coalitionOfFile } = await import('./demo-coalition.js');
   return options.input === undefined ? generatedCoalition(transactions) : coalitionOfFile(options);
 }

@@ -44,6 +44,7 @@ const REJECTED_BYTES = 100;
 export function openSource(file: string, options: SourceOptions): AsyncIterable<SourceBatch> {
   const name = file.replace(/\.gz$/, '');
   const format = options.format ?? (/\.(ndjson|jsonl|json)$/.test(name) ? 'ndjson' : /\.csv$/.test(name) ? 'csv' : undefined);
+  if (options.format !== undefined && format !== 'ndjson' && format !== 'csv') throw new CommandError(exitCodes.usage, `--format: ${options.format} is neither ndjson nor csv`);
   if (format !== 'ndjson' && format !== 'csv') throw new CommandError(exitCodes.usage, `${file}: the name does not say whether it is NDJSON or CSV; ${options.advice.format}`);
   // Batches end with a chunk, so chunks must not be larger.
   const stream = openFile(file, Math.min(CHUNK_BYTES_MAX, options.batchBytes));

@@ -275,6 +275,11 @@ t.test('rules are checked offline and published, products and accounts imported'
   await writeFile(join(directory, 'products.ndjson'), '{"sku":"1"}\n');
   t.match(await pointstream(directory, 'import', 'products', 'products.ndjson', '--partner', 'nobody', ...door), { code: 2, stderr: /404/ });
   t.match(await pointstream(directory, 'import', 'products', 'products.ndjson', '--partner', 'p', ...door), { code: 0, stdout: /products {2}1/ });
+  for (const [name, text] of [['empty.ndjson', ''], ['blank.ndjson', '\n \n']] as const) {
+    await writeFile(join(directory, name), text);
+    const refused = await pointstream(directory, 'import', 'products', name, '--partner', 'p', ...door);
+    t.match(refused, { code: 2, stderr: /has no product, and all products of p would be removed, so nothing was sent: name the right file/, stdout: '' }, name);
+  }
   await writeFile(join(directory, 'accounts.ndjson'), '{"card":"1","balances":{"points":5}}\n{"card":"2","balances":{"points":-5}}\n');
   t.match(await pointstream(directory, 'import', 'accounts', 'accounts.ndjson', '--json', ...door), { code: 4, stdout: /"accepted": 1/, stderr: /item 2 \(2\): invalid/ });
 });

@@ -13,6 +13,7 @@ import { CommandError, exitCodes, print, printJson, say, type CommandDefinition,
 import { readMapping } from './feed-mapping.js';
 import { openSource, type SourceBatch } from './feed-source.js';
 import { FeedState, type FeedCounts } from './feed-state.js';
+import { expectReadable, expectWritable } from './named-file.js';
 
 const BATCH_BYTES_DEFAULT = 8 * 2 ** 20;
 const BATCH_BYTES_MIN = 1024;
@@ -52,6 +53,9 @@ async function run(file: string, options: FeedOptions): Promise<ExitCode> {
   if (!Number.isInteger(batchBytes) || batchBytes < BATCH_BYTES_MIN || batchBytes > BATCH_BYTES_MAX) {
     throw new CommandError(exitCodes.usage, `--batch-bytes: an integer from ${BATCH_BYTES_MIN} to ${BATCH_BYTES_MAX}`);
   }
+  await expectReadable('<file>', file);
+  if (options.rejects !== undefined) await expectWritable('--rejects', options.rejects);
+  if (options.mapping !== undefined) await expectReadable('--mapping', options.mapping);
   const client = await Client.open({ ...options });
   const state = await FeedState.open(file, `${options.partner} ${client.url}`, options.restart === true);
   const mapping = options.mapping === undefined ? undefined : await readMapping(options.mapping);

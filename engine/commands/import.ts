@@ -1,8 +1,10 @@
 /** `import products`, `import accounts`: data of other systems, through the same HTTP routes that partners' programs use. */
 import { cutAtLines } from '../gateway/body.js';
 import type { BatchAnswer } from '../gateway/batch.js';
+import { rowsOf } from '../gateway/import-rows.js';
 import { addClientOptions, Client, describeError, type ProblemBody } from './client.js';
-import { exitCodes, print, printJson, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
+import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
+import { expectReadable } from './named-file.js';
 import { openFile } from './open-file.js';
 
 const PIECE_BYTES = 4 * 2 ** 20;
@@ -19,12 +21,18 @@ export const importProducts: CommandDefinition = {
     command.option('--json', 'summary as JSON');
   },
   async run(options, file): Promise<ExitCode> {
+    await expectReadable('<file>', file!);
     const client = await Client.open(options);
     const pieces: Buffer[] = [];
     for await (const chunk of openFile(file!)) pieces.push(chunk as Buffer);
+    const bytes = Buffer.concat(pieces);
+    if (rowsOf(bytes, true).next().done === true) {
+      throw new CommandError(exitCodes.usage, `${file} has no product, and all products of ${String(options.partner)} would be removed, so nothing was sent: `
+        + 'name the right file, or if that is meant send an empty body with PUT /v1/partners/ID/products');
+    }
     await client.expectServer();
     // All or nothing: products of one partner become live at one place of the log.
-    const body = { type: 'application/x-ndjson', bytes: Buffer.concat(pieces) };
+    const body = { type: 'application/x-ndjson', bytes };
     const answer = await client.call('PUT', `/v1/partners/${encodeURIComponent(String(options.partner))}/products`, body, [422]);
     if (answer.status === 422) {
       const { errors = [], detail = '' } = answer.body as ProblemBody;
@@ -50,6 +58,7 @@ export const importAccounts: CommandDefinition = {
     command.option('--json', 'summary as JSON');
   },
   async run(options: Options, file): Promise<ExitCode> {
+    await expectReadable('<file>', file!);
     const client = await Client.open(options);
     await client.expectServer();
     const sum = { accepted: 0, duplicates: 0, rejected: 0 };

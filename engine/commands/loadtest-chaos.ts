@@ -1,6 +1,7 @@
 /** `loadtest chaos`: engines on Kafka are killed, frozen and stopped at random while they are fed, and their broker and ClickHouse are killed too (loadtest/chaos.ts). */
 import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addReport, endOnSignal, tell } from './loadtest-options.js';
+import { expectReportWritable } from './named-file.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
 
@@ -18,6 +19,7 @@ export const loadtestChaos: CommandDefinition = {
     endOnSignal();
     const minutes = Number(options.minutes), seed = Number(options.seed);
     if (!(minutes > 0) || !Number.isSafeInteger(seed)) throw new CommandError(exitCodes.usage, '--minutes takes a number above 0, --seed an integer');
+    await expectReportWritable(options);
     const config = withoutMissingChdb(await loadSettings({ logLevel: 'error', ...options }), say);
     const { runChaos, chaosText } = await import('../../loadtest/chaos.js');
     const report = await runChaos({ minutes, seed, config, logger: createLogger(config.logLevel), progress: say });

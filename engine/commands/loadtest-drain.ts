@@ -2,6 +2,7 @@
 import { Option } from 'commander';
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addReport, addSeed, addVerify, addWorld, count, tell } from './loadtest-options.js';
+import { expectReportWritable } from './named-file.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
 
@@ -17,6 +18,7 @@ export const loadtestDrain: CommandDefinition = {
     addSettings(command, { data: 'a temporary directory, removed at the end' });
   },
   async run(options): Promise<ExitCode> {
+    await expectReportWritable(options);
     const config = withoutMissingChdb(await loadSettings(options), say);
     const { runDrain, drainText } = await import('../../loadtest/drain.js');
     const report = await runDrain({

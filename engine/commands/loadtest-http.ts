@@ -1,6 +1,7 @@
 /** `loadtest http`: purchases over HTTP as partners send them, then single posts on the idle engine (loadtest/http.ts). */
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addReport, addSeed, addVerify, addWorld, count, tell } from './loadtest-options.js';
+import { expectReportWritable } from './named-file.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
 
@@ -14,6 +15,7 @@ export const loadtestHttp: CommandDefinition = {
     addSettings(command);
   },
   async run(options): Promise<ExitCode> {
+    await expectReportWritable(options);
     const config = withoutMissingChdb(await loadSettings({ logLevel: 'warn', ...options }), say);
     const { runHttp, httpText } = await import('../../loadtest/http.js');
     const report = await runHttp({

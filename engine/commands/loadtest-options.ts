@@ -15,7 +15,7 @@ export const addWorld = (command: Command): Command => command
 /** An integer of at least `least` that an option gives. */
 export function count(options: Record<string, unknown>, name: string, least = 1): number {
   const value = Number(options[name]);
-  if (!Number.isSafeInteger(value) || value < least) throw new CommandError(exitCodes.usage, `--${name}: ${String(options[name])} is not a number of things`);
+  if (!Number.isSafeInteger(value) || value < least) throw new CommandError(exitCodes.usage, `--${name}: ${JSON.stringify(options[name])} is not an integer of at least ${least}`);
   return value;
 }
 

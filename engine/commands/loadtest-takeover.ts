@@ -1,6 +1,7 @@
 /** `loadtest takeover`: how long an engine with an empty disk takes until it serves the partitions of one that was killed (loadtest/takeover.ts). */
 import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
 import { addReport, addSeed, addVerify, count, endOnSignal, tell } from './loadtest-options.js';
+import { expectReportWritable } from './named-file.js';
 import { addSettings, loadConfig } from './settings.js';
 import { createLogger } from '../logger.js';
 
@@ -15,6 +16,7 @@ export const loadtestTakeover: CommandDefinition = {
   },
   async run(options): Promise<ExitCode> {
     endOnSignal();
+    await expectReportWritable(options);
     const config = await loadConfig({ logLevel: 'warn', ...options });
     if (config.kafka === '') throw new CommandError(exitCodes.usage, 'partitions are taken over on Kafka only: --kafka HOST:PORT');
     const { runTakeover, takeoverText } = await import('../../loadtest/takeover.js');

@@ -4,6 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import { PublishError, ReferenceStore } from '../reference.js';
 import { addClientOptions, Client, describeError, type ProblemBody } from './client.js';
 import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode } from './command.js';
+import { expectReadable } from './named-file.js';
 
 export const rulesCheck: CommandDefinition = {
   name: 'rules check',
@@ -57,6 +58,7 @@ export const rulesPublish: CommandDefinition = {
 };
 
 async function readRules(file: string): Promise<{ rules: unknown[] }> {
+  await expectReadable('<file>', file);
   const text = await readFile(file, 'utf8');
   let value: unknown;
   try {

@@ -5,6 +5,7 @@ import { chdbMissing, HOW_TO_GET_CHDB } from '../clickhouse/installed.js';
 import { ConfigError, flagName, flagSettings, readSettings, rolesOf, type Config, type SettingName } from '../config.js';
 import { checkTlsFiles } from '../tls-files.js';
 import type { Options } from './command.js';
+import { expectReadable } from './named-file.js';
 
 const FILE_DEFAULT = 'pointstream.yaml';
 /** What most people set; the other flags exist as well, but would bury these in help. */
@@ -46,11 +47,12 @@ export function withoutMissingChdb({ config, given }: LoadedSettings, warn: (lin
 }
 
 async function readSettingsFile(name: string, required: boolean): Promise<{ name: string; text: string } | undefined> {
+  if (required) await expectReadable('--config', name);
   try {
     return { name, text: await readFile(name, 'utf8') };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && !required) return undefined;
-    throw new ConfigError(message);
+    throw new ConfigError(`${name}: ${message}`);
   }
 }

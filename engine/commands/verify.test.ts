@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { pointstream } from '../../test/support/command-line.js';
 import { openEmbeddedLog } from '../log/embedded.js';
+import { refusal } from './client.js';
 
 // A process for each command: slow on a machine that is busy with other tests.
 t.setTimeout(240_000);
@@ -30,4 +31,9 @@ t.test('another number of partitions than the log has is a mistake of the settin
     t.match(ended, { code: 2, stderr: /partitions 4, not 3; .*: leave the setting partitions out, or choose another --data/ }, command);
     t.notMatch(ended.stderr, /^\s+at /m, 'no stack');
   }
+});
+
+t.test('a quota is no mistake of usage: later it is taken', async (t) => {
+  t.equal(refusal(429, { type: '/problems/quota', title: 'Too many requests', status: 429 }).exitCode, 3);
+  t.equal(refusal(403, { type: '/problems/forbidden', title: 'Forbidden', status: 403 }).exitCode, 2);
 });
