@@ -63,17 +63,21 @@ export function checkRestored(stored: StoredLog, partition: number, directory: s
   }
 }
 
-/** When everything has been done: each transaction is a fact, a dead letter, or a return that waits, and waits for a purchase that nobody has. */
+/** When everything has been done: each transaction is a fact, a dead letter, or a return that waits, and waits for a purchase that nobody has or that the reconciler took back. */
 export function checkNothingLost(stored: StoredLog, posted: TransactionDocument[], waiting: WaitingNotice[]): void {
   const nameOf = (partner: string, kind: string, id: string): string => `${partner} ${kind} ${id}`;
-  const facts = new Set<string>(), letters = new Set<string>();
+  const facts = new Set<string>(), letters = new Set<string>(), takenBack = new Set<string>(), postings: [name: string, partition: number][] = [];
   for (let partition = 0; partition < stored.partitions; partition++) {
     for (const { value } of stored.records('results', partition)) {
-      for (const { partner, kind, id } of readFacts(readResults(value).facts)) facts.add(nameOf(partner, kind, id));
+      for (const { partner, kind, id } of readFacts(readResults(value).facts)) {
+        facts.add(nameOf(partner, kind, id));
+        postings.push([nameOf(partner, kind, id), partition]);
+      }
     }
     for (const { value } of stored.records('dead-letters', partition)) {
-      const { partner, kind, id } = unpack(value) as Rejected;
+      const { partner, kind, id, reason, source } = unpack(value) as Rejected;
       letters.add(nameOf(partner, kind, id));
+      if (reason === 'duplicate-elsewhere') takenBack.add(`${nameOf(partner, kind, id)} in ${source.partition}`);
     }
   }
   const waits = new Set(waiting.map(({ key, partner }) => nameOf(partner, 'return', key.slice(partner.length + 1))));
@@ -81,8 +85,9 @@ export function checkNothingLost(stored: StoredLog, posted: TransactionDocument[
     const name = nameOf(partner, kind, id);
     if (!facts.has(name) && !letters.has(name) && !waits.has(name)) throw new Error(`${name} is nowhere`);
   }
+  const there = new Set(postings.filter(([name, partition]) => !takenBack.has(`${name} in ${partition}`)).map(([name]) => name));
   for (const { partner, originalId, key } of waiting) {
-    if (facts.has(nameOf(partner, 'purchase', originalId))) throw new Error(`the return ${key} still waits for purchase ${originalId}, which is there`);
+    if (there.has(nameOf(partner, 'purchase', originalId))) throw new Error(`the return ${key} still waits for purchase ${originalId}, which is there`);
   }
 }
 
