@@ -45,6 +45,8 @@ interface Flow {
   needed: { batch: number; row: number }[];
 }
 const readOrder = ['internal', 'interactive', 'commands'] as const satisfies readonly InputTopic[];
+/** Fewer than a shard keeps. */
+const TAUGHT_AGAIN = 4;
 const EVERYTHING: Bite = { records: Infinity };
 
 /** A directory of the test's own, in memory where the system has such a place: checkpoints are synced. */
@@ -132,6 +134,7 @@ export class Bench {
     };
     const result = this.run<BatchResult>(partition, task);
     flow.needed = result.missing;
+    if (result.unknownReference) this.teachAgain(partition, result.status.reference);
     if (!result.results) return true;
     [flow.positions, flow.partial, flow.evaluated] = [result.positions, result.partial, result.batch];
     this.ready.push(result);
@@ -214,6 +217,14 @@ export class Bench {
   }
   private run<T>(partition: number, task: ShardTask): T {
     return this.shards[partition % this.shards.length]!.run(task) as T;
+  }
+  /** A shard lets go of old reference data: as the engine does, those that come after the partition's are given to it once more. */
+  private teachAgain(partition: number, reference: number): void {
+    const first = this.published.findIndex(({ set }) => set.version > reference), end = Math.min(first + TAUGHT_AGAIN, this.published.length);
+    for (let place = first; place < end; place++) {
+      const products = new Map(this.published.slice(0, place + 1).flatMap((publication) => [...publication.products]));
+      teach(this.shards[partition % this.shards.length]!, { ...this.published[place]!, products });
+    }
   }
   /** Those of one batch only, the first that is needed: the engine hands over as much as its bound lets it, and the shard asks again for the others. */
   private factsFor(partition: number, flow: Flow): BatchTask['facts'] {
