@@ -5,6 +5,7 @@
 import { reasons, type Reason } from '../schemas/reasons.js';
 import { FUNDERS_MAX } from '../schemas/rule.js';
 import { awards } from './awards.js';
+import { DAY_MS } from './calendar.js';
 import type { Context } from './context.js';
 import { contentHash, transactionHash } from './envelope.js';
 import { bring, credit, owes, settle } from './ledger/ledger.js';
@@ -23,7 +24,6 @@ const { rule: awardRule, currency: awardCurrency, points: awardPoints, counterKe
 const fundedParts = new Float64Array(FUNDERS_MAX);
 /** How far ahead of the append time a till's clock may be. */
 const FUTURE_MS = 600_000;
-const DAY_MS = 86_400_000;
 const POINTS_MAX = Number.MAX_SAFE_INTEGER;
 /** Ordinal of a partition's own account: holds what belongs to no member (what was returned of anonymous receipts). */
 export const OWN_ACCOUNT = 0;
