@@ -99,7 +99,7 @@ export class Client {
   }
 }
 
-/** Flags, then the environment's address and key, then the directory that the environment or the file names. No key of a directory goes to an address that it does not say. */
+/** Flags, then the environment's address and key, then the directory of the environment or the file. A directory's key goes to another address than its own only where --data and --url say both. */
 async function findEngine(url: string | undefined, key: string | undefined, data: string | undefined): Promise<{ address: string; own: string | undefined }> {
   const { POINTSTREAM_URL, POINTSTREAM_KEY } = process.env;
   if (data !== undefined) return { address: url ?? urlOf(data), own: key ?? await keyOf(data) ?? POINTSTREAM_KEY };
