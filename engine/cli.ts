@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode, type Options } from './commands/command.js';
-import { commands } from './commands/index.js';
+import { commandsOf } from './commands/index.js';
 import { ConfigError } from './config.js';
 import { endProcess } from './end-process.js';
 import { EngineError } from './engine.js';
@@ -27,7 +27,7 @@ function version(): string {
 
 async function main(argv: string[]): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.fine;
-  const program = build((code) => { exitCode = code; });
+  const program = build(await commandsOf(argv), (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -36,7 +36,7 @@ async function main(argv: string[]): Promise<ExitCode> {
   }
 }
 
-function build(done: (code: ExitCode) => void): Command {
+function build(commands: CommandDefinition[], done: (code: ExitCode) => void): Command {
   const program = new Command('pointstream')
     .description('Coalition loyalty: purchases in, exact points out.')
     .version(version())

@@ -13,7 +13,7 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import t from 'tap';
 import { parse } from 'yaml';
 import { environmentName, readConfig, settings, type SettingName } from '../engine/config.js';
-import { commands } from '../engine/commands/index.js';
+import { commandsOf } from '../engine/commands/index.js';
 import { projectRoot, readProjectFile } from './tidy/project.js';
 
 interface Service {
@@ -106,6 +106,7 @@ t.test('settings are known, and lead to the other services', async (t) => {
   const { hostname, port } = new URL(clickhouse);
   t.equal(hostname, 'clickhouse');
   t.ok(listening.clickhouse!(compose.services.clickhouse!).includes(Number(port)));
+  const commands = await commandsOf([]);
   for (const [name, { command }] of ours) if (command) t.ok(commands.some((each) => each.name === command.at(-1)), `${name} runs a command that there is`);
 });
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { commands } from '../../engine/commands/index.js';
+import { commandsOf } from '../../engine/commands/index.js';
 import { projectRoot, readProjectFile, readSources, readTexts } from './project.js';
 
 const documents = readTexts().filter(({ path }) => path.endsWith('.md'));
@@ -30,6 +30,7 @@ t.test('npm scripts that are named exist', async (t) => {
 });
 
 t.test('subcommands that are named exist', async (t) => {
+  const commands = await commandsOf([]);
   for (const { path, text } of documents) {
     const named = [...text.matchAll(/\bnpx pointstream ([a-z]+)/g)].map(([, name]) => name!);
     t.strictSame(named.filter((name) => !commands.some((command) => command.name.split(' ')[0] === name)), [], path);
