@@ -14,7 +14,7 @@ import { UnreliableNetwork } from '../clickhouse/unreliable-network.js';
 import { ADMIN_KEY, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
 
-const TRANSACTIONS = 6000, PARTITIONS = 6, ROUNDS = 3;
+const TRANSACTIONS = process.env.NIGHTLY ? 6000 : 4000, PARTITIONS = 6, ROUNDS = process.env.NIGHTLY ? 3 : 2;
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
 const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 300 }), partner = world.partnerIds[0]!;
 const generator = new Generator({ seed, transactions: TRANSACTIONS, accounts: 500, distribution: 'zipf', startMs: Date.UTC(2026, 0, 1), days: 28 }, world);

@@ -16,7 +16,7 @@ import { ADMIN_KEY, eventually, NDJSON, ownDirectory, TestEngine } from '../end-
 import { Broker, kafkaMissing } from './broker.js';
 import { addPartitions } from './foreign.js';
 
-const TRANSACTIONS = 6000, BATCH_BYTES = '32768', DAY_MS = 86_400_000;
+const TRANSACTIONS = 3000, BATCH_BYTES = '16384', DAY_MS = 86_400_000;
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
 const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 500 }), partner = world.partnerIds[0]!;
 const generator = new Generator({ seed, transactions: TRANSACTIONS, accounts: 700, distribution: 'zipf', startMs: Date.UTC(2026, 0, 1), days: 28 }, world);

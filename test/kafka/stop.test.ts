@@ -19,14 +19,11 @@ const generator = new Generator({ seed, transactions: TRANSACTIONS, accounts: 50
 
 t.test('a stop', { skip: kafkaMissing, timeout: 280_000 }, async (t) => {
   const broker = await Broker.start(t);
-  let next = 0, installations = 0;
-  const flags = (more: string[]): string[] => [
-    '--kafka', broker.address, '--kafka-prefix', `stop-${installations}.`, '--partitions', '4', '--kafka-session-ms', String(SESSION_MS), '--shards', '1',
-    '--stop-timeout-ms', String(STOP_MS), ...more,
-  ];
-  const prepared = async (t: Tap, more = ['--clickhouse', 'off']): Promise<TestEngine> => {
-    installations++;
-    const engine = await TestEngine.start(t, { flags: flags(more) });
+  let next = 0;
+  const common = ['--kafka', broker.address, '--partitions', '4', '--kafka-session-ms', String(SESSION_MS), '--shards', '1', '--stop-timeout-ms', String(STOP_MS)];
+  const flags = [...common, '--kafka-prefix', 'stop.', '--clickhouse', 'off'];
+  const prepared = async (t: Tap, flags: string[]): Promise<TestEngine> => {
+    const engine = await TestEngine.start(t, { flags });
     await engine.put('/v1/programs/default', { name: 'Default', timeZone: 'UTC', currencies: [{ id: 'points', scale: 0 }], expiryFrom: 'received' });
     await engine.put(`/v1/partners/${partner}`, world.partnerDocument(0));
     await engine.put(`/v1/partners/${partner}/products`, world.productDocuments(0).map((product) => JSON.stringify(product)).join('\n'), NDJSON);
@@ -69,27 +66,27 @@ t.test('a stop', { skip: kafkaMissing, timeout: 280_000 }, async (t) => {
   const goesOn = async (t: Test, engine: TestEngine, acknowledged: string[]): Promise<void> => {
     await engine.start();
     t.same(await missing(engine, acknowledged), []);
-    await endedWell(t, 'when all is well', engine.stop());
   };
+  const one = await prepared(t, flags);
 
   await t.test('while the broker is away', async (t) => {
-    const engine = await prepared(t), feeding = await fed(engine);
+    const feeding = await fed(one);
     await broker.kill();
-    await endedWell(t, 'broker killed', engine.stop());
+    await endedWell(t, 'broker killed', one.stop());
     await feeding.end();
     await broker.run();
-    await goesOn(t, engine, feeding.acknowledged);
+    await goesOn(t, one, feeding.acknowledged);
   });
   await t.test('while the broker is frozen in the midst of commits', async (t) => {
-    const engine = await prepared(t), feeding = await fed(engine);
+    const feeding = await fed(one);
     process.kill(broker.pid!, 'SIGSTOP');
-    await endedWell(t, 'broker frozen', engine.stop()).finally(() => process.kill(broker.pid!, 'SIGCONT'));
+    await endedWell(t, 'broker frozen', one.stop()).finally(() => process.kill(broker.pid!, 'SIGCONT'));
     await feeding.end();
-    await goesOn(t, engine, feeding.acknowledged);
+    await goesOn(t, one, feeding.acknowledged);
   });
   await t.test('while partitions are on their way', async (t) => {
-    const one = await prepared(t), feeding = await fed(one), other = await TestEngine.start(t, { flags: flags(['--clickhouse', 'off']) });
-    const third = TestEngine.start(t, { flags: flags(['--clickhouse', 'off']) });
+    const feeding = await fed(one), other = await TestEngine.start(t, { flags });
+    const third = TestEngine.start(t, { flags });
     await endedWell(t, 'the first', one.stop());
     await feeding.end();
     const last = await third;
@@ -98,7 +95,7 @@ t.test('a stop', { skip: kafkaMissing, timeout: 280_000 }, async (t) => {
     await endedWell(t, 'the last', last.stop());
   });
   await t.test('while ClickHouse does not answer', { skip: chdbMissing }, async (t) => {
-    const engine = await prepared(t, []), feeding = await fed(engine), before = feeding.acknowledged.length;
+    const engine = await prepared(t, [...common, '--kafka-prefix', 'stop-analytics.']), feeding = await fed(engine), before = feeding.acknowledged.length;
     process.kill(engine.children[0]!, 'SIGSTOP');
     await eventually(async () => feeding.acknowledged.length, (count) => count > before + 500);
     // What analysts see of it is to be written, too.
@@ -106,5 +103,6 @@ t.test('a stop', { skip: kafkaMissing, timeout: 280_000 }, async (t) => {
     await endedWell(t, 'ClickHouse frozen', engine.stop());
     await feeding.end();
     await goesOn(t, engine, feeding.acknowledged);
+    await endedWell(t, 'when all is well', engine.stop());
   });
 });

@@ -13,7 +13,7 @@ import { GeneratedWorld } from '../../loadtest/world.js';
 import { ADMIN_KEY, eventually, NDJSON, ownDirectory, TestEngine } from '../end-to-end/engine.js';
 import { Broker, kafkaMissing } from './broker.js';
 
-const TRANSACTIONS = 4000, SESSION_MS = 2000;
+const TRANSACTIONS = 2500, SESSION_MS = 2000;
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
 const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 300 }), partner = world.partnerIds[0]!;
 const generator = new Generator({ seed, transactions: TRANSACTIONS, accounts: 500, distribution: 'uniform', startMs: Date.UTC(2026, 0, 1), days: 28 }, world);

@@ -12,7 +12,7 @@ import { FakeClickHouse, type Fault } from './fake-clickhouse.js';
 import { EngineLog, MovingLog } from './moving-log.js';
 
 const PARTITIONS = 3, STEPS = 120, WAIT_MS = 20_000, TOGETHER = 10;
-const first = Number(process.env.POINTSTREAM_TEST_SEED ?? 100), count = process.env.NIGHTLY ? 2000 : 60;
+const first = Number(process.env.POINTSTREAM_TEST_SEED ?? 100), count = process.env.NIGHTLY ? 2000 : 30;
 const faults: Fault[] = ['error', 'lost', 'answer lost', 'token used up'];
 
 interface Engine { log: EngineLog; sink: Sink }
