@@ -23,6 +23,6 @@ const loaders: Record<string, () => Promise<CommandDefinition>> = {
 
 /** What a command line may mean: the command that it begins with; all of them where it begins with none, for help and for what was mistyped. */
 export function commandsOf(argv: string[]): Promise<CommandDefinition[]> {
-  const named = [argv[0] ?? '', argv.slice(0, 2).join(' ')].filter((name) => Object.hasOwn(loaders, name));
-  return Promise.all((named.length > 0 ? named : Object.keys(loaders)).map((name) => loaders[name]!()));
+  const named = [argv[0] ?? '', argv.slice(0, 2).join(' ')].find((name) => Object.hasOwn(loaders, name));
+  return Promise.all((named === undefined ? Object.keys(loaders) : [named]).map((name) => loaders[name]!()));
 }

@@ -20,7 +20,7 @@ import { readAll } from '../log-contract/log-contract.js';
 import { Broker, freePorts, kafkaMissing } from './broker.js';
 import { OFFSETS_OF_TRANSACTION, PRODUCE, Proxy } from './proxy.js';
 
-const TRANSACTIONS = 5000, ACCOUNTS = 2500, SESSION_MS = 2000;
+const TRANSACTIONS = 8000, ACCOUNTS = 4000, SESSION_MS = 2000;
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
 const said = ({ key, value }: LogRecord): [string | undefined, string] => [key, Buffer.from(value).toString()];
 
