@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { called, connectNative, disconnectNative, loadNative } from '../../engine/log/kafka/client.js';
 import { openKafkaLog } from '../../engine/log/kafka/kafka-log.js';
+import { LATEST, listOffset, READ_UNCOMMITTED } from '../../engine/log/kafka/offsets.js';
 import { readRecords } from '../../engine/log/kafka/read.js';
 import type { Log } from '../../engine/log/log.js';
+import { eventually } from '../end-to-end/engine.js';
 import { readInputUntil } from '../log-contract/input-contract.js';
 import { logContract, readAll, type LogStorage } from '../log-contract/log-contract.js';
 import { Broker, freePorts, kafkaMissing } from './broker.js';
@@ -59,6 +61,40 @@ else {
     }
     await step(4);
     for (const partition of [0, 1]) t.same(texts(await readAll(log, 'results', partition)), [0, 1, 2, 3, 4].map((n) => `result ${n}`));
+  });
+
+  t.test('of two that both have a transaction open in a partition, only one commits', async (t) => {
+    const log = await openLog(t, 'both-'), results = 'both-results', theirs = new native.Producer({ 'bootstrap.servers': broker.address, 'transactional.id': 'theirs' });
+    const ours = (n: number): Promise<number[]> => log.commit({
+      outputs: ['a', 'b'].map((part) => ({ topic: 'results', partition: 0, value: Buffer.from(`ours ${n}${part}`) })), positions: [{ topic: 'commands', partition: 0, offset: n }],
+    });
+    const written = (): Promise<number> => withCluster(broker, async (cluster) => {
+      await cluster.describe([results]);
+      return listOffset(cluster, results, 0, LATEST, READ_UNCOMMITTED);
+    });
+    await log.settled(0);
+    await ours(1);
+    await connectNative(theirs);
+    await called((done) => theirs.initTransactions(10_000, done));
+    const begin = async (): Promise<number> => {
+      await called((done) => theirs.beginTransaction(done));
+      theirs.produce(results, 0, Buffer.from('theirs'), null, null, 0);
+      await called((done) => theirs.flush(10_000, done));
+      return written();
+    };
+    const before = await begin(), waiting = ours(2);
+    t.ok(await eventually(written, (end) => end > before) > before, 'both are there');
+    await called((done) => theirs.abortTransaction(10_000, done));
+    await waiting;
+    const again = await begin(), refused = t.rejects(ours(3), { code: 'moved' });
+    t.ok(await eventually(written, (end) => end > again) > again, 'both are there again');
+    await called((done) => theirs.commitTransaction(10_000, done));
+    await refused;
+    await disconnectNative(theirs);
+    t.same(texts(await readAll(log, 'results', 0)), ['ours 1a', 'ours 1b', 'ours 2a', 'ours 2b', 'theirs']);
+    await log.settled(0);
+    await ours(3);
+    t.same(texts(await readAll(log, 'results', 0)).slice(5), ['ours 3a', 'ours 3b'], 'what it knows now it goes on from');
   });
 
   t.test('records of other producers are read, whatever compresses them; what they abort is not', async (t) => {

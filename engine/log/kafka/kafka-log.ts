@@ -98,7 +98,7 @@ class KafkaLog implements Log {
     this.unseen = new Unseen(cluster);
     this.values = new Values(cluster, this.unseen, topics.name('control'), topics.messageBytesMax, (records, partition) => this.writeValues(records, partition));
     this.group = `${topics.prefix}engines`;
-    this.standing = new Standing(cluster, this.group);
+    this.standing = new Standing(cluster, this.group, topics.name('results'), topics.name('snapshots'));
   }
   get partitions(): number {
     return this.topics.partitions;
@@ -146,8 +146,8 @@ class KafkaLog implements Log {
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
       tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.standing.committed(offsets),
       standing: (partition) => this.standingOf(partition),
-      advanced: (offsets) => { for (const offset of offsets) if (this.owned.has(offset.partition)) this.standing.set(offset); },
-      thrownOut: () => this.beginAnew([...this.owned]), lookForOthers: async (offsets) => this.beginAnew(await this.standing.overtaken(offsets)),
+      advanced: (offsets, written) => this.standing.advance(offsets.filter(({ partition }) => this.owned.has(partition)), written.filter(({ partition }) => this.owned.has(partition))),
+      thrownOut: () => this.beginAnew([...this.owned]), lookForOthers: async (offsets, written) => this.beginAnew(await this.standing.overtaken(offsets, written)),
     });
     await this.transactions.open();
     await this.assigned.wait(joinMsMax);
@@ -197,7 +197,7 @@ class KafkaLog implements Log {
     this.refuseUnknown('results', partition); // somebody has added partitions to the topic of the group
     // First what an earlier owner has the group's word for: its records may get there later than its offsets. Those wait for its transaction, and it gets no word any more.
     await committedOffsets(cluster, this.group, [topics.name('commands')], [partition]);
-    await Promise.all([...(['results', 'snapshots'] as const).map((topic) => untilStable(cluster, topics.name(topic), partition)), untilStable(cluster, topics.name('control'), 0)]);
+    await Promise.all([this.standing.begin(partition), untilStable(cluster, topics.name('control'), 0)]);
   }
   onAppend(listener: (topic: InputTopic, partition: number) => void): () => void {
     this.listeners.add(listener);

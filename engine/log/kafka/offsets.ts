@@ -4,7 +4,8 @@ import { deleteRecordsV2, listOffsetsV8, offsetFetchV8 } from '@platformatic/kaf
 import type { TopicOffset } from './client.js';
 import type { Cluster } from './cluster.js';
 
-const READ_UNCOMMITTED = 0, READ_COMMITTED = 1, LOOK_MS = 2, CONSUMER = -1, ANY_EPOCH = -1, DELETE_MS_MAX = 20_000;
+export const READ_UNCOMMITTED = 0;
+const READ_COMMITTED = 1, LOOK_MS = 2, CONSUMER = -1, ANY_EPOCH = -1, DELETE_MS_MAX = 20_000;
 /** Timestamps with which the protocol asks for them. LATEST is the last stable offset. */
 export const EARLIEST = -2n, LATEST = -1n;
 

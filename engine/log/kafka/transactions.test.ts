@@ -92,6 +92,19 @@ t.test('a commit that has to be aborted, it says, after Kafka was asked to decid
   }
 });
 
+t.test('a commit whose answer is lost took effect as a whole, though others have gone on with one of its partitions and nobody has told us', async (t) => {
+  const two = { ...step, offsets: [...step.offsets, { topic: 'commands', partition: 1, offset: 5 }] };
+  for (const [tookEffect, zero, one] of [[true, 7, 9], [true, 9, 5], [false, 6, 9], [false, 6, 4]] as const) {
+    const { native, calls } = failing(failsOnce('commitTransaction'));
+    const committed = async (): Promise<typeof step.offsets> => [{ ...two.offsets[0]!, offset: zero }, { ...two.offsets[1]!, offset: one }];
+    const transactions = new Transactions({ ...settings, native, committed });
+    await transactions.open();
+    await transactions.commit(two);
+    t.equal(calls.filter((call) => call === 'produce').length, tookEffect ? 1 : 2, `${zero} and ${one}`);
+    await transactions.close();
+  }
+});
+
 t.test('what has to be aborted before that is aborted, and tried again with the same bytes', async (t) => {
   for (const failed of ['sendOffsetsToTransaction', 'delivery']) {
     const { native, calls } = failing(failsOnce(failed)), transactions = new Transactions({ ...settings, native, committed: () => Promise.reject(new Error('not asked')) });

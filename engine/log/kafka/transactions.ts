@@ -18,6 +18,7 @@ import {
   called, codes, connectNative, disconnectNative, nativeSettings, producerSettings, type Native, type NativeConsumer, type NativeError, type NativeProducer, type TopicOffset,
 } from './client.js';
 import type { KafkaConnection } from './connection.js';
+import type { Written } from './succession.js';
 
 /** A transaction that is not ended by then is aborted by Kafka, so that whoever reads what it wrote waits no longer. Below the session time of the group. */
 const TRANSACTION_MS_MAX = 5000;
@@ -39,12 +40,12 @@ export interface TransactionsOptions {
   check(): void;
   /** Where a partition stands: committing it again changes nothing, and Kafka refuses it from whom it is not assigned to. */
   standing(partition: number): Promise<TopicOffset>;
-  /** These took effect: told before the next step is looked at. */
-  advanced(offsets: TopicOffset[]): void;
+  /** These took effect: told before the next step is looked at. `written`: the records, where they are. */
+  advanced(offsets: TopicOffset[], written: Written[]): void;
   /** The group does not know us any more, whatever it has told us. */
   thrownOut(): void;
-  /** Looks whether others have committed these since we did, who had them without our being told: `tenure` says so then. */
-  lookForOthers(offsets: TopicOffset[]): Promise<void>;
+  /** Looks whether others have gone on with these, who had them without our being told: `tenure` says so then. `written`: what the transaction has written, which is about to be committed. */
+  lookForOthers(offsets: TopicOffset[], written: Written[]): Promise<void>;
   /** The group's offsets of these partitions, once nothing is pending. */
   committed(offsets: TopicOffset[]): Promise<TopicOffset[]>;
 }
@@ -122,7 +123,7 @@ export class Transactions {
           for (const waiting of group.reverse()) if (!this.refuseMoved(waiting)) this.waiting.unshift(waiting);
           continue;
         }
-        this.options.advanced(step.offsets);
+        this.options.advanced(step.offsets, writtenAt(step.records, offsets));
         let at = 0;
         for (const { step: { records }, resolve } of group) resolve(offsets.slice(at, (at += records.length)));
       } catch (error) {
@@ -159,7 +160,7 @@ export class Transactions {
       try {
         const standing = await Promise.all(step.fences.map((partition) => this.options.standing(partition)));
         const offsets = [...step.offsets, ...standing.filter(({ topic, partition }) => !has(step.offsets, topic, partition))];
-        await this.attempt(step.records, offsets, () => moved().size > 0);
+        await this.attempt(first, step, offsets, () => moved().size > 0);
         this.failing = undefined;
         return this.offsetsFrom(first, step);
       } catch (error) {
@@ -181,8 +182,9 @@ export class Transactions {
   private fails(reason: string): void {
     this.failing = { sinceMs: this.failing?.sinceMs ?? performance.now(), reason };
   }
-  private async attempt(records: OutgoingRecord[], offsets: TopicOffset[], hasMoved: () => boolean): Promise<void> {
-    const producer = this.producer!;
+  /** `first`: number of its first record. */
+  private async attempt(first: number, step: Step, offsets: TopicOffset[], hasMoved: () => boolean): Promise<void> {
+    const producer = this.producer!, { records } = step;
     this.deciding = false;
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
@@ -191,10 +193,11 @@ export class Transactions {
     // A key without a value is one that compaction forgets.
     for (const { topic, partition, value, key } of records) producer.produce(topic, partition, key !== null && value.length === 0 ? null : asBuffer(value), key, null, ++this.numbers);
     if (offsets.length > 0) await this.retried(() => called((done) => producer.sendOffsetsToTransaction(offsets, this.options.consumer, CALL_MS_MAX, done)));
-    await Promise.all([this.reported(), this.options.lookForOthers(offsets).catch(({ message }: Error) => { throw abortable(message); })]);
+    await this.reported();
     if (this.undelivered !== undefined) throw abortable(this.undelivered);
     // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new).
     if ([...this.delivered.values()].some((offset) => offset < 0)) throw abortable('Kafka does not say where a record is');
+    await this.options.lookForOthers(offsets, writtenAt(records, this.offsetsFrom(first, step))).catch(({ message }: Error) => { throw abortable(message); });
     // The offsets may have been taken from us as a member of another generation, in which others have the partitions: we were told of it before we became that.
     if (hasMoved()) throw abortable('partitions have moved');
     this.deciding = true;
@@ -258,12 +261,15 @@ export class Transactions {
     this.producer = undefined;
     if (producer) await disconnectNative(producer).catch(() => undefined);
   }
-  /** The offsets of partitions that are still ours say it: others may have gone on from there. */
+  /**
+   * The offsets of partitions that are still ours say it. They never go back, so all have come as far as ours when it took effect, or one stands where it was. Some may be beyond that: others
+   * have gone on from there, and we have not been told yet that the partition moved; the next commit sees that (`lookForOthers`).
+   */
   private async tookEffect({ offsets }: Step, moved: ReadonlySet<number>): Promise<boolean> {
     const ours = offsets.filter(({ partition }) => !moved.has(partition));
     if (ours.length === 0) return false;
     const committed = await this.options.committed(ours);
-    return ours.every(({ topic, partition, offset }) => committed.some((other) => other.topic === topic && other.partition === partition && other.offset === offset));
+    return ours.every(({ topic, partition, offset }) => committed.some((other) => other.topic === topic && other.partition === partition && other.offset >= offset));
   }
   private allDelivered(first: number, { records }: Step): boolean {
     return records.every((_, i) => this.delivered.has(first + i));
@@ -280,5 +286,6 @@ function together(steps: Step[]): Step {
   return { records: steps.flatMap(({ records }) => records), offsets: [...offsets.values()], fences: [...new Set(steps.flatMap(({ fences }) => fences))] };
 }
 
+const writtenAt = (records: OutgoingRecord[], offsets: number[]): Written[] => records.map(({ topic, partition }, i) => ({ topic, partition, offset: offsets[i]! }));
 const abortable = (message: string): Error => Object.assign(new Error(message), { isTxnRequiresAbort: true });
 const has = (offsets: TopicOffset[], topic: string, partition: number): boolean => offsets.some((other) => other.topic === topic && other.partition === partition);
