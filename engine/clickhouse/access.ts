@@ -57,7 +57,11 @@ export class AccessControl {
   check(user: User, statement: Statement, database: string, values: string[]): void {
     this.checkReach(user, statement.tokens);
     const { verb, kind, tokens } = statement;
-    if (user.isEngine || kind === 'read') return;
+    if (user.isEngine) return;
+    if (kind === 'read') {
+      checkSettings(statement);
+      return;
+    }
     if (kind === 'kill') {
       if (!is(tokens[1], 'QUERY')) throw denied(user, 'only queries can be killed');
       return;
@@ -87,6 +91,13 @@ export class AccessControl {
       if (reachingOut.has(name) || (this.tableFunctions.has(name) && !harmless.has(name))) throw denied(user, `${token.text}() reaches outside of the tables`);
     });
   }
+}
+
+/** The library takes settings of a part of a query without a look at what bounds the session. Those of the whole query are set aside (answer.ts). */
+function checkSettings({ tokens, settings }: Statement): void {
+  const others = tokens.filter(({ start }) => !settings || start < settings.start || start >= settings.end), clause = others.findIndex((token) => is(token, 'SETTINGS'));
+  const bound = others.find((token, index) => clause >= 0 && index > clause && isName(token) && isBounding(token.text) && others[index + 1]?.text === '=');
+  if (bound) throw exception('READONLY', `Cannot modify '${bound.text}' setting of a part of a query in readonly mode: say it at the end of the whole`);
 }
 
 /** Only what follows the first SELECT, and so is read, may name a guarded database. */

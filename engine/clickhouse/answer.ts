@@ -73,8 +73,8 @@ async function inSession(backend: Backend, user: User, { queryId, session: wante
   }
 }
 
-async function run(backend: Backend, query: Query, reply: Reply): Promise<void> {
-  const { user, statement } = query, { gone } = reply;
+async function run(backend: Backend, asked: Query, reply: Reply): Promise<void> {
+  const query = isReadonly(backend, asked) ? settingsAside(asked) : asked, { user, statement } = query, { gone } = reply;
   const lane = backend.lanes[statement.kind === 'kill' ? 'kill' : !user.isEngine ? 'readers' : statement.kind === 'insert' ? 'insert' : 'engine'];
   const slot = await lane.enter(gone), marked = mark(user, query.asked.queryId);
   const end = (): void => void killMarked(backend.library, marked).catch((error: unknown) => backend.warn(`a query whose client is gone goes on: ${String(error)}`));
@@ -91,8 +91,20 @@ async function run(backend: Backend, query: Query, reply: Reply): Promise<void> 
   }
 }
 
+function isReadonly({ access }: Backend, { asked, user, statement }: Query): boolean {
+  return asked.readonly || access.isReadonly(user, statement);
+}
+/** A readonly session takes no settings from the text of a query. They count as if the URL said them, with the same bounds; blanks stand in their place. */
+function settingsAside(query: Query): Query {
+  const { asked, statement } = query, { text, settings } = statement;
+  if (!settings) return query;
+  const { values, start, end } = settings;
+  return { ...query, asked: { ...asked, settings: [...asked.settings, ...values] }, statement: { ...statement, text: text.slice(0, start) + ' '.repeat(end - start) + text.slice(end) } };
+}
+
 /** Database, settings and parameters of the query. A reader's session is locked with the same statement. */
-async function prepare(backend: Backend, connection: Connection, { asked, user, statement, session }: Query, marked: string): Promise<void> {
+async function prepare(backend: Backend, connection: Connection, query: Query, marked: string): Promise<void> {
+  const { asked, user, session } = query;
   const settings = new Map(user.isEngine ? backend.settings.engine : backend.settings.readers);
   for (const [name, value] of asked.settings) {
     if (user.isEngine || !isBounding(name)) settings.set(name, value);
@@ -100,7 +112,7 @@ async function prepare(backend: Backend, connection: Connection, { asked, user, 
   }
   settings.set('log_comment', marked);
   for (const [name, value] of asked.parameters) settings.set(`param_${name}`, value);
-  if (asked.readonly || backend.access.isReadonly(user, statement)) settings.set('readonly', '1');
+  if (isReadonly(backend, query)) settings.set('readonly', '1');
   for (const name of settings.keys()) if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw exception('BAD_ARGUMENTS', `'${name}' is no name of a setting`);
   if (asked.database !== 'default') await connection.query(`USE \`${asked.database.replace(/[\\`]/g, '\\$&')}\``);
   for (const said of session?.statements ?? []) await connection.query(said);

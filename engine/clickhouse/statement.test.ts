@@ -23,6 +23,23 @@ t.test('the FORMAT clause', (t) => {
   t.end();
 });
 
+t.test('the SETTINGS clause', (t) => {
+  const clauses: [text: string, values: [string, string][] | undefined, clause?: string][] = [
+    ['SELECT 1 SETTINGS a = 1', [['a', '1']], 'SETTINGS a = 1'], ["SELECT 1 settings a=1.5, b_c = 'it\\'s, d = 2', e = true FORMAT JSON", [['a', '1.5'], ['b_c', "it's, d = 2"], ['e', '1']]],
+    ['SELECT 1 FORMAT JSON SETTINGS a = FALSE -- end', [['a', '0']], 'SETTINGS a = FALSE'], ['SELECT settings FROM t SETTINGS settings = 1', [['settings', '1']]],
+    ['SELECT 1 FROM (SELECT 2 SETTINGS a = 1)', undefined], ['SELECT 1 SETTINGS a = 1 UNION ALL SELECT 2', undefined], ['SELECT 1 SETTINGS a = [1]', undefined], ['SELECT 1 SETTINGS a = -1', undefined],
+    ['SELECT 1 SETTINGS a = DEFAULT', undefined], ["SELECT 1 SETTINGS a = x'41'", undefined], ['SELECT 1 SETTINGS a = 1,', undefined], ['SELECT 1 SETTINGS a = 1 b = 2', undefined], ['SELECT 1 SETTINGS a', undefined],
+    ['SELECT settings = 1', undefined], ['SHOW SETTINGS LIKE 1', undefined], ["SELECT 'SETTINGS a = 1'", undefined], ['INSERT INTO t SETTINGS a = 1 FORMAT CSV', undefined],
+  ];
+  for (const [text, values, clause] of clauses) {
+    const { settings } = readStatement(text);
+    t.same(settings?.values, values, text);
+    if (clause !== undefined) t.equal(text.slice(settings!.start, settings!.end), clause);
+  }
+  t.same(readStatement(Buffer.from("SELECT 1 SETTINGS a = 'ä'").toString('latin1')).settings?.values, [['a', 'ä']]);
+  t.end();
+});
+
 t.test('where the data of an INSERT begin', (t) => {
   const cases: [text: string, head: string, settings: string, format: string, data: string][] = [
     ['INSERT INTO t FORMAT CSV\n1,2', 'INSERT INTO t ', '', 'CSV', '1,2'],

@@ -1,9 +1,9 @@
 /**
  * What a statement is, as far as the server must know: whether it reads, where its FORMAT clause stands, where an INSERT's data begin.
  *
- *   SELECT … FORMAT JSON SETTINGS …          INSERT INTO t (a, b) SETTINGS … FORMAT CSV⏎1,2
- *            └────┬────┘                                          │                    └ data
- *        clause of the output                                     └ FROM INFILE goes here
+ *   SELECT … FORMAT JSON SETTINGS a = 1          INSERT INTO t (a, b) SETTINGS … FORMAT CSV⏎1,2
+ *            └────┬────┘ └─────┬──────┘                               │                    └ data
+ *        of the output    of the query                                └ FROM INFILE goes here
  *
  * Texts are one character for each byte (tokens.ts).
  */
@@ -18,6 +18,8 @@ export interface Statement {
   kind: 'read' | 'kill' | 'insert' | 'other';
   /** The FORMAT clause of what gives rows back. */
   format: { name: string; start: number; end: number } | undefined;
+  /** The SETTINGS clause of what reads, where it holds for the whole of it and says plain values only: as parameters of the URL would say them. */
+  settings: { values: [name: string, value: string][]; start: number; end: number } | undefined;
   /** Of an INSERT that brings its data along. */
   insert: { infileAt: number; settingsEnd: number; format: string; dataAt: number } | undefined;
 }
@@ -48,7 +50,8 @@ export function readStatement(text: string): Statement {
   const verb = found[0]!.kind === 'word' || found[0]!.kind === 'symbol' ? found[0]!.text.toUpperCase() : '';
   const writes = verb === 'WITH' && atTop(found).some((token) => is(token, 'INSERT'));
   const kind = insert ? 'insert' : verb === 'KILL' ? 'kill' : reads.has(verb) && !writes ? 'read' : 'other';
-  return { text, tokens: found, verb, kind, format: kind === 'read' || kind === 'kill' ? formatClause(found) : undefined, insert };
+  const format = kind === 'read' || kind === 'kill' ? formatClause(found) : undefined, settings = kind === 'read' ? settingsClause(found, text) : undefined;
+  return { text, tokens: found, verb, kind, format, settings, insert };
 }
 
 export function is(token: Token | undefined, word: string): boolean {
@@ -84,6 +87,23 @@ function formatClause(list: Token[]): Statement['format'] {
   if (index < 0) return undefined;
   const name = top[index + 1]!, after = top[index + 2];
   return after === undefined || is(after, 'SETTINGS') || is(after, 'INTO') ? { name: name.text, start: top[index]!.start, end: name.end } : undefined;
+}
+
+function settingsClause(list: Token[], text: string): Statement['settings'] {
+  const top = atTop(list), values: [string, string][] = [], first = top.findLastIndex((token, at) => is(token, 'SETTINGS') && top[at + 1]?.kind === 'word' && top[at + 2]?.text === '=');
+  if (first < 0) return undefined;
+  for (let at = first; ; at += 4) {
+    const name = top[at + 1], equals = top[at + 2], value = top[at + 3], after = top[at + 4], plain = value && plainValue(value, text);
+    if (name?.kind !== 'word' || equals?.text !== '=' || plain === undefined) return undefined;
+    values.push([name.text, plain]);
+    if (after?.text === ',') continue;
+    return after === undefined || is(after, 'FORMAT') || is(after, 'INTO') ? { values, start: top[first]!.start, end: value!.end } : undefined;
+  }
+}
+function plainValue(token: Token, text: string): string | undefined {
+  if (token.kind === 'number') return token.text;
+  if (token.kind === 'string') return text[token.start] === "'" ? Buffer.from(token.text, 'latin1').toString('utf8') : undefined;
+  return is(token, 'TRUE') ? '1' : is(token, 'FALSE') ? '0' : undefined;
 }
 
 /** Walks over an INSERT until its data begin. */
