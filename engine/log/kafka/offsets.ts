@@ -5,7 +5,7 @@ import type { TopicOffset } from './client.js';
 import type { Cluster } from './cluster.js';
 
 export const READ_UNCOMMITTED = 0;
-const READ_COMMITTED = 1, LOOK_MS = 2, CONSUMER = -1, ANY_EPOCH = -1, DELETE_MS_MAX = 20_000;
+const READ_COMMITTED = 1, LOOK_MS_MIN = 2, LOOK_MS_MAX = 40, CONSUMER = -1, ANY_EPOCH = -1, DELETE_MS_MAX = 20_000;
 /** Timestamps with which the protocol asks for them. LATEST is the last stable offset. */
 export const EARLIEST = -2n, LATEST = -1n;
 
@@ -21,7 +21,8 @@ export async function listOffset(cluster: Cluster, topic: string, partition: num
  */
 export async function untilStable(cluster: Cluster, topic: string, partition: number, offset?: number): Promise<void> {
   const end = offset === undefined ? await listOffset(cluster, topic, partition, LATEST, READ_UNCOMMITTED) : offset + 1;
-  while (await listOffset(cluster, topic, partition, LATEST) < end) await pause(LOOK_MS);
+  // Mostly it is a matter of milliseconds; what a frozen engine has open may take seconds, in each partition that it had.
+  for (let lookMs = LOOK_MS_MIN; await listOffset(cluster, topic, partition, LATEST) < end; lookMs = Math.min(2 * lookMs, LOOK_MS_MAX)) await pause(lookMs);
 }
 
 /** What the group has committed: the next offset of each, 0 where there is nothing yet. While a commit is pending it is waited for, unless that is our own: then it is what was before. */

@@ -14,7 +14,7 @@ import { LATEST, listOffset, untilStable } from './offsets.js';
 import { readRecords } from './read.js';
 
 /** Two that wait for each other go on by then: who has waited for so long aborts, and tries again. */
-const DECIDED_MS_MAX = 1000, LOOK_MS = 5;
+const DECIDED_MS_MAX = 1000, LOOK_MS = 20;
 /** A committed transaction's mark takes an offset in each partition. */
 const MARK = 1;
 
