@@ -12,7 +12,7 @@ import { pointstreamWith, serve, type Ended, type Served } from '../support/comm
 export const NDJSON = 'application/x-ndjson';
 export const ADMIN_KEY = 'end-to-end-admin-key-0000';
 const WAIT_MS_MAX = 40_000;
-const LOOK_MS = 25;
+const LOOK_MS = 50;
 
 export interface Tap { teardown(end: () => Promise<void> | void): void }
 export interface Answer { status: number; type: string; headers: Headers; body: Record<string, unknown> }

@@ -13,7 +13,7 @@ import type { VerifyReport } from '../../loadtest/verifier.js';
 import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
 import { ADMIN_KEY, eventually, NDJSON, TestEngine } from './engine.js';
 
-const KILLS = process.env.NIGHTLY ? 40 : 3;
+const KILLS = process.env.NIGHTLY ? 40 : 2;
 const TRANSACTIONS = 10_000;
 const BATCH_BYTES = '65536';
 const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
