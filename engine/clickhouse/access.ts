@@ -95,7 +95,8 @@ export class AccessControl {
 
 /** The library takes settings of a part of a query without a look at what bounds the session. Those of the whole query are set aside (answer.ts). */
 function checkSettings({ tokens, settings }: Statement): void {
-  const others = tokens.filter(({ start }) => !settings || start < settings.start || start >= settings.end), clause = others.findIndex((token) => is(token, 'SETTINGS'));
+  const others = tokens.filter(({ start }) => !settings || start < settings.start || start >= settings.end);
+  const clause = others.findIndex((token, index) => is(token, 'SETTINGS') && others[index + 1] !== undefined && isName(others[index + 1]!) && !isNamed(others[index - 1]));
   const bound = others.find((token, index) => clause >= 0 && index > clause && isName(token) && isBounding(token.text) && others[index + 1]?.text === '=');
   if (bound) throw exception('READONLY', `Cannot modify '${bound.text}' setting of a part of a query in readonly mode: say it at the end of the whole`);
 }
@@ -134,6 +135,10 @@ export function isBounding(setting: string): boolean {
   return bounding.test(setting);
 }
 
+/** Whether what stands behind it is a name, whatever it is called: system.settings. */
+function isNamed(before: Token | undefined): boolean {
+  return before?.text === '.' || is(before, 'FROM') || is(before, 'JOIN') || is(before, 'AS');
+}
 function isName(token: Token): boolean {
   return token.kind === 'word' || token.kind === 'quoted';
 }

@@ -84,10 +84,14 @@ else {
     t.same(await rows(`${said} SETTINGS max_block_size = 7, max_threads = 1, max_memory_usage = 9000000000, readonly = 0, log_comment = 'x'`), [{ a: '7', b: '1', c: 1, d: '1', e: 0 }], 'also in the text');
     t.match(await post('SELECT 1 SETTINGS no_such_setting = 1'), { status: 404, text: /UNKNOWN_SETTING/ });
     t.equal((await post("SELECT * FROM (SELECT 1 AS a) FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 1 -- c")).text, '{"a":1}\n');
-    for (const part of ['SELECT * FROM (SELECT 1 SETTINGS max_block_size = 7, max_memory_usage = 9)', 'SELECT 1 SETTINGS `max_threads` = 1 UNION ALL SELECT 2', 'SELECT * FROM (SELECT 1 SETTINGS readonly = 0) SETTINGS max_threads = 1']) {
+    for (const part of ['SELECT * FROM (SELECT 1 SETTINGS max_block_size = 7, max_memory_usage = 9)', 'SELECT 1 SETTINGS `max_threads` = 1 UNION ALL SELECT 2', 'SELECT * FROM (SELECT 1 SETTINGS readonly = 0) SETTINGS max_threads = 1',
+      'SELECT * FROM (SELECT * SETTINGS max_block_size, max_threads = 32)']) {
       t.match(await post(part), { status: 500, text: /READONLY/ }, `${part}: what bounds a reader is not taken for a part`);
     }
     t.equal((await post("SELECT * FROM (SELECT getSetting('max_block_size') SETTINGS max_block_size = 7)")).text, '7\n');
+    for (const read of ['SELECT count() > 0 FROM system.settings WHERE readonly = 1', 'SELECT count() > 0 FROM system.settings AS settings WHERE readonly = 1 SETTINGS max_threads = 1']) {
+      t.equal((await post(read)).text, '1\n', read);
+    }
 
     const compressing = createClient({ url, username: engineUser, password: enginePassword, compression: { request: true, response: true } });
     t.teardown(() => compressing.close());

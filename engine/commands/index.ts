@@ -1,5 +1,5 @@
 /**
- * Every command by its name, in the order of help. Each is loaded when it is asked for: all of them together take half a second of CPU, and most need a fifth of that. A new one: its file and
+ * Every command by its name, in the order of help. Each is loaded when it is asked for: all of them together take half a second of CPU, and most need a part of that. A new one: its file and
  * a line here.
  */
 import type { CommandDefinition } from './command.js';

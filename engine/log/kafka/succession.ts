@@ -5,7 +5,7 @@
  *   offset   41   42    43     44
  *            ours mark  theirs ours       ours was expected at 43, so 43 is looked at before 44 may be committed
  *
- * Promises: of two engines that both think that a partition is theirs, and that both have a transaction open, one commits at most. Nothing is asked of Kafka where a record stands where it was
+ * Promises: of two engines that both have begun with a partition, and that both have a transaction open, one commits at most. Nothing is asked of Kafka where a record stands where it was
  * expected, which is always but after a transaction that was aborted.
  */
 import { setTimeout as pause } from 'node:timers/promises';
