@@ -120,8 +120,9 @@ else {
     await disconnectNative(aborting);
     const [last] = await log.append([{ topic: 'commands', partition: 0, value: Buffer.from('last') }]);
     expected.push('last');
-    t.same(texts(await readAll(log, 'commands', 0)), expected);
-    t.same(texts(await readInputUntil(log, 'commands', 0, 0, last!)), expected, 'also as shards get it');
+    // The broker answers an abort before its mark stands in the partition; what comes later is read from then on, so the reading that waits comes first.
+    t.same(texts(await readInputUntil(log, 'commands', 0, 0, last!)), expected, 'as shards get it');
+    t.same(texts(await readAll(log, 'commands', 0)), expected, 'as others do');
   });
 
   t.test('results and values that are larger than a record may be come back whole', async (t) => {
