@@ -20,14 +20,14 @@ async function atShard(events: Partial<FlowOptions['events']> = {}): Promise<{ f
   return { flow, fail };
 }
 
-t.test('a pause resolves when the flow is stopped meanwhile', { timeout: 5000 }, async (t) => {
+t.test('a pause resolves when the flow is stopped meanwhile', { timeout: 60_000 }, async (t) => {
   const { flow, fail } = await atShard(), paused = flow.pause(), stopped = flow.stop();
   fail();
   await Promise.all([paused, stopped]);
   t.pass('nobody waits for ever');
 });
 
-t.test('so it does when it has been stopped, or was never started', { timeout: 5000 }, async (t) => {
+t.test('so it does when it has been stopped, or was never started', { timeout: 60_000 }, async (t) => {
   const { flow, fail } = await atShard();
   fail();
   await flow.stop();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { pointstreamWith } from '../../test/support/command-line.js';
 
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 t.test('flags, an explicit --data, the environment, the data of environment and file', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'client-'));

@@ -6,7 +6,7 @@ import t from 'tap';
 import { chdbMissing } from '../clickhouse/embedded-fixture.js';
 import { pointstreamUntil } from '../../test/support/command-line.js';
 
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 t.test('demo: a signal to the process group while it starts leaves nothing behind, and is no bug', { skip: chdbMissing }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'demo-'));

@@ -9,7 +9,7 @@ import { baseRule, grocer, startCore, type Core } from '../../test/support/core.
 import type { DemoReport } from './demo-report.js';
 
 // Whole engines in processes of their own: minutes on a machine that is busy with other tests.
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 t.test('demo: generated purchases, then a file, each with its summary', { skip: chdbMissing }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'demo-'));

@@ -8,7 +8,7 @@ import { pointstream, type Ended } from '../../test/support/command-line.js';
 import { EngineError } from '../engine.js';
 
 // A process for each command: slow on a machine that is busy with other tests.
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 const purchase = (id: number, more: object = {}): object =>
   ({ id: String(id), kind: 'purchase', card: `c${id % 7}`, occurredAt: '2025-01-01T10:00:00Z', currency: 'EUR', total: 1000, ...more });

@@ -6,7 +6,7 @@ import { pointstream } from '../../test/support/command-line.js';
 import { expectReportWritable, expectWritable } from './named-file.js';
 
 // A process for each command: slow on a machine that is busy with other tests.
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 t.test('what is wrong with a file is said with the argument or option, the path and what to do', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'named-file-'));

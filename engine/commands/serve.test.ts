@@ -11,7 +11,7 @@ const purchase = (id: number): string => JSON.stringify({
 });
 
 // Whole engines in processes of their own: minutes on a machine that is busy with other tests.
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 t.test('serve: endpoints, the admin key, one engine a directory, kill -9, verify, graceful stop', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'serve-'));

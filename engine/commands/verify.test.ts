@@ -7,7 +7,7 @@ import { openEmbeddedLog } from '../log/embedded.js';
 import { refusal } from './client.js';
 
 // A process for each command: slow on a machine that is busy with other tests.
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 t.test('a directory without a log is refused, and nothing is made there', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'verify-'));

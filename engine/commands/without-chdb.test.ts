@@ -7,7 +7,7 @@ import { pointstreamWith, serve, type Ended } from '../../test/support/command-l
 import type { Check } from './doctor.js';
 
 // Whole engines in processes of their own: minutes on a machine that is busy with other tests.
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 const directory = await mkdtemp(join(tmpdir(), 'without-chdb-'));
 t.teardown(() => rm(directory, { recursive: true }));

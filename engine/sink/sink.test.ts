@@ -125,7 +125,7 @@ t.test('an hour without ClickHouse, which has forgotten all tokens when it is ba
   await sink.stop();
 });
 
-t.test('a stop ends while ClickHouse does not answer, with more ranges than may be inserted at a time', { timeout: 20_000 }, async (t) => {
+t.test('a stop ends while ClickHouse does not answer, with more ranges than may be inserted at a time', { timeout: 60_000 }, async (t) => {
   const { commit, start } = await world(t);
   let count = 0, bothThere!: () => void;
   const two = new Promise<void>((resolve) => { bothThere = resolve; }), mute = createServer(() => { if (++count === 2) bothThere(); });

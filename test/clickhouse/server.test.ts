@@ -24,7 +24,7 @@ const seed = 20_260_501, WAIT_MS = 60_000, HOUR_MS = 3_600_000, PARTITIONS = 2, 
 const logger = pino({ level: 'silent' });
 
 t.comment(`seed ${seed}; ${isRealServer ? 'a real server' : 'the embedded endpoint as the server'}`);
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 t.test('migrations are numbered without gaps, and on a cluster every table is replicated by every replica', async (t) => {
   t.same(migrations.map(({ number }) => number), migrations.map((_, place) => place + 1));

@@ -8,7 +8,7 @@ import { Broker, kafkaMissing } from './broker.js';
 
 const seed = process.env.POINTSTREAM_TEST_SEED ?? '7', MINUTES = '0.33', SESSION_MS = '2000';
 
-t.test('twenty seconds of chaos', { skip: kafkaMissing, timeout: 240_000 }, async (t) => {
+t.test('twenty seconds of chaos', { skip: kafkaMissing, timeout: 900_000 }, async (t) => {
   t.comment(`seed ${seed}; another one by POINTSTREAM_TEST_SEED`);
   const broker = await Broker.start(t);
   const { code, stdout, stderr } = await pointstream(

@@ -17,7 +17,7 @@ const seed = Number(process.env.POINTSTREAM_TEST_SEED ?? 20_260_117);
 const world = new GeneratedWorld({ seed, partners: 1, stores: 12, products: 300 }), partner = world.partnerIds[0]!;
 const generator = new Generator({ seed, transactions: TRANSACTIONS, accounts: 500, distribution: 'uniform', startMs: Date.UTC(2026, 0, 1), days: 28 }, world);
 
-t.test('a stop', { skip: kafkaMissing, timeout: 280_000 }, async (t) => {
+t.test('a stop', { skip: kafkaMissing, timeout: 590_000 }, async (t) => {
   const broker = await Broker.start(t);
   let next = 0;
   const common = ['--kafka', broker.address, '--partitions', '4', '--kafka-session-ms', String(SESSION_MS), '--shards', '1', '--stop-timeout-ms', String(STOP_MS)];

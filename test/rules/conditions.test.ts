@@ -9,7 +9,7 @@ import { compileCondition, ConditionError, type ConditionSubject } from '../../w
 import { Shop, type TestPurchase, type TestRule } from './shop-fixture.js';
 
 const seed = Number(process.env['POINTSTREAM_SEED'] ?? 20_260_302), runs = Number(process.env['POINTSTREAM_RUNS'] ?? 60);
-t.setTimeout(120_000);
+t.setTimeout(590_000);
 t.comment(`seed ${seed}`);
 
 const MAX = Number.MAX_SAFE_INTEGER, CONDITIONS = 40;
