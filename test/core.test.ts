@@ -1,6 +1,7 @@
 /** The core end to end on a real embedded log and real worker threads: what is posted is decided, committed, answered, and found again after a restart. */
 import t from 'tap';
 import { writeCommand } from '../schemas/commands.js';
+import { eventually } from './end-to-end/engine.js';
 import { baseRule, grocer, startCore, temporaryDirectory, type Core } from './support/core.js';
 
 const purchase = (id: string, card: string | undefined, amount: number, more: object = {}): Record<string, unknown> => ({
@@ -68,8 +69,8 @@ t.test('returns go to the account of the purchase: same card, no card, another c
   const early = refund('r8', 'later', { card: 'card-r' });
   t.match((await core.post(early)).replies[0], { items: [{ status: 'waiting' }] });
   await core.post(purchase('later', 'card-late', 700));
-  for (let i = 0; i < 100 && JSON.stringify(await points(core, 'card-late')) !== '{"available":0,"debt":0}'; i++) await new Promise((resolve) => setTimeout(resolve, 50));
-  t.same(await points(core, 'card-late'), { available: 0, debt: 0 }, 'the return that waited was executed when its purchase came');
+  const late = await eventually(() => points(core, 'card-late') as Promise<{ available: number; debt: number } | undefined>, (found) => found?.available === 0);
+  t.same(late, { available: 0, debt: 0 }, 'the return that waited was executed when its purchase came');
   t.match((await core.post(early)).answer, { status: 'duplicate', points: -7 });
   await core.stop();
 });
