@@ -4,16 +4,18 @@
  * Promises: it answers when `launch` resolves; `end` leaves nothing behind.
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const START_MS_MAX = 60_000, LOOK_MS = 50;
+const START_MS_MAX = 120_000, LOOK_MS = 50;
+/** Linux chooses from 32768 on, others from 49152. */
+const PORT_MIN = 20_000, PORT_MAX = 32_768;
 const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
 /** As a small installation would run it. */
 const JAVA_OPTIONS = ['-Xms1g', '-Xmx1g', '-XX:+UseG1GC'];
@@ -105,16 +107,22 @@ export class KafkaBroker {
   }
 }
 
-/** Free a moment ago, all different. */
+/** Free a moment ago, all different, and below those that systems choose for whoever asks for any port, so that nobody is given one of them before it is used, or while a broker is away. */
 export async function freePorts(count = 2): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map(async (server) => {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return (server.address() as AddressInfo).port;
-  }));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const held: Server[] = [];
+  while (held.length < count) {
+    const server = createServer();
+    if (await holds(server, randomInt(PORT_MIN, PORT_MAX))) held.push(server);
+  }
+  const ports = held.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+function holds(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
 }
 
 function answers(port: number): Promise<boolean> {
