@@ -31,10 +31,12 @@ export async function startForTest(t: Teardown, options: Partial<EmbeddedOptions
   return { clickHouse, directory, engine, reader };
 }
 
+const WAIT_MS_MAX = 120_000;
+
 /** Until it is so; fails after a generous while. */
 export async function eventually(isSo: () => Promise<boolean> | boolean, what: string): Promise<void> {
-  for (const giveUp = Date.now() + 30_000; !(await isSo());) {
-    if (Date.now() > giveUp) throw new Error(`not within 30 s: ${what}`);
+  for (const giveUp = Date.now() + WAIT_MS_MAX; !(await isSo());) {
+    if (Date.now() > giveUp) throw new Error(`not within ${WAIT_MS_MAX / 1000} s: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -39,7 +39,7 @@ t.test('two engines and a ClickHouse server', { skip: kafkaMissing || serverMiss
 
   const file = join(one.directory, 'sales.ndjson');
   writeFileSync(file, documents.map((document) => `${JSON.stringify(document)}\n`).join(''));
-  const feeding = one.run('feed', file, '--partner', partner, '--url', one.http, '--key', ADMIN_KEY, '--batch-bytes', '16384', '--retry-seconds', '90', '--json');
+  const feeding = one.run('feed', file, '--partner', partner, '--url', one.http, '--key', ADMIN_KEY, '--batch-bytes', '16384', '--retry-seconds', '180', '--json');
   const facts = `SELECT count() FROM ${server.database}.transactions`, factsBeyond = (count: number): Promise<number> => eventually(async () => Number(await ask(server, facts)), (found) => found > count);
   for (let round = 0, count = 0; round < ROUNDS; round++) {
     // Answers are lost, then nobody is there while partitions move.

@@ -41,7 +41,7 @@ t.test('killed engines and a killed broker', { skip: kafkaMissing || chdbMissing
   for (const [kill, which] of (process.env.NIGHTLY ? ['engine', 'broker', 'all'] as const : ['all', 'broker'] as const).entries()) {
     const row = Math.floor((TRANSACTIONS * (kill + random.fraction())) / 4);
     t.comment(`kill ${which} after row ${row}`);
-    const feeding = feed('--retry-seconds', which === 'broker' ? '60' : '0');
+    const feeding = feed('--retry-seconds', which === 'broker' ? '180' : '0');
     await reached(row);
     if (which === 'broker') {
       await broker.kill();

@@ -52,7 +52,7 @@ t.test('two engines', { skip: kafkaMissing }, async (t) => {
   const file = join(one.directory, 'sales.ndjson');
   writeFileSync(file, Array.from({ length: TRANSACTIONS }, (_, n) => `${JSON.stringify(generator.document(n))}\n`).join(''));
   const feed = (engine: TestEngine): ReturnType<TestEngine['run']> => (
-    engine.run('feed', file, '--partner', partner, '--url', engine.http, '--key', ADMIN_KEY, '--batch-bytes', '16384', '--retry-seconds', '90', '--json', '--restart')
+    engine.run('feed', file, '--partner', partner, '--url', engine.http, '--key', ADMIN_KEY, '--batch-bytes', '16384', '--retry-seconds', '180', '--json', '--restart')
   );
   const fedWhole = async (feeding: ReturnType<TestEngine['run']>): Promise<void> => {
     const { code, stdout, stderr } = await feeding;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { endpointsOf, type Endpoints } from '../../engine/endpoints.js';
 
 const cli = fileURLToPath(new URL('../../engine/cli.js', import.meta.url));
-const READY_MS_MAX = 60_000;
+const READY_MS_MAX = 120_000;
 const LOOK_MS = 20;
 
 /** `signal`: what ended it, instead of a code. */
