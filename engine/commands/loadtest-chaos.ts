@@ -1,6 +1,6 @@
 /** `loadtest chaos`: engines on Kafka are killed, frozen and stopped at random while they are fed, and their broker and ClickHouse are killed too (loadtest/chaos.ts). */
 import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
-import { addReport, endOnSignal, tell } from './loadtest-options.js';
+import { addReport, decidedPorts, endOnSignal, tell } from './loadtest-options.js';
 import { expectReportWritable } from './named-file.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
@@ -13,7 +13,7 @@ export const loadtestChaos: CommandDefinition = {
     'pointstream loadtest chaos --kafka 127.0.0.1:9092 --minutes 0.5 --seed 7 --kafka-session-ms 2000 --json -'],
   configure(command) {
     addReport(command.option('--minutes <n>', 'how long', '1').option('--seed <n>', 'of what happens, and of the purchases', '42'));
-    addSettings(command);
+    addSettings(command, {}, ['data', ...decidedPorts]);
   },
   async run(options): Promise<ExitCode> {
     endOnSignal();

@@ -1,7 +1,7 @@
 /** `loadtest drain`: fills the log, times the engine until everything is in ClickHouse (loadtest/drain.ts). */
 import { Option } from 'commander';
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
-import { addReport, addSeed, addVerify, addWorld, count, tell } from './loadtest-options.js';
+import { addReport, addSeed, addVerify, addWorld, count, decidedPorts, tell } from './loadtest-options.js';
 import { expectReportWritable } from './named-file.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
@@ -15,7 +15,7 @@ export const loadtestDrain: CommandDefinition = {
       .addOption(new Option('--rule-set <set>', 'says nothing any more: rules are of every kind of award').choices(['first', 'all']).default('first'))
       .addOption(new Option('--distribution <kind>', 'how often the accounts come').choices(['zipf', 'uniform']).default('zipf'));
     addReport(addVerify(command));
-    addSettings(command, { data: 'a temporary directory, removed at the end' });
+    addSettings(command, { data: 'a temporary directory, removed at the end' }, decidedPorts);
   },
   async run(options): Promise<ExitCode> {
     await expectReportWritable(options);

@@ -1,6 +1,6 @@
 /** `loadtest http`: purchases over HTTP as partners send them, then single posts on the idle engine (loadtest/http.ts). */
 import { exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
-import { addReport, addSeed, addVerify, addWorld, count, tell } from './loadtest-options.js';
+import { addReport, addSeed, addVerify, addWorld, count, decidedPorts, tell } from './loadtest-options.js';
 import { expectReportWritable } from './named-file.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
@@ -12,7 +12,7 @@ export const loadtestHttp: CommandDefinition = {
   configure(command) {
     addWorld(command.requiredOption('--transactions <n>', 'how many')).option('--connections <n>', 'that post at the same time', '4');
     addReport(addVerify(addSeed(command)));
-    addSettings(command);
+    addSettings(command, {}, ['data', ...decidedPorts]);
   },
   async run(options): Promise<ExitCode> {
     await expectReportWritable(options);

@@ -6,6 +6,8 @@ import { CommandError, exitCodes, print, printJson } from './command.js';
 export const addSeed = (command: Command): Command => command.option('--seed <n>', 'seed of the generator', '42');
 export const addReport = (command: Command): Command => command.option('--json <file>', 'write the report there (- for stdout)');
 export const addVerify = (command: Command): Command => command.option('--no-verify', 'leave the verifier out');
+/** Settings that load tests decide themselves: free ports, so that they run beside an engine. */
+export const decidedPorts = ['port', 'clickhousePort', 'metricsPort'] as const;
 /** How large the world is that the transactions come from. */
 export const addWorld = (command: Command): Command => command
   .option('--accounts <n>', 'cards', '1000000')

@@ -1,6 +1,6 @@
 /** `loadtest takeover`: how long an engine with an empty disk takes until it serves the partitions of one that was killed (loadtest/takeover.ts). */
 import { CommandError, exitCodes, say, type CommandDefinition, type ExitCode } from './command.js';
-import { addReport, addSeed, addVerify, count, endOnSignal, tell } from './loadtest-options.js';
+import { addReport, addSeed, addVerify, count, decidedPorts, endOnSignal, tell } from './loadtest-options.js';
 import { expectReportWritable } from './named-file.js';
 import { addSettings, loadConfig } from './settings.js';
 import { createLogger } from '../logger.js';
@@ -12,7 +12,7 @@ export const loadtestTakeover: CommandDefinition = {
   configure(command) {
     command.option('--accounts <n>', 'cards', '1000000').option('--transactions <n>', 'evaluated before the first engine is killed', '5000000');
     addReport(addVerify(addSeed(command)));
-    addSettings(command);
+    addSettings(command, {}, ['data', ...decidedPorts, 'clickhouse']);
   },
   async run(options): Promise<ExitCode> {
     endOnSignal();
