@@ -1,10 +1,10 @@
 /** A data directory that can't be one is refused at once, with exit code 2 and what is wrong; one that can be is there. */
-import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { pointstream } from '../test/support/command-line.js';
+import { smallDisk } from '../test/support/small-disk.js';
 import { makeDataDirectory } from './data-directory.js';
 
 const root = mkdtempSync(join(tmpdir(), 'data-directory-')), at = (name: string): string => join(root, name);
@@ -56,15 +56,8 @@ t.test('a file system that takes no files', { skip: hasProc }, async (t) => {
 });
 
 t.test('a disk that is full before anything is there', async (t) => {
-  const full = at('full');
-  mkdirSync(full);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', full], { stdio: 'pipe' });
-  } catch (error) {
-    t.comment(`skipped, no tmpfs can be mounted here: ${(error as Error).message.trim()}`);
-    return;
-  }
-  t.teardown(() => void execFileSync('umount', ['-l', full]));
+  const full = smallDisk(t, '64k');
+  if (full === undefined) return;
   t.throws(() => writeFileSync(join(full, 'ballast'), Buffer.alloc(2 ** 20)), { code: 'ENOSPC' });
   t.throws(() => makeDataDirectory(join(full, 'data')), { message: /data cannot be written to: ENOSPC.*; make room, or choose another directory with --data$/ });
   t.same(readdirSync(join(full, 'data')), [], 'nothing is left of the attempt');

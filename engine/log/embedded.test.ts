@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { ConfigError } from '../config.js';
 import { logContract, readAll, type LogStorage } from '../../test/log-contract/log-contract.js';
+import { smallDisk } from '../../test/support/small-disk.js';
 import { openEmbeddedLog } from './embedded.js';
 import { LogError, type Log } from './log.js';
 
@@ -79,20 +79,11 @@ t.test('trimmed space is used again', async (t) => {
 });
 
 t.test('a full disk: the step is refused, nothing of it is seen, and nothing is written until it was opened again', async (t) => {
-  const mount = temporary();
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', mount], { stdio: 'pipe' });
-  } catch (error) {
-    t.comment(`skipped, no tmpfs can be mounted here: ${(error as Error).message.trim()}`);
-    return rmSync(mount, { recursive: true });
-  }
-  t.teardown(() => {
-    execFileSync('umount', [mount]);
-    rmSync(mount, { recursive: true });
-  });
-  const ballast = join(mount, 'ballast');
+  const directory = smallDisk(t, '12m');
+  if (directory === undefined) return;
+  const ballast = join(directory, 'ballast');
   writeFileSync(ballast, Buffer.alloc(4 * 2 ** 20));
-  let log: Log = await openEmbeddedLog({ directory: mount, partitions: 1 });
+  let log: Log = await openEmbeddedLog({ directory, partitions: 1 });
   const step = (i: number): Promise<number[]> => log.commit({
     outputs: [0, 1, 2].map((part) => ({ topic: 'results', partition: 0, value: Buffer.alloc(100_000, 3 * i + part) })),
     positions: [{ topic: 'commands', partition: 0, offset: i + 1 }],
@@ -113,7 +104,7 @@ t.test('a full disk: the step is refused, nothing of it is seen, and nothing is 
   await t.rejects(step(steps), { code: 'full' }, 'also when there is room again');
   await t.rejects(log.putValue('a', Buffer.from('b')), { code: 'full' });
   await log.close();
-  log = await openEmbeddedLog({ directory: mount });
+  log = await openEmbeddedLog({ directory });
   await check();
   await step(steps++);
   await check();

@@ -2,12 +2,12 @@
  * What breaks around a running engine: its ClickHouse is killed, an analyst asks too much, the memory for accounts is far too small, the disk is full, it is told to stop in
  * the middle of its work. It says so, loses nothing, and counts stay exact. (A shard's worker that dies: test/poison.test.ts.)
  */
-import { execFileSync } from 'node:child_process';
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test as Tap } from 'tap';
 import { chdbMissing } from '../../engine/clickhouse/embedded-fixture.js';
-import { eventually, killProcess, NDJSON, ownDirectory, TestEngine } from './engine.js';
+import { smallDisk } from '../support/small-disk.js';
+import { eventually, killProcess, NDJSON, TestEngine } from './engine.js';
 
 const CARDS = 16_000, BATCH = 4000;
 const COUNT = 'SELECT count() FROM pointstream.transactions';
@@ -108,14 +108,8 @@ t.test('one engine, many troubles', { skip: chdbMissing }, async (t) => {
 });
 
 t.test('a full disk', { skip: chdbMissing }, async (t) => {
-  const directory = ownDirectory(t);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', directory], { stdio: 'pipe' });
-  } catch (error) {
-    t.comment(`skipped, no tmpfs can be mounted here: ${(error as Error).message.trim()}`);
-    return;
-  }
-  t.teardown(() => void execFileSync('umount', ['-l', directory]));
+  const directory = smallDisk(t, '96m');
+  if (directory === undefined) return;
   const engine = await TestEngine.start(t, { directory });
   await prepare(engine);
   const ballast = join(directory, 'ballast');
