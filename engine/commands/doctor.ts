@@ -109,10 +109,11 @@ function checkLmdb(): Check {
   }
 }
 
-/** Loaded as serve does, in a process of its own: packages may be there whose library is of no use here. */
+/** Loaded as serve does, in a process of its own: packages may be there whose library is of no use here. With those serve ends; without them it goes on, unless they are asked for. */
 function checkChdb(needed: boolean, isAsked: boolean): Check {
-  const missing = chdbMissing() ?? (needed ? chdbUnusable() : undefined), without = isAsked ? '' : '; without it facts wait in the log';
-  return check('chdb', missing === undefined, missing === undefined ? 'installed' : `${missing}${needed ? without : ''}`, { status: needed && isAsked ? 'failed' : 'warning', hint: HOW_TO_GET_CHDB });
+  const missing = chdbMissing(), unusable = needed && missing === undefined ? chdbUnusable() : undefined, doesWithout = needed && !isAsked && missing !== undefined;
+  const detail = `${missing ?? unusable ?? 'installed'}${doesWithout ? '; without it facts wait in the log' : ''}`;
+  return check('chdb', missing === undefined && unusable === undefined, detail, { status: needed && !doesWithout ? 'failed' : 'warning', hint: HOW_TO_GET_CHDB });
 }
 
 function chdbUnusable(): string | undefined {

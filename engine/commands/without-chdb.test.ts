@@ -1,8 +1,12 @@
-/** The command line where npm left out chdb, or its library for the platform: both are optional packages. They are hidden, so this is the same where they are installed. */
+/**
+ * The command line where npm left out chdb, or its library for the platform: both are optional packages. They are hidden, so this is the same where they are installed. And where the library
+ * is there and is none.
+ */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { chdbMissing } from '../clickhouse/embedded-fixture.js';
 import { pointstreamWith, serve, type Ended } from '../../test/support/command-line.js';
 import type { Check } from './doctor.js';
 
@@ -12,12 +16,13 @@ t.setTimeout(590_000);
 const directory = await mkdtemp(join(tmpdir(), 'without-chdb-'));
 t.teardown(() => rm(directory, { recursive: true }));
 
-/** An environment in which packages whose names begin so are not found. */
-async function hiding(what: string, begin: string): Promise<NodeJS.ProcessEnv> {
+/** An environment in which packages whose names begin so are not found; with `instead`, that file is found. */
+async function hiding(what: string, begin: string, instead?: string): Promise<NodeJS.ProcessEnv> {
   const file = join(directory, `without-${what}.cjs`);
+  const found = instead === undefined ? `throw Object.assign(new Error("Cannot find module '" + name + "'"), { code: 'MODULE_NOT_FOUND' })` : `return ${JSON.stringify(instead)}`;
   await writeFile(file, `const Module = require('node:module'), resolve = Module._resolveFilename;
     Module._resolveFilename = function (name, ...more) {
-      if (name.startsWith(${JSON.stringify(begin)})) throw Object.assign(new Error("Cannot find module '" + name + "'"), { code: 'MODULE_NOT_FOUND' });
+      if (name.startsWith(${JSON.stringify(begin)})) ${found};
       return resolve.call(this, name, ...more);
     };`);
   return { NODE_OPTIONS: `--require ${file}` };
@@ -60,13 +65,30 @@ t.test('demo, verify and loadtest drain leave their parts of ClickHouse out, and
   for (const { stderr } of [shown, drained]) t.notMatch(stderr, isBug);
 });
 
+async function doctor(environment: NodeJS.ProcessEnv, ...argv: string[]): Promise<{ code: number | null; checks: Check[] }> {
+  const { code, stdout } = await pointstreamWith(environment, directory, 'doctor', '--json', ...freePorts, ...argv);
+  return { code, checks: (JSON.parse(stdout) as { checks: Check[] }).checks };
+}
+const of = (checks: Check[], name: string): Check => checks.find((check) => check.name === name)!;
+
+t.test('a library that cannot be loaded ends serve and demo with what is wrong and what to do; doctor says it before', { skip: chdbMissing }, async (t) => {
+  const library = join(directory, 'broken.node'), environment = await hiding('whole-library', '@chdb/', library);
+  await writeFile(library, 'not a library');
+  const said = /^error: the embedded ClickHouse does not start: chdb cannot be loaded: .*broken\.node.*; npm ci .*address of a server, or to off$/m;
+  for (const argv of [['serve', '--data', 'broken', ...freePorts], ['demo', '--transactions', '10', '--exit']]) {
+    const ended = await pointstreamWith(environment, directory, ...argv);
+    t.match(ended, { code: 2, stdout: '', stderr: said }, argv[0]);
+    t.notMatch(ended.stderr, isBug);
+  }
+  const { code, checks } = await doctor(environment);
+  t.match({ code, chdb: of(checks, 'chdb') }, { code: 1, chdb: { status: 'failed', detail: /^chdb cannot be loaded: .*broken\.node/, hint: /npm ci/ } });
+  t.notMatch(of(checks, 'chdb').detail, /facts wait|npm ci --include/, 'serve does not go on without it, and the hint is said once');
+  t.match(of((await doctor(environment, '--clickhouse', 'off')).checks, 'chdb'), { status: 'ok' }, 'nobody loads it');
+});
+
 t.test('doctor tries what serve needs, and says how to get what is missing', async (t) => {
   await writeFile(join(directory, 'file'), '');
-  const withoutKafka = await hiding('kafka', '@confluentinc/'), doctor = async (environment: NodeJS.ProcessEnv, ...argv: string[]): Promise<{ code: number | null; checks: Check[] }> => {
-    const { code, stdout } = await pointstreamWith(environment, directory, 'doctor', '--json', ...freePorts, ...argv);
-    return { code, checks: (JSON.parse(stdout) as { checks: Check[] }).checks };
-  };
-  const of = (checks: Check[], name: string): Check => checks.find((check) => check.name === name)!;
+  const withoutKafka = await hiding('kafka', '@confluentinc/');
   const library = await doctor(withoutLibrary);
   t.match(of(library.checks, 'chdb'), { status: 'warning', detail: /@chdb\/lib-.*is not installed; without it facts wait in the log/, hint: /npm ci/ });
   const asked = await doctor(withoutChdb, '--clickhouse', 'embedded');
