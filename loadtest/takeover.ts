@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Config } from '../engine/config.js';
+import { settings, type Config } from '../engine/config.js';
 import type { Logger } from '../engine/logger.js';
 import { createMetrics } from '../engine/metrics.js';
 import { startEngine } from '../engine/start.js';
@@ -45,8 +45,8 @@ export interface TakeoverReport {
 
 export async function runTakeover(options: TakeoverOptions): Promise<TakeoverReport> {
   const { accounts, transactions, seed, progress, logger } = options;
-  const directory = await mkdtemp(join(tmpdir(), 'pointstream-takeover-')), temporary = await temporaryInstallation(options.config);
-  const config: Config = { ...temporary.config, clickhouse: 'off', port: 0, metricsPort: 0, clickhousePort: 0, data: join(directory, 'former') };
+  const directory = await mkdtemp(join(tmpdir(), 'pointstream-takeover-')), temporary = await temporaryInstallation(withoutClickHouse(options.config));
+  const config: Config = { ...temporary.config, port: 0, metricsPort: 0, clickhousePort: 0, data: join(directory, 'former') };
   try {
     const filled = await fillWithLoad(config, { seed, transactions, accounts, distribution: 'uniform', partners: PARTNERS, rules: RULES }, progress);
     progress(`the log holds ${transactions} transactions (${filled.seconds.toFixed(1)} s)`);
@@ -73,6 +73,11 @@ export async function runTakeover(options: TakeoverOptions): Promise<TakeoverRep
     await temporary.remove();
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Facts are nobody's here. What belongs to a server only is refused where there is none. */
+function withoutClickHouse(config: Config): Config {
+  return { ...config, clickhouse: 'off', clickhouseDatabase: settings.clickhouseDatabase.default, clickhouseCluster: settings.clickhouseCluster.default };
 }
 
 /** A process of its own evaluates everything and is killed at once. */
