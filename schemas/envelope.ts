@@ -34,4 +34,5 @@ export interface Reply {
   /** Set for a detailed duplicate: the answer is the first one, read again from its fact. */
   again?: { /** that knows it; the same id may have been posted under another home too */ partition: number; partner: string; id: string; kind: 'purchase' | 'return' };
 }
-export interface ReplyItem { index: number; id: string; status: 'duplicate' | 'rejected' | 'waiting'; reason?: string; pointer?: string; detail?: string }
+/** `hint`: of accounts that are imported; for what else is refused, its reason has one. */
+export interface ReplyItem { index: number; id: string; status: 'duplicate' | 'rejected' | 'waiting'; reason?: string; pointer?: string; detail?: string; hint?: string }

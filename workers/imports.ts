@@ -13,6 +13,7 @@
 import { writeCommand, type EngineCommand, type ImportedAccount } from '../schemas/commands.js';
 import type { ReplyItem } from '../schemas/envelope.js';
 import { withoutPaymentCards } from '../schemas/payment-card.js';
+import { reasons } from '../schemas/reasons.js';
 import type { Context } from './context.js';
 import { Flag, linkedPartition, linkFlags } from './decide.js';
 import { FactKind } from './facts/fact-header.js';
@@ -24,7 +25,7 @@ import { utf8 } from './utf8.js';
 
 type Command<Type> = Extract<EngineCommand, { type: Type }>;
 export interface ImportReply { gateway: string; request: number; accepted: number; items: ReplyItem[] }
-interface Problem { reason: 'conflict' | 'unknown-card' | 'payment-card' | 'wrong-program' | 'invalid'; detail: string }
+interface Problem { reason: 'conflict' | 'unknown-card' | 'payment-card' | 'wrong-program' | 'invalid'; detail: string; hint: string }
 
 export function importAccounts(c: Context, command: Command<'import'>): ImportReply {
   const reply = replyTo(command);
@@ -70,10 +71,10 @@ function forward(c: Context, { partner, gateway, request }: Command<'import' | '
 function replyTo({ gateway, request }: Command<'import' | 'import-linked'>): ImportReply {
   return { gateway, request, accepted: 0, items: [] };
 }
-function refuse(c: Context, command: Command<'import' | 'import-linked'>, account: ImportedAccount, { reason, detail: written }: Problem, reply: ImportReply): void {
+function refuse(c: Context, command: Command<'import' | 'import-linked'>, account: ImportedAccount, { reason, detail: written, hint }: Problem, reply: ImportReply): void {
   // Nor is one that a range takes; and the id of an account is its first card.
   const detail = withoutPaymentCards(written);
-  reply.items.push({ index: account.index, id: account.id, status: 'rejected', reason, detail });
+  reply.items.push({ index: account.index, id: account.id, status: 'rejected', reason, detail, hint });
   c.reject(command.partner, withoutPaymentCards(account.id), 'import', reason, detail);
 }
 
@@ -86,10 +87,13 @@ function whyRefused(c: Context, account: ImportedAccount): Problem | undefined {
     if (reference.takesCard(program, card, 0, card.length)) continue;
     const reason = reference.whyNotTaken(card, 0, card.length);
     // The number of a payment card is written nowhere.
-    return { reason, detail: reason === 'payment-card' ? `card ${i + 1} of the account looks like a payment card` : `no range of the program takes card ${account.cards[i]!}` };
+    const detail = reason === 'payment-card' ? `card ${i + 1} of the account looks like a payment card` : `no range of the program takes card ${account.cards[i]!}`;
+    return { reason, detail, hint: reasons[reason].hint };
   }
   for (const lot of lotsOf(c, account, program)) {
-    if (lot.currency < 0 || lot.funder < 0) return { reason: 'invalid', detail: 'a lot names a currency or funder that is not known' };
+    if (lot.currency < 0 || lot.funder < 0) {
+      return { reason: 'invalid', detail: 'a lot names a currency or funder that is not known', hint: 'Name a currency of the program; a funder is a partner, or one that a rule names.' };
+    }
   }
   const known = cards.findIndex((card) => state.findCard(program, card, 0, card.length) >= 0);
   return known < 0 ? undefined : hasAccount(account.cards[known]!);
@@ -105,8 +109,11 @@ function whyNotLinked(c: Context, account: ImportedAccount, partition: number): 
   return undefined;
 }
 const programOf = (c: Context, account: ImportedAccount): number => c.reference.set.programs.findIndex(({ id }) => id === account.program);
-const noProgram = ({ program }: ImportedAccount): Problem => ({ reason: 'wrong-program', detail: `there is no program ${program}` });
-const hasAccount = (card: string): Problem => ({ reason: 'conflict', detail: `card ${card} belongs to an account already` });
+const noProgram = ({ program }: ImportedAccount): Problem => ({ reason: 'wrong-program', detail: `there is no program ${program}`, hint: 'PUT /v1/programs/{program} first.' });
+const hasAccount = (card: string): Problem => {
+  const hint = 'Leave the account out if it has been imported, or the card if it is of another account.';
+  return { reason: 'conflict', detail: `card ${card} belongs to an account already`, hint };
+};
 const lotsOf = ({ reference }: Context, account: ImportedAccount, program: number): (Omit<ImportedAccount['lots'][number], 'currency' | 'funder'> & { currency: number; funder: number })[] => (
   account.lots.map((lot) => ({ ...lot, currency: reference.currencyOrdinal(lot.currency, program), funder: reference.funderOrdinal(lot.funder) }))
 );

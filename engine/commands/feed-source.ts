@@ -51,7 +51,7 @@ export function openSource(file: string, options: SourceOptions): AsyncIterable<
   return format === 'ndjson' ? ndjsonBatches(stream, options) : csvBatches(stream, file, options);
 }
 
-async function* ndjsonBatches(stream: Readable, { batchBytes, fromByte, fromRow }: SourceOptions): AsyncGenerator<SourceBatch> {
+export async function* ndjsonBatches(stream: Readable, { batchBytes, fromByte, fromRow }: Pick<SourceOptions, 'batchBytes' | 'fromByte' | 'fromRow'>): AsyncGenerator<SourceBatch> {
   let byte = fromByte, row = fromRow;
   for await (const bytes of cutAtLines(skip(stream, fromByte), batchBytes)) {
     const { rows, lines } = countRows(bytes);

@@ -1,9 +1,11 @@
 /** `import products`, `import accounts`: data of other systems, through the same HTTP routes that partners' programs use. */
-import { cutAtLines } from '../gateway/body.js';
+import type { ReplyItem } from '../../schemas/envelope.js';
 import type { BatchAnswer } from '../gateway/batch.js';
 import { rowsOf } from '../gateway/import-rows.js';
+import type { ProblemError } from '../gateway/problems.js';
 import { addClientOptions, Client, describeError, type ProblemBody } from './client.js';
 import { CommandError, exitCodes, print, printJson, say, type CommandDefinition, type ExitCode, type Options } from './command.js';
+import { ndjsonBatches } from './feed-source.js';
 import { expectReadable } from './named-file.js';
 import { openFile } from './open-file.js';
 
@@ -35,9 +37,10 @@ export const importProducts: CommandDefinition = {
     const body = { type: 'application/x-ndjson', bytes };
     const answer = await client.call('PUT', `/v1/partners/${encodeURIComponent(String(options.partner))}/products`, body, [422]);
     if (answer.status === 422) {
-      const { errors = [], detail = '' } = answer.body as ProblemBody;
-      say(`nothing was imported: ${detail}`);
-      for (const error of errors.slice(0, ERRORS_SHOWN_MAX)) say(`  ${describeError(error)}`);
+      const { errors = [] } = answer.body as ProblemBody;
+      say(`nothing was imported, ${file} has mistakes:`);
+      for (const error of errors.slice(0, ERRORS_SHOWN_MAX)) say(`  ${describeProduct(error)}`);
+      if (errors.length > ERRORS_SHOWN_MAX) say('  … and more');
       if (options.json === true) printJson(answer.body);
       return exitCodes.rejected;
     }
@@ -62,20 +65,26 @@ export const importAccounts: CommandDefinition = {
     const client = await Client.open(options);
     await client.expectServer();
     const sum = { accepted: 0, duplicates: 0, rejected: 0 };
-    let firstIndex = 0;
-    for await (const bytes of cutAtLines(openFile(file!), PIECE_BYTES)) {
+    for await (const { bytes, rowOf } of ndjsonBatches(openFile(file!), { batchBytes: PIECE_BYTES, fromByte: 0, fromRow: 0 })) {
       const { body } = await client.call('POST', '/v1/accounts/import', { type: 'application/x-ndjson', bytes });
       const answer = body as BatchAnswer;
       sum.accepted += answer.accepted;
       sum.duplicates += answer.duplicates;
       sum.rejected += answer.rejected;
-      for (const { index, id, status, reason, pointer = '', detail } of answer.items) {
-        if (status === 'rejected') say(`item ${firstIndex + index + 1} (${id}): ${reason} ${pointer} ${detail ?? ''}`);
-      }
-      firstIndex += answer.accepted + answer.duplicates + answer.rejected;
+      for (const item of answer.items) if (item.status === 'rejected') say(describeRow(rowOf(item.index), item));
     }
     if (options.json === true) printJson(sum);
     else for (const [name, count] of Object.entries(sum)) print(`${name.padEnd(10)}  ${count}`);
     return sum.rejected > 0 ? exitCodes.rejected : exitCodes.fine;
   },
 };
+
+/** The server counts lines from 0, as a pointer does. */
+function describeProduct({ pointer, ...error }: ProblemError): string {
+  const [, line, ...path] = pointer.split('/');
+  return describeRow(Number(line) + 1, { ...error, pointer: path.map((name) => `/${name}`).join('') });
+}
+/** `row`: its line in the file, as an editor counts. */
+function describeRow(row: number, { id = '', reason = 'invalid', pointer = '', ...more }: Partial<ProblemError & ReplyItem>): string {
+  return describeError({ reason, pointer: [`row ${row}`, id && `(${id})`, reason, pointer].filter((part) => part !== '').join(' '), ...more });
+}

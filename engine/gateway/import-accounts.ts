@@ -46,8 +46,8 @@ async function importRows(rows: Uint8Array[], firstIndex: number, answer: BatchA
   for (const [place, row] of rows.entries()) {
     const index = firstIndex + place, account = readRow(row, index);
     if ('problem' in account) {
-      const { id, problem: { reason, pointer, detail } } = account;
-      answer.items.push({ index, id, status: 'rejected', reason, pointer, detail });
+      const { id, problem } = account;
+      answer.items.push({ index, id, status: 'rejected', ...problem });
       if (++answer.rejected > rejectedItemsMax) throw new Problem('malformed', `more than ${rejectedItemsMax} rows are wrong, from row ${firstIndex} on nothing was taken`);
       continue;
     }

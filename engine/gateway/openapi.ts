@@ -48,6 +48,7 @@ const answerSchemas: Record<string, Schema> = {
       index: { type: 'integer', description: 'place in the body, from 0' }, id: text,
       status: { type: 'string', enum: ['duplicate', 'rejected', 'waiting'], description: 'a return that waits for its purchase is in none of the three counts' },
       reason: { type: 'string', enum: Object.keys(reasons) }, pointer: text, detail: text,
+      hint: { type: 'string', description: 'of an account that is imported; for a transaction docs/reasons.md has one' },
     }, ['index', 'id', 'status'])),
   }),
   Account: object({

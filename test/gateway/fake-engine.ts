@@ -153,6 +153,7 @@ export class FakeReferences implements References {
   putCheckedProducts(partner: string, checked: CheckedProducts): Publication {
     this.products.push(checked);
     if (!this.set.partners.some(({ id }) => id === partner)) throw new DocumentError(404, [{ pointer: '', reason: 'unknown-partner', detail: `no partner ${partner}` }]);
+    if (checked.problems.length > 0) throw new DocumentError(422, checked.problems);
     return { ...this.publish({}), products: new Map([[0, checked.content]]) };
   }
   putRules(document: unknown): Publication {
