@@ -100,6 +100,16 @@ t.test("a line's discount comes back with it, in proportion, so that sums are ne
   t.same(await discounts('r6'), [0], 'not before');
   await core.post(refund('r7', 'p3', { lines: [{ line: 3, quantity: 1, amount: 0 }] }));
   t.same(await discounts('r7'), [-70, 0], 'line by line');
+
+  // Where there are no others the receipt comes back whole, once.
+  const empty = { sku: 'void', quantity: 0, amount: 0 };
+  await core.post(purchase('p4', 'card', 0, { lines: [{ ...empty, discount: 7 }, empty, { ...empty, discount: 8 }] }));
+  t.match((await core.post(refund('r8', 'p4', { lines: [{ line: 1, quantity: 1, amount: 0 }] }))).replies[0], { items: [{ reason: 'return-exceeds' }] }, 'not in parts');
+  await core.post(refund('r9', 'p4'));
+  t.same(await discounts('r9'), [-7, -8]);
+  t.match((await core.post(refund('r10', 'p4'))).replies[0], { items: [{ reason: 'return-exceeds' }] });
+  await core.post(purchase('p5', 'card', 0, { lines: [empty] }));
+  t.match((await core.post(refund('r11', 'p5'))).replies[0], { items: [{ reason: 'return-exceeds' }] }, 'there is nothing to return');
   await core.stop();
 });
 

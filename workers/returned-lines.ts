@@ -16,21 +16,23 @@ import { LINES_MAX, type Transaction } from './transaction.js';
 export const purchaseKey = (idHash: Uint32Array): number => (idHash[0]! % 2 ** 21) * 2 ** 32 + idHash[1]!;
 /** Quantity of the one line of a purchase that only states its total. */
 const ONE = 1000;
+/** Lines of purchases count from 1. This one stands, with a quantity of 1, behind those of a purchase of nothing but discounts, of which else nobody would know whether it came back. */
+const DISCOUNTS_LINE = 0;
 
 /** So much of a part as is left; of a negative amount, too. */
 const within = (part: number, left: number): number => (left < 0 ? Math.min(0, Math.max(part, left)) : Math.max(0, Math.min(part, left)));
 
 export class ReturnedLines {
   count = 0;
-  readonly number = new Int32Array(LINES_MAX);
-  readonly amount = new Float64Array(LINES_MAX);
-  readonly quantity = new Float64Array(LINES_MAX);
-  readonly amountBefore = new Float64Array(LINES_MAX);
-  readonly quantityBefore = new Float64Array(LINES_MAX);
-  readonly amountNow = new Float64Array(LINES_MAX);
-  readonly quantityNow = new Float64Array(LINES_MAX);
+  readonly number = new Int32Array(LINES_MAX + 1);
+  readonly amount = new Float64Array(LINES_MAX + 1);
+  readonly quantity = new Float64Array(LINES_MAX + 1);
+  readonly amountBefore = new Float64Array(LINES_MAX + 1);
+  readonly quantityBefore = new Float64Array(LINES_MAX + 1);
+  readonly amountNow = new Float64Array(LINES_MAX + 1);
+  readonly quantityNow = new Float64Array(LINES_MAX + 1);
   /** Index of the line in the return's own fact; -1: it is not there. */
-  readonly placeInReturn = new Int32Array(LINES_MAX);
+  readonly placeInReturn = new Int32Array(LINES_MAX + 1);
 
   /** The lines of the purchase with what was returned of them before. One that only states its total counts as one line. */
   begin(c: Context, key: number, { transaction: t }: RecordedPurchase): void {
@@ -39,10 +41,25 @@ export class ReturnedLines {
       this.number[i] = t.lineCount === 0 ? 1 : t.lineNumber[i]!;
       this.amount[i] = t.lineCount === 0 ? t.total : t.amount[i]!;
       this.quantity[i] = t.lineCount === 0 ? ONE : t.quantity[i]!;
+    }
+    if (this.isNothingButDiscounts(t)) {
+      this.number[this.count] = DISCOUNTS_LINE;
+      this.amount[this.count] = 0;
+      this.quantity[this.count++] = 1;
+    }
+    for (let i = 0; i < this.count; i++) {
       this.amountBefore[i] = c.get(cellKey(CellKind.returnedAmount, 0, this.number[i]!), key);
       this.quantityBefore[i] = c.get(cellKey(CellKind.returnedQuantity, 0, this.number[i]!), key);
       this.amountNow[i] = this.quantityNow[i] = 0;
     }
+  }
+  private isNothingButDiscounts({ lineCount, discount }: Transaction): boolean {
+    let hasDiscount = false;
+    for (let i = 0; i < lineCount; i++) {
+      if (!this.isEmpty(i)) return false;
+      hasDiscount ||= discount[i] !== 0;
+    }
+    return hasDiscount;
   }
   /** Takes what the return asks for; a refusal when that is more than is left. */
   take(t: Transaction, purchase: RecordedPurchase): Outcome | undefined {

@@ -240,6 +240,10 @@ void t.test('a line of nothing but a discount comes back with the last of the ot
   shop.bring('r2', '1', { lines: [{ line: 1, quantity: 1, amount: 10 }] });
   t.same(discounts(), [[0, 70, 5], [5], [0, 70]]);
   t.equal(shop.bring('r3', '1').reason, 'return-exceeds');
+  shop.buy('2', { lines: [{ quantity: 0, amount: 0, discount: 7 }, { quantity: 0, amount: 0 }] });
+  shop.bring('r4', '2');
+  t.same(discounts(), [[7, 0], [7]], 'also where there are no others');
+  t.equal(shop.bring('r5', '2').reason, 'return-exceeds');
   t.end();
 });
 

@@ -24,6 +24,12 @@ export interface Purchase {
 type ReturnReason = 'unknown-line' | 'return-exceeds' | 'total-mismatch';
 export interface ReturnedLine { line: number; quantity: number; amount: number }
 
+/** Lines that can come back; of a purchase whose lines are nothing but discounts one more, so that it is known once they are back. */
+function returnable({ receipt: { counted } }: Purchase): ReturnedLine[] {
+  const isEmpty = counted.every(({ amount, quantity }) => amount === 0 && quantity === 0);
+  return isEmpty && counted.some(({ discount }) => discount !== 0) ? [...counted, { line: 0, amount: 0, quantity: 1 }] : counted;
+}
+
 /** What comes back, in the order of the purchase's lines, or why it can't. */
 export function returnedLines(purchase: Purchase, request: NaiveTransaction): ReturnedLine[] | ReturnReason {
   const { counted, lines } = purchase.receipt;
@@ -41,20 +47,20 @@ export function returnedLines(purchase: Purchase, request: NaiveTransaction): Re
     if (request.total > left.amount) return 'return-exceeds';
     asked.set(1, { line: 1, amount: request.total, quantity: request.total === left.amount ? left.quantity : 0 });
   } else {
-    for (const line of counted) asked.set(line.line, { line: line.line, ...remainder(purchase, line) });
+    for (const line of returnable(purchase)) asked.set(line.line, { line: line.line, ...remainder(purchase, line) });
     const left = [...asked.values()].reduce((sum, { amount }) => sum + amount, 0);
     if (request.total) {
       if (request.total > left) return 'return-exceeds';
       if (request.total < left) return 'total-mismatch';
     }
   }
-  const returned = counted.flatMap(({ line }) => asked.get(line) ?? []).filter(({ amount, quantity }) => amount !== 0 || quantity !== 0);
+  const returned = returnable(purchase).flatMap(({ line }) => asked.get(line) ?? []).filter(({ amount, quantity }) => amount !== 0 || quantity !== 0);
   return returned.length === 0 ? 'return-exceeds' : returned;
 }
 
 /** Of lines that come back without a return what is left of them here, in the order of the purchase. */
 export function linesLeft(purchase: Purchase, lines: ReturnedLine[]): ReturnedLine[] {
-  return purchase.receipt.counted.flatMap((bought) => {
+  return returnable(purchase).flatMap((bought) => {
     const asked = lines.find(({ line }) => line === bought.line), left = remainder(purchase, bought);
     if (!asked) return [];
     const now = { line: bought.line, amount: atMost(asked.amount, left.amount), quantity: atMost(asked.quantity, left.quantity) };

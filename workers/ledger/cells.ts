@@ -15,7 +15,7 @@
  *   ruleSpend       0         rule           period                  spend counted (spendThreshold)
  *   ruleDay         0         rule           day                     points given on that day (caps.perAccountPerDay)
  *   returnedAmount  0         line number    transaction             minor units returned so far
- *   returnedQuantity 0        line number    transaction             thousandths returned so far
+ *   returnedQuantity 0        line number    transaction             thousandths returned so far; of line 0: 1 once a purchase of nothing but discounts came back
  *   reversed        0         award number   transaction             points of that award reversed so far
  *
  * rule = ordinal of the rule's id (all versions share it); days are counted from 1970-01-01.
