@@ -11,12 +11,11 @@ const FILE_DEFAULT = 'pointstream.yaml';
 /** What most people set; the other flags exist as well, but would bury these in help. */
 const shown = new Set<SettingName>(['data', 'host', 'port', 'clickhouse', 'clickhousePort', 'metricsPort', 'logLevel', 'kafka', 'kafkaPrefix']);
 
-/** `defaults`: what help says where the command has other ones. `decided`: what the command decides itself, for which there is no flag. */
+/** `defaults`: what help says where the command has other ones. `decided`: what the command decides itself, whatever is given: help says so. */
 export function addSettings(command: Command, defaults: Partial<Record<SettingName, string>> = {}, decided: readonly SettingName[] = []): void {
   for (const [name, setting] of flagSettings()) {
-    if (decided.includes(name)) continue;
     const option = new Option(`--${flagName(name)} <${setting.type === 'integer' ? 'n' : setting.type}>`, `${setting.why} Default: ${defaults[name] ?? setting.default}`);
-    command.addOption(shown.has(name) ? option : option.hideHelp());
+    command.addOption(shown.has(name) && !decided.includes(name) ? option : option.hideHelp());
   }
   command.option('--config <file>', `file of settings (default: ${FILE_DEFAULT} when it exists)`);
   const but = decided.length === 0 ? '' : `\nThis command decides itself, whatever these say: ${decided.join(', ')}.`;
