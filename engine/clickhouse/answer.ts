@@ -12,6 +12,7 @@ import { killMarked, killText, mark } from './kill.js';
 import type { Lanes, Slot } from './lanes.js';
 import type { Connection, Library } from './library.js';
 import { sendDone, sendError, sendRows, type Reply } from './reply.js';
+import { errorWithoutOutput, withOutput } from './output.js';
 import { readRequest, type ClickHouseRequest } from './request.js';
 import { remember, type Session, type Sessions } from './sessions.js';
 import { readSource } from './source.js';
@@ -123,22 +124,14 @@ async function execute(connection: Connection, { asked, user, statement, session
   const { text, insert, kind } = statement;
   if (kind === 'read' || kind === 'kill') {
     const format = statement.format?.name ?? asked.defaultFormat;
-    const output = `INTO OUTFILE ${literal(pipe)} APPEND FORMAT ${format}`;
-    // Behind a line end: the text may end in a comment.
-    const sql = kind === 'kill' ? killText(user, statement) : text;
-    return sendRows(reply, format, pipe, connection.query(utf8(withOutput(sql, statement, output))));
+    const placed = withOutput(kind === 'kill' ? killText(user, statement) : text, statement, pipe, format);
+    const rows = connection.query(utf8(placed.sql)).catch((error: unknown) => Promise.reject(errorWithoutOutput(error, placed)));
+    return sendRows(reply, format, pipe, rows);
   }
   const sql = insert ? `${text.slice(0, insert.infileAt)} FROM INFILE ${literal(dataPath)} COMPRESSION 'none' ${text.slice(insert.infileAt, insert.settingsEnd)} FORMAT ${insert.format}` : text;
   const result = await connection.query(utf8(sql));
   if (session && (statement.verb === 'SET' || statement.verb === 'USE')) remember(session, statement);
   sendDone(reply, result, insert !== undefined);
-}
-
-/** In the place of the FORMAT clause, which counts from the end because KILL is translated. */
-function withOutput(sql: string, { text, format }: Statement, output: string): string {
-  if (!format) return `${sql}\n${output}`;
-  const shift = sql.length - text.length;
-  return `${sql.slice(0, format.start + shift)}\n${output}\n${sql.slice(format.end + shift)}`;
 }
 
 function utf8(text: string): string {

@@ -25,7 +25,7 @@ const namesByStatus: Record<number, string> = {
 const statusByName = new Map(Object.entries(namesByStatus).flatMap(([status, names]) => names.split(/\s+/).map((name) => [name, Number(status)] as const)));
 
 export class ClickHouseException extends Error {
-  constructor(readonly code: number, readonly errorName: string, detail: string) {
+  constructor(readonly code: number, readonly errorName: string, readonly detail: string) {
     super(`Code: ${code}. DB::Exception: ${detail.replace(/\.\s*$/, '')}. (${errorName})`);
   }
   get status(): number {

@@ -157,6 +157,18 @@ else {
       t.same([answer.status, Number(answer.headers.get('x-clickhouse-exception-code'))], [status, code], `${body}: ${answer.text}`);
       t.match(answer.text, new RegExp(`^Code: ${code}\\. DB::Exception: `));
     }
+    // Positions are those of what was written, and nothing is told of where the rows would have gone.
+    const long = `SELECT (${'x'.repeat(100)}`, incomplete: [body: string, said: RegExp][] = [
+      ['SELECT (', /position 8 \(\(\) \(line 1, col 8\): \(\. Unmatched parentheses: \(\. \(SYNTAX_ERROR\)/], ['SELECT 1 FROM', /position 14 \(end of query\): \. Expected one of: .*table/],
+      ['SELECT 1 x y -- é', /position 12 \(y\) \(line 1, col 12\): y -- é\. Expected one of: /], ['SELECT 1 AS', /position 12 \(end of query\)/], [long, /position 8 .*: \(x{100}\. Unmatched/],
+      ['SELECT (1 FORMAT JSON', /position 8 .*: \(1 \. Unmatched|position 8 .*: \(1 FORMAT JSON\. Unmatched/], ['SELECT 1 FORMAT JSON SETTINGS a = )', /position 35.*Unmatched/],
+      [`${long}${'x'.repeat(1000)}`, /position 8 .*Unmatched/], ['KILL QUERY WHERE query_id = (', /Unmatched/],
+    ];
+    for (const [body, said] of incomplete) {
+      const { text } = await post(body);
+      t.match(text, said);
+      t.notMatch(text, /OUTFILE '|\/run\/|APPEND/, body.slice(0, 40));
+    }
     t.match((await post('x', { headers: engineHeaders, parameters: { query: 'INSERT INTO pointstream.transactions FORMAT Native' } })).text, /^Code: /);
     t.match((await post('SELECT 1', { parameters: { no_such_setting: '1' } })).text, /UNKNOWN_SETTING/);
     t.match((await post('SELECT 1', { parameters: { "a = '1', readonly": '0' } })).text, /BAD_ARGUMENTS/);
