@@ -1,7 +1,7 @@
 /**
  * docker-compose.yml and the Dockerfile, as far as they can be looked at without a Docker engine: the form, and that what they name is there: files, settings, ports, services, stages.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -189,4 +189,7 @@ t.test('the health check of the image', async (t) => {
   status = 200;
   t.equal(await check(), 0, 'without a gateway the port of the metrics tells');
   t.same(asked, ['/readyz', '/readyz', '/readyz']);
+  const ended = spawnSync(process.execPath, ['--version']).pid;
+  writeFileSync(join(directory, 'endpoints.json'), JSON.stringify({ pid: ended, http: url, clickhouse: null, metrics: url }));
+  t.equal(await check(), 1, 'of a process that is gone: who answers there now is somebody else');
 });
