@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { environmentName, flagName, flagSettings, type Config } from '../engine/config.js';
+import { endWithUs } from '../engine/end-process.js';
 import { endpointsOf, type Endpoints } from '../engine/endpoints.js';
 
 const READY_MS_MAX = 120_000, LOOK_MS = 20;
@@ -29,9 +30,7 @@ export class EngineProcess {
     const flags = flagSettings().flatMap(([name]) => [`--${flagName(name)}`, String(this.config[name])]), secrets = ['adminKey', 'kafkaPassword', 'clickhousePassword'] as const;
     const environment = Object.fromEntries(secrets.filter((name) => this.config[name] !== '').map((name) => [environmentName(name), this.config[name]]));
     this.child = spawn(process.execPath, [cli, 'serve', ...flags], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...environment } });
-    const { child } = this, end = (): void => void child.kill('SIGKILL');
-    process.prependOnceListener('exit', end);
-    child.once('close', () => process.off('exit', end));
+    endWithUs(this.child);
     for (const untilMs = performance.now() + READY_MS_MAX; performance.now() < untilMs; await pause(LOOK_MS)) {
       const { endpoints } = this;
       if (endpoints) return endpoints;

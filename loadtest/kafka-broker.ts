@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from '../engine/end-process.js';
 
 const START_MS_MAX = 120_000, LOOK_MS = 50;
 /** Linux chooses from 32768 on, others from 49152. */
@@ -75,12 +76,7 @@ export class KafkaBroker {
     const argv = [QUIET, ...this.javaOptions, '-cp', join(brokerDirectory(), '*'), 'kafka.Kafka', join(this.directory, 'server.properties')];
     const child = (this.child = spawn('java', argv, { stdio: ['ignore', output, output] }));
     // Also when whoever started it ends early, nothing is left behind.
-    const end = (): void => {
-      child.kill('SIGKILL');
-      this.removeFiles();
-    };
-    process.prependOnceListener('exit', end);
-    child.once('exit', () => process.off('exit', end));
+    endWithUs(child, () => this.removeFiles());
     for (const untilMs = Date.now() + START_MS_MAX; !(await answers(this.port));) {
       if (child.exitCode === null && child.signalCode === null && Date.now() < untilMs) await pause(LOOK_MS);
       else {

@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { resolve as resolvePath } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from '../end-process.js';
 import type { Logger } from '../logger.js';
 import type { Access } from './access.js';
 import { WORKER_THREADS } from './tuning.js';
@@ -81,10 +82,7 @@ class Embedded implements EmbeddedClickHouse {
       // Each running query keeps a thread of libuv's pool busy. Times without a zone are UTC, as everywhere in the engine.
       env: { ...process.env, UV_THREADPOOL_SIZE: String(WORKER_THREADS), TZ: 'UTC' },
     });
-    // When the engine's process ends without a stop: at once, so that the directory can be removed.
-    const endNow = (): void => void child.kill('SIGKILL');
-    process.prependOnceListener('exit', endNow);
-    child.once('exit', () => process.off('exit', endNow));
+    endWithUs(child); // also when the engine's process ends without a stop
     // The library's last words, which are more than its errors say.
     let said = '';
     createInterface({ input: child.stderr! }).on('line', (line) => {

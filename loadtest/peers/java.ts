@@ -8,6 +8,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from '../../engine/end-process.js';
 
 const sources = fileURLToPath(new URL('.', import.meta.url)), output = fileURLToPath(new URL('../../../.build/peers/', import.meta.url));
 const STDERR_CHARACTERS_MAX = 20_000;
@@ -76,9 +77,7 @@ export class RunningPeer {
     const [module, main] = modules[engine], jars = [join(output, module, `${module}-1.jar`), join(output, module, 'lib/*')].join(':');
     const given = Object.entries({ ...options, ...task }).map(([name, value]) => `${name}=${value}`);
     const child = spawn('java', [...JAVA_OPTIONS, '-cp', jars, `pointstream.peers.${main}`, ...given], { stdio: ['ignore', 'pipe', 'pipe'], cwd: task.directory });
-    const end = (): void => void child.kill('SIGKILL');
-    process.prependOnceListener('exit', end);
-    child.once('close', () => process.off('exit', end));
+    endWithUs(child);
     return new RunningPeer(child, engine);
   }
   get pid(): number {

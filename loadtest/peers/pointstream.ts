@@ -12,6 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../../engine/commands/client.js';
 import { readConfig, type Config } from '../../engine/config.js';
+import { endWithUs } from '../../engine/end-process.js';
 import { createLogger } from '../../engine/logger.js';
 import { removeTopics } from '../../engine/log/kafka/topics.js';
 import { createMetrics } from '../../engine/metrics.js';
@@ -113,9 +114,7 @@ export class ServingProcess {
     const argv = ['serve', '--data', directory, '--port', '0', '--metrics-port', '0', '--clickhouse-port', '0', '--log-level', 'warn', ...flags];
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('POINTSTREAM_')));
     const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: { ...clean, POINTSTREAM_ADMIN_KEY: ADMIN_KEY }, stdio: ['ignore', 'ignore', 'pipe'] });
-    const end = (): void => void child.kill('SIGKILL');
-    process.prependOnceListener('exit', end);
-    child.once('close', () => process.off('exit', end));
+    endWithUs(child);
     return new ServingProcess(child, directory);
   }
   get pid(): number {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from '../../engine/end-process.js';
 import { endpointsOf, type Endpoints } from '../../engine/endpoints.js';
 
 const cli = fileURLToPath(new URL('../../engine/cli.js', import.meta.url));
@@ -17,10 +18,7 @@ function start(directory: string, argv: string[], environment: NodeJS.ProcessEnv
   // Nothing of the environment of whoever runs the tests may decide.
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('POINTSTREAM_')));
   const child = spawn(process.execPath, [cli, ...argv], { cwd: directory, env: { ...clean, ...environment }, stdio: ['ignore', 'pipe', 'pipe'], detached });
-  // Also when a test ends early, no child is left behind.
-  const end = (): void => void child.kill('SIGKILL');
-  process.once('exit', end);
-  child.once('close', () => process.off('exit', end));
+  endWithUs(child); // also when a test ends early
   const output = { stdout: '', stderr: '' };
   child.stdout!.on('data', (chunk) => { output.stdout += chunk; });
   child.stderr!.on('data', (chunk) => { output.stderr += chunk; });
