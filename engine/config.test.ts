@@ -6,6 +6,8 @@ t.test('flag over environment over file over default', async (t) => {
   const environment = { POINTSTREAM_PORT: '2', POINTSTREAM_METRICS_PORT: '2', HOME: 'x' };
   const config = readConfig({ flags: { port: '3', clickhousePort: undefined }, environment, file });
   t.match(config, { port: 3, metricsPort: 2, host: '::1', clickhousePort: settings.clickhousePort.default });
+  const defaults = { logLevel: 'warn', port: 4 } as const;
+  t.match(readConfig({ file: { name: 'f', text: 'port: 5' }, defaults }), { port: 5, logLevel: 'warn', host: settings.host.default }, "a command's own defaults are defaults");
   t.equal(readConfig({}).bodyBytesMax, 64 * 2 ** 20);
   t.equal(readConfig({ file: { name: 'f', text: '' } }).port, 8080, 'an empty file is fine');
 });

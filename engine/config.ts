@@ -171,14 +171,16 @@ export interface ConfigSources {
   environment?: Record<string, string | undefined>;
   /** Text of pointstream.yaml and what to call it in errors. */
   file?: { name: string; text: string };
+  /** Of a command, instead of the settings' own. */
+  defaults?: Partial<Config>;
 }
 
 /** Throws ConfigError, with all that is wrong. */
 export const readConfig = (sources: ConfigSources): Config => readSettings(sources).config;
 /** The same, with the settings that are not left to their default. */
-export function readSettings({ flags = {}, environment = {}, file }: ConfigSources): { config: Config; given: ReadonlySet<SettingName> } {
+export function readSettings({ flags = {}, environment = {}, file, defaults = {} }: ConfigSources): { config: Config; given: ReadonlySet<SettingName> } {
   const names = Object.keys(settings) as SettingName[], mistakes = new ConfigMistakes(), given = new Set<SettingName>(), unread = new Set<SettingName>();
-  const values = Object.fromEntries(names.map((name) => [name, settings[name].default])) as Values;
+  const values = Object.fromEntries(names.map((name) => [name, defaults[name] ?? settings[name].default])) as Values;
   const take = (where: string, name: SettingName, value: unknown): void => {
     given.add(name);
     unread.add(name);

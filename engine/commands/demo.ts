@@ -24,6 +24,7 @@ import { stopSignal } from './stop-signal.js';
 import { verifyEngine } from './verify.js';
 
 const SINK_WAIT_MS = 120_000;
+const defaults = { logLevel: 'warn' } as const;
 
 export const demo: CommandDefinition = {
   name: 'demo',
@@ -38,7 +39,7 @@ export const demo: CommandDefinition = {
       .option('--no-verify', 'leave the verifier out')
       .option('--json <file>', 'write the summary there')
       .option('--exit', 'end after the summary');
-    addSettings(command, { data: 'a temporary directory, removed at the end' });
+    addSettings(command, { ...defaults, data: 'a temporary directory, removed at the end' });
   },
   run,
 };
@@ -67,7 +68,7 @@ async function show(directory: string, coalition: Coalition, options: Options, s
     if (asked !== undefined) interrupted(asked);
   };
   try {
-    const given = await freePorts(withoutMissingChdb(await loadSettings({ logLevel: 'warn', ...options }, { data: directory }), say), options);
+    const given = await freePorts(withoutMissingChdb(await loadSettings(options, { fixed: { data: directory }, defaults }), say), options);
     if (options.data === undefined) temporary = await temporaryInstallation(given);
     else await (await import('./demo-refusal.js')).refuseInstallationOfOthers(given, coalition);
     const config = temporary?.config ?? given, logger = createLogger(config.logLevel);

@@ -5,6 +5,8 @@ import { expectReportWritable } from './named-file.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 import { createLogger } from '../logger.js';
 
+const defaults = { logLevel: 'warn' } as const;
+
 export const loadtestHttp: CommandDefinition = {
   name: 'loadtest http',
   summary: 'Post generated transactions over HTTP (NDJSON, several connections), then single ones on the idle engine, verify',
@@ -12,11 +14,11 @@ export const loadtestHttp: CommandDefinition = {
   configure(command) {
     addWorld(command.requiredOption('--transactions <n>', 'how many')).option('--connections <n>', 'that post at the same time', '4');
     addReport(addVerify(addSeed(command)));
-    addSettings(command, {}, ['data', ...decidedPorts]);
+    addSettings(command, defaults, ['data', ...decidedPorts]);
   },
   async run(options): Promise<ExitCode> {
     await expectReportWritable(options);
-    const config = withoutMissingChdb(await loadSettings({ logLevel: 'warn', ...options }), say);
+    const config = withoutMissingChdb(await loadSettings(options, { defaults }), say);
     const { runHttp, httpText } = await import('../../loadtest/http.js');
     const report = await runHttp({
       transactions: count(options, 'transactions'), accounts: count(options, 'accounts'), partners: count(options, 'partners'), rules: count(options, 'rules'),

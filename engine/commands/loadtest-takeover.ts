@@ -5,6 +5,8 @@ import { expectReportWritable } from './named-file.js';
 import { addSettings, loadConfig } from './settings.js';
 import { createLogger } from '../logger.js';
 
+const defaults = { logLevel: 'warn' } as const;
+
 export const loadtestTakeover: CommandDefinition = {
   name: 'loadtest takeover',
   summary: 'Kill an engine on Kafka, time another one with an empty disk until it serves all partitions',
@@ -12,12 +14,12 @@ export const loadtestTakeover: CommandDefinition = {
   configure(command) {
     command.option('--accounts <n>', 'cards', '1000000').option('--transactions <n>', 'evaluated before the first engine is killed', '5000000');
     addReport(addVerify(addSeed(command)));
-    addSettings(command, {}, ['data', ...decidedPorts, 'clickhouse']);
+    addSettings(command, defaults, ['data', ...decidedPorts, 'clickhouse']);
   },
   async run(options): Promise<ExitCode> {
     endOnSignal();
     await expectReportWritable(options);
-    const config = await loadConfig({ logLevel: 'warn', ...options });
+    const config = await loadConfig(options, { defaults });
     if (config.kafka === '') throw new CommandError(exitCodes.usage, 'partitions are taken over on Kafka only: --kafka HOST:PORT');
     const { runTakeover, takeoverText } = await import('../../loadtest/takeover.js');
     const report = await runTakeover({

@@ -23,17 +23,19 @@ export function addSettings(command: Command, defaults: Partial<Record<SettingNa
 }
 
 type Fixed = Partial<Record<SettingName, string | number>>;
+/** `fixed`: values that the command itself decides. `defaults`: those that it has instead of the settings' own. */
+interface OfCommand { fixed?: Fixed; defaults?: Partial<Config> }
 export interface LoadedSettings { config: Config; /** Not left to their default. */ given: ReadonlySet<SettingName> }
 
-/** Throws ConfigError. `fixed`: values that the command itself decides. */
-export async function loadConfig(options: Options, fixed: Fixed = {}): Promise<Config> {
-  return (await loadSettings(options, fixed)).config;
+/** Throws ConfigError. */
+export async function loadConfig(options: Options, ofCommand: OfCommand = {}): Promise<Config> {
+  return (await loadSettings(options, ofCommand)).config;
 }
-export async function loadSettings(options: Options, fixed: Fixed = {}): Promise<LoadedSettings> {
+export async function loadSettings(options: Options, { fixed = {}, defaults = {} }: OfCommand = {}): Promise<LoadedSettings> {
   const flags = Object.fromEntries(flagSettings().map(([name]) => [name, options[name]]));
   const given = (options.config ?? process.env.POINTSTREAM_CONFIG) as string | undefined;
   const file = await readSettingsFile(given ?? FILE_DEFAULT, given !== undefined);
-  const loaded = readSettings({ flags: { ...flags, ...fixed }, environment: process.env, ...(file === undefined ? {} : { file }) });
+  const loaded = readSettings({ flags: { ...flags, ...fixed }, environment: process.env, defaults, ...(file === undefined ? {} : { file }) });
   checkTlsFiles(loaded.config);
   return loaded;
 }

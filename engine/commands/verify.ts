@@ -16,16 +16,18 @@ import { CommandError, exitCodes, print, printJson, say, type CommandDefinition,
 import { expectLog, isAbsent } from './expect-log.js';
 import { addSettings, loadSettings, withoutMissingChdb } from './settings.js';
 
+const defaults = { logLevel: 'warn' } as const;
+
 export const verify: CommandDefinition = {
   name: 'verify',
   summary: 'Evaluate the log again with the second implementation and compare accounts, lots, entries, results and ClickHouse',
   examples: ['pointstream verify --data ./data', 'pointstream verify --data ./data --json'],
   configure(command) {
-    addSettings(command);
+    addSettings(command, defaults);
     command.option('--json', 'report as JSON');
   },
   async run(options): Promise<ExitCode> {
-    const loaded = await loadSettings({ logLevel: 'warn', ...options }), url = await runningEngine(loaded.config.data);
+    const loaded = await loadSettings(options, { defaults }), url = await runningEngine(loaded.config.data);
     if (url === undefined) await expectLog(loaded.config, 'verify');
     // An engine that runs there has what it needs.
     const config = url === undefined ? withoutMissingChdb(loaded, say) : loaded.config;
