@@ -5,11 +5,11 @@
  * Where other machines may have had the partition meanwhile, the snapshot in the log is the checkpoint, and the disk holds it already or gets it: a sweep writes to the log first, so
  * what is on disk is never ahead.
  */
-import { inputTopics, type Log } from './log/log.js';
+import { inputTopics, LogError, type Log } from './log/log.js';
 import type { Committer } from './committer.js';
-import type { Results } from './results.js';
+import type { Found, Results } from './results.js';
 import { withoutFacts } from '../schemas/results.js';
-import type { Shards } from './shards.js';
+import { ShardError, type Shards } from './shards.js';
 import { loadSnapshot, snapshotFloor } from './snapshots.js';
 import type { OpenTask, PartitionStatus, SweepAnswer } from '../workers/messages.js';
 import type { WaitingNotice } from '../workers/state/waiting.js';
@@ -21,11 +21,23 @@ const REPLAY_BYTES = 8 * 2 ** 20;
 export interface Restored { status: PartitionStatus; waiting: WaitingNotice[]; positions: [offset: number, item: number][]; epoch: number; replayedBatches: number; loaded: boolean }
 export type OpenOptions = Omit<OpenTask, 'type' | 'epoch' | 'partition' | 'snapshots'>;
 
-export async function restorePartition(
-  log: Log, results: Results, shards: Shards, partition: number, open: OpenOptions,
-): Promise<Restored> {
+/**
+ * Throws LogError `unavailable` when another engine has gone on with the partition while it was read here, so that what was read does not fit together: one that the group has thrown out may
+ * not know it yet.
+ */
+export async function restorePartition(log: Log, results: Results, shards: Shards, partition: number, open: OpenOptions): Promise<Restored> {
   await log.settled(partition);
-  const found = await results.last(partition), last = found?.header, end = found ? found.offset + 1 : 0, batches = last ? last.batch + 1 : 0;
+  const found = await results.last(partition);
+  try {
+    return await restoreTo(found, log, results, shards, partition, open);
+  } catch (error) {
+    if (error instanceof ShardError || (await results.last(partition))?.offset === found?.offset) throw error;
+    throw new LogError('unavailable', `partition ${partition}: another engine goes on with it while it is read here`, { cause: error });
+  }
+}
+/** `found`: the last results. */
+async function restoreTo(found: Found | undefined, log: Log, results: Results, shards: Shards, partition: number, open: OpenOptions): Promise<Restored> {
+  const last = found?.header, end = found ? found.offset + 1 : 0, batches = last ? last.batch + 1 : 0;
   const epoch = (last?.epoch ?? 0) + 1;
   const openState = (): Promise<PartitionStatus> => shards.run(partition, { ...open, type: 'open', partition, epoch, snapshots: log.shared });
   let status = await openState();

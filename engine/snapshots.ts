@@ -3,8 +3,8 @@
  *
  * Promises: the newest record of a key counts, and those of a checkpoint that was not finished only add to the one before: each bucket says up to which batch it holds.
  */
-import { floorOf, META, packSnapshot, type SnapshotRecord } from '../schemas/snapshot.js';
-import type { Log, LogRecord } from './log/log.js';
+import { FENCE, floorOf, META, packSnapshot, type SnapshotRecord } from '../schemas/snapshot.js';
+import { LogError, type Log, type LogRecord } from './log/log.js';
 import type { Shards } from './shards.js';
 
 /** Handed to a shard at a time, some MB: one transaction of its disk. Partitions are loaded beside each other. */
@@ -39,7 +39,7 @@ export async function loadSnapshot(log: Pick<Log, 'read' | 'bounds'>, shards: Sh
     }
     await loading; // some are read while those before are loaded
     // What is replaced while we read may be compacted away before we come to it. Nothing is, as long as the partition is ours.
-    if (from <= begin && (await log.bounds('snapshots', partition)).end !== end) throw new Error(`partition ${partition}: another engine writes its snapshot while it is read here`);
+    if (from <= begin && await hasGrown(log, partition, end)) throw new LogError('unavailable', `partition ${partition}: another engine writes its snapshot while it is read here`);
     const records = packSnapshot(newest);
     loading = shards.run(partition, { type: 'load', partition, records, first, last: from <= begin }, [records.buffer]);
     loading.catch(() => undefined); // thrown when it is awaited
@@ -49,6 +49,11 @@ export async function loadSnapshot(log: Pick<Log, 'read' | 'bounds'>, shards: Sh
   await loading;
 }
 
+/** By more than fences: those of our own sink come at any time. */
+async function hasGrown(log: Pick<Log, 'read' | 'bounds'>, partition: number, since: number): Promise<boolean> {
+  const { end } = await log.bounds('snapshots', partition);
+  return (await recordsBetween(log, partition, since, end)).some(({ key }) => key !== FENCE);
+}
 async function recordsBetween(log: Pick<Log, 'read'>, partition: number, from: number, to: number): Promise<LogRecord[]> {
   const found: LogRecord[] = [];
   for (let next = from; next < to;) {

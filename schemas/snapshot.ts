@@ -10,6 +10,8 @@ export interface SnapshotRecord { key: string; value: Uint8Array }
 
 /** The record that ends a checkpoint: what was written before it counts from here on. */
 export const META = 'meta';
+/** A record without a value and of no checkpoint: by its place it says in which order others were written (engine/log/kafka/succession.ts). */
+export const FENCE = 'fence';
 /** The value of what is not there any more; on Kafka no value at all, so that compaction forgets the key. */
 export const REMOVED = new Uint8Array(0);
 const packr = new Packr({ useRecords: false });

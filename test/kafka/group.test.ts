@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openKafkaLog } from '../../engine/log/kafka/kafka-log.js';
-import type { Commit, Log, OwnershipListener } from '../../engine/log/log.js';
+import { LATEST, listOffset, READ_UNCOMMITTED } from '../../engine/log/kafka/offsets.js';
+import type { Commit, Log, LogError, OwnershipListener } from '../../engine/log/log.js';
 import { readAll } from '../log-contract/log-contract.js';
 import { eventually, type Tap } from '../end-to-end/engine.js';
 import { Broker, freePorts, kafkaMissing } from './broker.js';
-import { HEARTBEAT, Proxy } from './proxy.js';
+import { withCluster } from './foreign.js';
+import { END_TRANSACTION, HEARTBEAT, Proxy } from './proxy.js';
 
 const PARTITIONS = 2, SESSION_MS = 3000, JOIN_MS = 500;
 
@@ -45,11 +47,11 @@ class Holder implements OwnershipListener {
 
 if (kafkaMissing) t.pass('skipped', { skip: kafkaMissing });
 else {
-  // One way to the broker leads through a proxy, which keeps heartbeats from it; to the broker, that engine is frozen.
-  const [slow, direct] = await freePorts() as [number, number], addresses = `PLAINTEXT://127.0.0.1:${slow},DIRECT://127.0.0.1:${direct}`;
+  // One way to the broker leads through a proxy, which keeps heartbeats from it; to the broker, that engine is frozen. The other way leads through one, too, which keeps ends of transactions from it.
+  const [slow, direct, behind] = await freePorts(3) as [number, number, number], addresses = `PLAINTEXT://127.0.0.1:${slow},DIRECT://127.0.0.1:${direct}`;
   const protocols = 'PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT';
-  const broker = await Broker.start(t, { 'advertised.listeners': addresses, 'listener.security.protocol.map': protocols }, { listeners: [`DIRECT://127.0.0.1:${direct}`] });
-  const proxy = await Proxy.start(t, slow, broker.port);
+  const broker = await Broker.start(t, { 'advertised.listeners': addresses, 'listener.security.protocol.map': protocols }, { listeners: [`DIRECT://127.0.0.1:${behind}`] });
+  const proxy = await Proxy.start(t, slow, broker.port), directProxy = await Proxy.start(t, direct, behind);
   const openLog = async (t: Tap, prefix: string, { joinMsMax, throughProxy = false }: { joinMsMax?: number; throughProxy?: boolean } = {}): Promise<Log> => {
     const directory = mkdtempSync(join(tmpdir(), 'pointstream-group-')), brokers = [throughProxy ? `127.0.0.1:${slow}` : `127.0.0.1:${direct}`];
     const log = await openKafkaLog({
@@ -94,18 +96,21 @@ else {
     await Promise.all(lanes);
   });
 
-  /** Two engines, of which the first is to give a partition back when the group loses it: the second has, and has gone on with, both. */
-  const thrownOut = async (t: Test, prefix: string): Promise<{ first: Log; second: Log; holder: Holder; kept: number; given: number }> => {
+  /** Two engines, of which the first is to give a partition back when the group loses it: the second has both, and has gone on with them. */
+  const thrownOut = async (t: Test, prefix: string, goOn = (log: Log, partition: number): Promise<unknown> => log.commit(step(partition, 2, 'second'))): Promise<{
+    first: Log; second: Log; holder: Holder; kept: number; given: number;
+  }> => {
     const first = await openLog(t, prefix, { throughProxy: true }), holder = new Holder();
     first.onOwnership(holder);
-    await Promise.all([0, 1].map((partition) => first.position('commands', partition)));
+    await Promise.all([0, 1].map((partition) => first.settled(partition)));
     for (const partition of [0, 1]) await first.commit(step(partition, 1, 'first'));
     const second = await openLog(t, prefix), [given] = await holder.isAsked, kept = 1 - given!;
     void proxy.hold(HEARTBEAT, HEARTBEAT);
     await eventually(async () => second.owned.size, (count) => count === PARTITIONS);
     for (const partition of [0, 1]) {
+      await second.settled(partition);
       t.equal(await second.position('commands', partition), 1);
-      await second.commit(step(partition, 2, 'second'));
+      await goOn(second, partition);
     }
     return { first, second, holder, kept, given: given! };
   };
@@ -133,8 +138,47 @@ else {
     proxy.release();
     await t.rejects(first.commit(step(given, 2, 'first')), { code: 'moved' });
     t.same(holder.gains.at(-1), [kept], 'what is on its way out is not begun again');
+    t.equal(first.tenure(given), undefined, 'nor does anything count there that is begun now');
     holder.give();
     t.same(await resultsOf(second, given), ['first 1', 'second 2']);
     t.same(await eventually(async () => owners(first, second), (partitions) => partitions.length === PARTITIONS && first.owned.size === 1), [0, 1], 'each has one owner');
+  });
+
+  const noted = (text: string) => (log: Log, partition: number): Promise<void> => log.putValue(`sink/${partition}`, Buffer.from(text), partition);
+  const answered: Commit['positions'][number]['topic'] = 'interactive';
+  for (const [how, prefix, goOn] of [
+    ['facts only, where nothing came in', 'facts-', noted('second')],
+    ['what tills post', 'tills-', (log: Log, partition: number) => log.commit({ ...step(partition, 2, 'second'), positions: [{ topic: answered, partition, offset: 1 }] })],
+    ['a sweep', 'sweep-', (log: Log, partition: number) => log.commit({ outputs: [{ topic: 'snapshots', partition, key: 'meta', value: Buffer.from('second') }], positions: [], fences: [partition] })],
+  ] as const) {
+    t.test(`one that was thrown out and was not told notes nothing of the facts of what another went on with: ${how}`, async (t) => {
+      const { first, second, holder, kept } = await thrownOut(t, prefix, goOn), again = holder.again();
+      proxy.release();
+      holder.giveBack();
+      await again;
+      await t.rejects(noted('first')(first, kept), { code: 'moved' });
+      holder.give();
+      t.not(String(Buffer.from(await second.getValue(`sink/${kept}`) ?? [])), 'first');
+    });
+  }
+
+  t.test('nor while the other has a transaction open, whose positions stay where they are', async (t) => {
+    const { first, second, holder, kept } = await thrownOut(t, 'open-', async () => undefined), again = holder.again();
+    proxy.release();
+    holder.giveBack();
+    await again;
+    const isHeld = directProxy.hold(END_TRANSACTION, HEARTBEAT), theirs = second.commit(step(kept, 2, 'second')).then(() => 'committed', ({ code }: LogError) => code);
+    await isHeld;
+    const written = (): Promise<number> => withCluster(broker, async (cluster) => {
+      await cluster.describe(['open-control']);
+      return listOffset(cluster, 'open-control', 0, LATEST, READ_UNCOMMITTED);
+    });
+    const before = await written(), ours = noted('first')(first, kept).then(() => 'noted', ({ code }: LogError) => code);
+    await eventually(written, (end) => end > before + 1); // its record, and the mark of how that ended
+    directProxy.release();
+    // Where that has taken so long that Kafka has aborted the other's transaction, ours may count, and the other's is tried again behind it.
+    t.match((await Promise.all([ours, theirs])).join(), /^(moved,committed|noted,\w+)$/);
+    holder.give();
+    t.equal(await second.position('commands', kept), await theirs === 'committed' ? 2 : 1);
   });
 }

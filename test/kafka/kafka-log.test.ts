@@ -97,6 +97,52 @@ else {
     t.same(texts(await readAll(log, 'results', 0)).slice(5), ['ours 3a', 'ours 3b'], 'what it knows now it goes on from');
   });
 
+  t.test('what comes after a partition was read counts as unknown, whoever looks at it again', async (t) => {
+    const log = await openLog(t, 'again-'), theirs = new native.Producer({ 'bootstrap.servers': broker.address, 'transactional.id': 'again' });
+    const ours = (n: number): Promise<number[]> => log.commit({ outputs: [{ topic: 'results', partition: 0, value: Buffer.from(`ours ${n}`) }], positions: [{ topic: 'commands', partition: 0, offset: n }] });
+    await log.settled(0);
+    await ours(1);
+    await connectNative(theirs);
+    await called((done) => theirs.initTransactions(10_000, done));
+    await called((done) => theirs.beginTransaction(done));
+    theirs.produce('again-results', 0, Buffer.from('theirs'), null, null, 0);
+    await called((done) => theirs.commitTransaction(10_000, done));
+    await disconnectNative(theirs);
+    await log.settled(0); // as the sink does, later than the flow
+    await t.rejects(ours(2), { code: 'moved' });
+    t.same(texts(await readAll(log, 'results', 0)), ['ours 1', 'theirs']);
+  });
+
+  t.test('who looks at a partition again while it is written to finds nobody else', async (t) => {
+    const log = await openLog(t, 'beside-'), tenure = log.tenure(0);
+    await log.settled(0);
+    let isOver = false;
+    const looking = (async () => { while (!isOver) await log.settled(0); })();
+    for (let n = 1; n <= 30; n++) await log.commit({ outputs: [{ topic: 'results', partition: 0, value: Buffer.from(`result ${n}`) }], positions: [{ topic: 'commands', partition: 0, offset: n }] });
+    isOver = true;
+    await looking;
+    t.equal(log.tenure(0), tenure);
+  });
+
+  t.test('a step without results whose answer is lost took effect once, and is nobody else\'s', async (t) => {
+    const log = await openLog(t, 'fenced-'), tenure = log.tenure(0);
+    await log.settled(0);
+    for (const n of [1, 2]) {
+      const lost = proxy.loseAnswer(END_TRANSACTION);
+      await Promise.all([log.commit({ outputs: [{ topic: 'snapshots', partition: 0, key: 'meta', value: Buffer.from(`sweep ${n}`) }], positions: [], fences: [0] }), lost]);
+      const alsoLost = proxy.loseAnswer(END_TRANSACTION);
+      await Promise.all([log.putValue('sink/0', Buffer.from(`intent ${n}`), 0), alsoLost]);
+    }
+    t.equal(log.tenure(0), tenure);
+    t.same(texts((await readAll(log, 'snapshots', 0)).filter(({ key }) => key === 'meta')), ['sweep 1', 'sweep 2']);
+    const intents = await withCluster(broker, async (cluster) => {
+      await cluster.describe(['fenced-control']);
+      return (await readRecords(cluster, 'fenced-control', 0, 0, 2 ** 20, false)).records;
+    });
+    t.same(texts(intents), ['\0intent 1', '\0intent 2']);
+  });
+
+
   t.test('records of other producers are read, whatever compresses them; what they abort is not', async (t) => {
     const log = await openLog(t, 'codecs-'), topic = 'codecs-commands', expected: string[] = [];
     for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {

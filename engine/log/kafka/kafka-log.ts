@@ -27,8 +27,8 @@ import { instanceOf } from './instance.js';
 import { Membership } from './membership.js';
 import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, untilStable } from './offsets.js';
 import { firstOffsets, isKeyed, numbers, outgoingRecords, type Outgoing } from './parts.js';
-import { logRecordOf, readRecords } from './read.js';
-import { Standing } from './standing.js';
+import { isCommitted, logRecordOf, readRecords } from './read.js';
+import { Succession } from './succession.js';
 import { Tenures } from './tenures.js';
 import { Topics } from './topics.js';
 import { Transactions } from './transactions.js';
@@ -84,7 +84,7 @@ class KafkaLog implements Log {
   private assigned: FirstAssignment | undefined;
   private readonly ownership = new Set<OwnershipListener>();
   private readonly unseen: Unseen;
-  private readonly standing: Standing;
+  private readonly succession: Succession;
   private readonly tenures = new Tenures();
   readonly hash = 'murmur2';
   readonly shared = true;
@@ -98,7 +98,7 @@ class KafkaLog implements Log {
     this.unseen = new Unseen(cluster);
     this.values = new Values(cluster, this.unseen, topics.name('control'), topics.messageBytesMax, (records, partition) => this.writeValues(records, partition));
     this.group = `${topics.prefix}engines`;
-    this.standing = new Standing(cluster, this.group, topics.name('results'), topics.name('snapshots'));
+    this.succession = new Succession(cluster, topics.name('results'), topics.name('snapshots'));
   }
   get partitions(): number {
     return this.topics.partitions;
@@ -118,7 +118,7 @@ class KafkaLog implements Log {
   }
 
   async open(native: ReturnType<typeof loadNative>, connection: KafkaConnection): Promise<void> {
-    const { options: { codec, directory, sessionMs, joinMsMax = joinMs(sessionMs) }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
+    const { cluster, options: { codec, directory, sessionMs, joinMsMax = joinMs(sessionMs) }, topics: { messageBytesMax } } = this, instance = instanceOf(join(directory, 'kafka', 'instance'));
     this.appender = await Appender.open(native, connection, codec, messageBytesMax);
     if (!this.options.engine) return;
     this.membership = new Membership({
@@ -144,10 +144,9 @@ class KafkaLog implements Log {
     await this.membership.join();
     this.transactions = new Transactions({
       native, connection, transactionalId: `${this.group}-${instance}`, codec, messageBytesMax, consumer: this.membership.consumer,
-      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, committed: (offsets) => this.standing.committed(offsets),
-      standing: (partition) => this.standingOf(partition),
-      advanced: (offsets, written) => this.standing.advance(offsets.filter(({ partition }) => this.owned.has(partition)), written.filter(({ partition }) => this.owned.has(partition))),
-      thrownOut: () => this.beginAnew([...this.owned]), lookForOthers: async (offsets, written) => this.beginAnew(await this.standing.overtaken(offsets, written)),
+      tenure: (partition) => this.tenure(partition), check: () => { if (this.failure) throw this.failure; }, fence: (partition) => this.succession.fenceOf(partition),
+      advanced: (written) => this.succession.committed(written), isCommitted: ({ topic, partition, offset }) => isCommitted(cluster, topic, partition, offset),
+      thrownOut: () => this.beginAnew([...this.owned]), lookForOthers: async (partitions, written) => this.beginAnew(await this.succession.overtaken(partitions, written)),
     });
     await this.transactions.open();
     await this.assigned.wait(joinMsMax);
@@ -162,11 +161,11 @@ class KafkaLog implements Log {
   }
   async commit({ outputs, positions, fences = [] }: Commit): Promise<number[]> {
     for (const { topic, partition } of positions) this.refuseUnknown(topic, partition);
-    const outgoing = this.outgoing(outputs), step = { records: outgoing.map(({ record }) => record), offsets: positions.map((position) => this.offsetOf(position)), fences };
-    const offsets = await this.control.commit(step);
+    const outgoing = this.outgoing(outputs), records = this.succession.fenced(outgoing.map(({ record }) => record), [...positions.map(({ partition }) => partition), ...fences]);
+    const offsets = await this.control.commit({ records, offsets: positions.map((position) => this.offsetOf(position)), fences });
     outgoing.forEach(({ record: { topic, partition } }, i) => this.unseen.committed(topic, partition, offsets[i]!));
     this.written(outputs);
-    return firstOffsets(outgoing, offsets);
+    return firstOffsets(outgoing, offsets.slice(0, outgoing.length));
   }
   async read(topic: Topic, partition: number, fromOffset: number, bytesMax: number): Promise<LogBatch> {
     this.refuseUnknown(topic, partition);
@@ -181,7 +180,6 @@ class KafkaLog implements Log {
   async position(topic: InputTopic, partition: number): Promise<number> {
     this.refuseUnknown(topic, partition);
     const [committed] = await committedOffsets(this.cluster, this.group, [this.topics.name(topic)], [partition]);
-    if (this.owned.has(partition) && this.standing.get(committed!.topic, partition) === undefined) this.standing.set(committed!);
     return committed!.offset;
   }
   async bounds(topic: Topic, partition: number): Promise<{ begin: number; end: number }> {
@@ -196,8 +194,10 @@ class KafkaLog implements Log {
     const { cluster, topics } = this;
     this.refuseUnknown('results', partition); // somebody has added partitions to the topic of the group
     // First what an earlier owner has the group's word for: its records may get there later than its offsets. Those wait for its transaction, and it gets no word any more.
-    await committedOffsets(cluster, this.group, [topics.name('commands')], [partition]);
-    await Promise.all([this.standing.begin(partition), untilStable(cluster, topics.name('control'), 0)]);
+    await committedOffsets(cluster, this.group, [topics.name('commands'), topics.name('snapshots')], [partition]);
+    await this.succession.begin(partition);
+    // After that, so that no value is missed whose fence is known.
+    await untilStable(cluster, topics.name('control'), 0);
   }
   onAppend(listener: (topic: InputTopic, partition: number) => void): () => void {
     this.listeners.add(listener);
@@ -220,8 +220,8 @@ class KafkaLog implements Log {
   private async writeValues(records: OutgoingRecord[], partition?: number): Promise<void> {
     this.refuseWhenClosed();
     if (!this.transactions) return void await this.appender!.append(records);
-    const offsets = await this.transactions.commit({ records, offsets: [], fences: partition === undefined ? [] : [partition] });
-    this.unseen.committed(this.topics.name('control'), 0, offsets.at(-1)!);
+    const fences = partition === undefined ? [] : [partition], offsets = await this.transactions.commit({ records: this.succession.fenced(records, fences), offsets: [], fences });
+    this.unseen.committed(this.topics.name('control'), 0, offsets[records.length - 1]!);
   }
   async follow(topic: Topic, partition: number, listener: (value: Uint8Array) => void): Promise<() => void> {
     const { end } = await this.bounds(topic, partition);
@@ -263,22 +263,19 @@ class KafkaLog implements Log {
     if (!this.transactions) throw new LogError('failed', 'this process has no part in the group of engines, so it commits nothing');
     return this.transactions;
   }
-  private async standingOf(partition: number): Promise<TopicOffset> {
-    return this.offsetOf({ topic: 'commands', partition, offset: this.standing.get(this.topics.name('commands'), partition) ?? await this.position('commands', partition) });
-  }
   /** Others may have gone on with these, though we were not told that they had them. Those on their way out are not taken again. */
   private beginAnew(partitions: number[]): void {
     if (partitions.length === 0) return;
     this.forget(partitions);
     for (const listener of this.ownership) listener.lost(partitions);
-    this.take(partitions, partitions.filter((partition) => this.owned.has(partition) && !this.tenures.isLeaving(partition)));
+    this.take(this.tenures.end(partitions).filter((partition) => this.owned.has(partition)));
   }
-  private take(partitions: number[], gained = partitions): void {
+  private take(partitions: number[]): void {
     this.tenures.begin(partitions);
-    for (const listener of this.ownership) listener.gained(gained);
+    for (const listener of this.ownership) listener.gained(partitions);
   }
   private forget(partitions: number[]): void {
-    for (const partition of partitions) this.standing.forget(partition);
+    for (const partition of partitions) this.succession.forget(partition);
     for (const topic of inputTopics) for (const partition of partitions) this.streams[topic === 'commands' ? 'bulk' : 'first'].forget(this.topics.name(topic), partition);
   }
   private fail(error: Error): void {

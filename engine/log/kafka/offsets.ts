@@ -25,10 +25,10 @@ export async function untilStable(cluster: Cluster, topic: string, partition: nu
   for (let lookMs = LOOK_MS_MIN; await listOffset(cluster, topic, partition, LATEST) < end; lookMs = Math.min(2 * lookMs, LOOK_MS_MAX)) await pause(lookMs);
 }
 
-/** What the group has committed: the next offset of each, 0 where there is nothing yet. While a commit is pending it is waited for, unless that is our own: then it is what was before. */
-export async function committedOffsets(cluster: Cluster, group: string, topics: string[], partitions: number[], pending: 'awaited' | 'passed over' = 'awaited'): Promise<TopicOffset[]> {
+/** What the group has committed: the next offset of each, 0 where there is nothing yet. While a commit is pending it is waited for. */
+export async function committedOffsets(cluster: Cluster, group: string, topics: string[], partitions: number[]): Promise<TopicOffset[]> {
   const wanted = [{ groupId: group, memberEpoch: -1, topics: topics.map((name) => ({ name, partitionIndexes: partitions })) }];
-  const { groups: [answer] } = await cluster.fromCoordinator(group, offsetFetchV8.api, wanted, pending === 'awaited');
+  const { groups: [answer] } = await cluster.fromCoordinator(group, offsetFetchV8.api, wanted, true);
   return answer!.topics.flatMap(({ name, partitions: found }) => found.map(({ partitionIndex, committedOffset }) => (
     { topic: name, partition: partitionIndex, offset: Math.max(0, Number(committedOffset)) }
   )));

@@ -8,7 +8,7 @@ import { LogError, type LogRecord, type Topic } from '../log.js';
 import { RecordBatchReader } from '../../../workers/records/record-batch.js';
 import { isTransientCode, type Cluster } from './cluster.js';
 import { committedBatches, fetchFrom, OFFSET_OUT_OF_RANGE, type Fetched } from './fetch.js';
-import { EARLIEST, listOffset } from './offsets.js';
+import { EARLIEST, listOffset, untilStable } from './offsets.js';
 import { isKeyed, keyText, partOf } from './parts.js';
 
 const FETCH_BYTES_MAX = 50 * 2 ** 20, FETCH_BYTES_MIN = 64 * 1024, RETRY_MS = 30_000, BACKOFF_MS = 50;
@@ -60,6 +60,13 @@ export async function readRecords(cluster: Cluster, topic: string, partition: nu
     // Records were there, and all of them aborted or parts of more: on to the next.
     if (fetched.records === undefined && records.length > 0 && !parts) return { records, nextOffset: offset };
   }
+}
+
+/** Whether a record that was written in a transaction counts; resolves when that is decided. */
+export async function isCommitted(cluster: Cluster, topic: string, partition: number, offset: number): Promise<boolean> {
+  await untilStable(cluster, topic, partition, offset);
+  const { records: [first] } = await readRecords(cluster, topic, partition, offset, 1, false);
+  return first?.offset === offset;
 }
 
 /** As who asked the log for it wants it: with its key, where the topic has keys that mean something here. */

@@ -4,13 +4,14 @@
  *   begin ─▶ produce outputs ─▶ offsets, with the group's metadata ─▶ commit ─▶ delivered: the offsets of the outputs
  *     │            │                        │                           │
  *     └────────────┴──────── aborted ───────┘                           └─ no answer, or an error: a new producer under the same name, which ends the old
- *                  └▶ abort, and the same once more                        transaction one way or the other; the committed offsets say which
+ *                  └▶ abort, and the same once more                        transaction one way or the other; whether its records count says which
  *
  * Promises: a step takes effect once or not at all, in the order of the calls, whatever breaks meanwhile: it goes on until it knows. What was aborted is tried again with the same bytes,
  * since the state that they came from is still there. Throws `moved` when partitions of the step are not ours any more, or again: whoever had them between has gone on from there. Steps
  * that wait share the next transaction, and none of them fails for what another one touches.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { untilReached } from '../../until-reached.js';
 import { within } from '../../within.js';
 import { LogError } from '../log.js';
 import { asBuffer, type OutgoingRecord } from './appender.js';
@@ -38,16 +39,16 @@ export interface TransactionsOptions {
   tenure(partition: number): number | undefined;
   /** Throws why the log can't go on. */
   check(): void;
-  /** Where a partition stands: committing it again changes nothing, and Kafka refuses it from whom it is not assigned to. */
-  standing(partition: number): Promise<TopicOffset>;
-  /** These took effect: told before the next step is looked at. `written`: the records, where they are. */
-  advanced(offsets: TopicOffset[], written: Written[]): void;
+  /** An offset of the group that means nothing: Kafka takes it from members only. */
+  fence(partition: number): TopicOffset;
+  /** These took effect, in partitions that have not moved since: told before the next step is looked at. */
+  advanced(written: Written[]): void;
   /** The group does not know us any more, whatever it has told us. */
   thrownOut(): void;
   /** Looks whether others have gone on with these, who had them without our being told: `tenure` says so then. `written`: what the transaction has written, which is about to be committed. */
-  lookForOthers(offsets: TopicOffset[], written: Written[]): Promise<void>;
-  /** The group's offsets of these partitions, once nothing is pending. */
-  committed(offsets: TopicOffset[]): Promise<TopicOffset[]>;
+  lookForOthers(partitions: number[], written: Written[]): Promise<void>;
+  /** Whether a record of a transaction that has ended counts. */
+  isCommitted(written: Written): Promise<boolean>;
 }
 /** `tenures`: of its partitions, when it was handed over. */
 interface Waiting { step: Step; tenures: Map<number, number | undefined>; resolve(offsets: number[]): void; reject(error: Error): void }
@@ -117,13 +118,16 @@ export class Transactions {
     while (this.waiting.length > 0) {
       const group = (this.current = this.take());
       try {
-        const step = together(group.map(({ step }) => step)), offsets = await this.untilKnown(step, () => new Set(group.flatMap((waiting) => this.moved(waiting))));
+        const step = together(group.map(({ step }) => step)), moved = (): Set<number> => new Set(group.flatMap((waiting) => this.moved(waiting)));
+        const offsets = await this.untilKnown(step, () => moved().size > 0);
+        this.failing = undefined;
         if (offsets === undefined) {
           // Nothing of it took effect: those whose partitions are still ours are first in the next one.
           for (const waiting of group.reverse()) if (!this.refuseMoved(waiting)) this.waiting.unshift(waiting);
           continue;
         }
-        this.options.advanced(step.offsets, writtenAt(step.records, offsets));
+        const gone = moved();
+        this.options.advanced(writtenAt(step.records, offsets).filter(({ partition }) => !gone.has(partition)));
         let at = 0;
         for (const { step: { records }, resolve } of group) resolve(offsets.slice(at, (at += records.length)));
       } catch (error) {
@@ -151,20 +155,16 @@ export class Transactions {
   }
 
   /** Undefined when it did not take effect, and some of its partitions have moved. */
-  private async untilKnown(step: Step, moved: () => Set<number>): Promise<number[] | undefined> {
+  private async untilKnown(step: Step, hasMoved: () => boolean): Promise<number[] | undefined> {
     for (let attempt = 0; ; attempt++) {
       if (attempt > 0) await pause(BACKOFF_MS);
       this.options.check();
-      if (moved().size > 0) return undefined;
+      if (hasMoved()) return undefined;
       const first = this.numbers + 1;
       try {
-        const standing = await Promise.all(step.fences.map((partition) => this.options.standing(partition)));
-        const offsets = [...step.offsets, ...standing.filter(({ topic, partition }) => !has(step.offsets, topic, partition))];
-        await this.attempt(first, step, offsets, () => moved().size > 0);
-        this.failing = undefined;
+        await this.attempt(first, step, hasMoved);
         return this.offsetsFrom(first, step);
       } catch (error) {
-        if (error instanceof LogError && error.code === 'unavailable' && !this.closing) continue;
         if (error instanceof LogError) throw error;
         const native = error as NativeError;
         if (this.closing && attempt > 0) throw new LogError('closed', `the log was closed before a commit was known: ${native.message}`);
@@ -173,9 +173,8 @@ export class Transactions {
         // Once Kafka was asked to commit, an abort that succeeds may only mean that there is nothing left to abort.
         if (!this.deciding && native.isTxnRequiresAbort && await this.abort()) continue;
         await this.renewed();
-        if (!await this.tookEffect(step, moved())) continue;
-        if (this.allDelivered(first, step)) return this.offsetsFrom(first, step);
-        throw new LogError('failed', 'a commit took effect, but nobody heard where its records are: start again, the state is restored from them');
+        // What was not asked for has not happened, whatever others have committed meanwhile.
+        if (this.deciding && await untilReached(() => this.tookEffect(first, step))) return this.offsetsFrom(first, step);
       }
     }
   }
@@ -183,8 +182,8 @@ export class Transactions {
     this.failing = { sinceMs: this.failing?.sinceMs ?? performance.now(), reason };
   }
   /** `first`: number of its first record. */
-  private async attempt(first: number, step: Step, offsets: TopicOffset[], hasMoved: () => boolean): Promise<void> {
-    const producer = this.producer!, { records } = step;
+  private async attempt(first: number, step: Step, hasMoved: () => boolean): Promise<void> {
+    const producer = this.producer!, { records, fences } = step, offsets = [...step.offsets, ...fences.map((partition) => this.options.fence(partition))];
     this.deciding = false;
     await called((done) => producer.beginTransaction(done));
     this.delivered.clear();
@@ -197,7 +196,8 @@ export class Transactions {
     if (this.undelivered !== undefined) throw abortable(this.undelivered);
     // Taken for a repeat by the leader, so that nobody knows whether it is there (seen of the first records of a new producer, when a topic was new).
     if ([...this.delivered.values()].some((offset) => offset < 0)) throw abortable('Kafka does not say where a record is');
-    await this.options.lookForOthers(offsets, writtenAt(records, this.offsetsFrom(first, step))).catch(({ message }: Error) => { throw abortable(message); });
+    const partitions = [...new Set(offsets.map(({ partition }) => partition))];
+    await this.options.lookForOthers(partitions, writtenAt(records, this.offsetsFrom(first, step))).catch(({ message }: Error) => { throw abortable(message); });
     // The offsets may have been taken from us as a member of another generation, in which others have the partitions: we were told of it before we became that.
     if (hasMoved()) throw abortable('partitions have moved');
     this.deciding = true;
@@ -262,17 +262,12 @@ export class Transactions {
     if (producer) await disconnectNative(producer).catch(() => undefined);
   }
   /**
-   * The offsets of partitions that are still ours say it. They never go back, so all have come as far as ours when it took effect, or one stands where it was. Some may be beyond that: others
-   * have gone on from there, and we have not been told yet that the partition moved; the next commit sees that (`lookForOthers`).
+   * Its records say it: all of them count, or none. The offsets of the group don't: others may have gone on from where we were, with the same records, and we have not been told yet. `KafkaLog`
+   * has no step with offsets and without a record.
    */
-  private async tookEffect({ offsets }: Step, moved: ReadonlySet<number>): Promise<boolean> {
-    const ours = offsets.filter(({ partition }) => !moved.has(partition));
-    if (ours.length === 0) return false;
-    const committed = await this.options.committed(ours);
-    return ours.every(({ topic, partition, offset }) => committed.some((other) => other.topic === topic && other.partition === partition && other.offset >= offset));
-  }
-  private allDelivered(first: number, { records }: Step): boolean {
-    return records.every((_, i) => this.delivered.has(first + i));
+  private async tookEffect(first: number, step: Step): Promise<boolean> {
+    const [record] = writtenAt(step.records, this.offsetsFrom(first, step));
+    return record === undefined || this.options.isCommitted(record);
   }
   private offsetsFrom(first: number, { records }: Step): number[] {
     return records.map((_, i) => this.delivered.get(first + i)!);
@@ -288,4 +283,3 @@ function together(steps: Step[]): Step {
 
 const writtenAt = (records: OutgoingRecord[], offsets: number[]): Written[] => records.map(({ topic, partition }, i) => ({ topic, partition, offset: offsets[i]! }));
 const abortable = (message: string): Error => Object.assign(new Error(message), { isTxnRequiresAbort: true });
-const has = (offsets: TopicOffset[], topic: string, partition: number): boolean => offsets.some((other) => other.topic === topic && other.partition === partition);
