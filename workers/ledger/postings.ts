@@ -53,7 +53,7 @@ export class Postings {
 export const postings = new Postings();
 const { kind: kinds, balance: balances, counter: counters, currency: currencies, funder: funders, points: sums, award: awards, expires: expiryDays, matures: maturityDays } = postings;
 
-/** Adds to the postings of the command at hand. */
+/** Adds to the postings of the command at hand: `add` again, in the arrays as constants, since through an object optimized code loads and checks each of the nine at each posting. */
 export function post(kind: number, balance: number, counter: number, currency: number, funder: number, points: number, award: number, expires: number, matures: number): void {
   const i = postings.count++;
   if (i === POSTINGS_MAX) throw new Error(`one command makes more than ${POSTINGS_MAX} postings`);
