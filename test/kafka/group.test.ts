@@ -164,11 +164,12 @@ else {
 
   t.test('nor while the other has a transaction open, whose positions stay where they are', async (t) => {
     const { first, second, holder, kept } = await thrownOut(t, 'open-', async () => undefined), again = holder.again();
+    // Before the first one is back: then either may have to give it away.
+    const isHeld = directProxy.hold(END_TRANSACTION, HEARTBEAT), theirs = second.commit(step(kept, 2, 'second')).then(() => 'committed', ({ code }: LogError) => code);
+    await isHeld;
     proxy.release();
     holder.giveBack();
     await again;
-    const isHeld = directProxy.hold(END_TRANSACTION, HEARTBEAT), theirs = second.commit(step(kept, 2, 'second')).then(() => 'committed', ({ code }: LogError) => code);
-    await isHeld;
     const written = (): Promise<number> => withCluster(broker, async (cluster) => {
       await cluster.describe(['open-control']);
       return listOffset(cluster, 'open-control', 0, LATEST, READ_UNCOMMITTED);
