@@ -281,5 +281,5 @@ t.test('rules are checked offline and published, products and accounts imported'
     t.match(refused, { code: 2, stderr: /has no product, and all products of p would be removed, so nothing was sent: name the right file/, stdout: '' }, name);
   }
   await writeFile(join(directory, 'accounts.ndjson'), '{"card":"1","balances":{"points":5}}\n{"card":"2","balances":{"points":-5}}\n');
-  t.match(await pointstream(directory, 'import', 'accounts', 'accounts.ndjson', '--json', ...door), { code: 4, stdout: /"accepted": 1/, stderr: /item 2 \(2\): invalid/ });
+  t.match(await pointstream(directory, 'import', 'accounts', 'accounts.ndjson', '--json', ...door), { code: 4, stdout: /"accepted": 1/, stderr: /^row 2 \(2\) invalid \/balances\/points: /m });
 });
