@@ -17,7 +17,7 @@ t.test('engines that begin at the same time know one another', async (t) => {
   const held = new Promise<void>((resolve) => { goOn = resolve; });
   // What this one writes gets there when the other one has begun.
   const slow: Log = Object.assign(Object.create(log) as Log, {
-    putValue: (...given: Parameters<Log['putValue']>) => held.then(() => log.putValue(...given)), addValue: (...given: Parameters<Log['addValue']>) => held.then(() => log.addValue(...given)),
+    putOwnValues: (...given: Parameters<Log['putOwnValues']>) => held.then(() => log.putOwnValues(...given)), addValue: (...given: Parameters<Log['addValue']>) => held.then(() => log.addValue(...given)),
   });
   const start = (of: Log, host: string, value?: string): Promise<Peers> => {
     const answer: PeersOptions['answer'] = () => Promise.resolve(value === undefined ? undefined : { value });

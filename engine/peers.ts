@@ -54,7 +54,7 @@ export class Peers {
   }
   /** The partition is here from now on. */
   async announce(partition: number): Promise<void> {
-    await this.options.log.putValue(`${OWNER}${partition}`, Buffer.from(this.address), partition);
+    await this.options.log.putOwnValues([{ partition, name: `${OWNER}${partition}`, value: Buffer.from(this.address) }]);
   }
   /** Asks whoever owns the partition, also when that changes meanwhile. Throws EngineError. */
   async ask<T>(partition: number, task: ShardTask): Promise<T> {

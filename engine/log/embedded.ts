@@ -14,10 +14,10 @@
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getLastVersion, open, type Database, type RootDatabase } from 'lmdb';
-import { ConfigError } from '../config.js';
+import { agreeOnSettings, type Settings } from './embedded-settings.js';
 import { GroupCommit } from './group-commit.js';
 import {
-  LogError, inputTopics, isInput, topics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type LogRecord, type Position, type Topic,
+  LogError, inputTopics, isInput, topics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type LogRecord, type OwnValue, type Position, type Topic,
 } from './log.js';
 import { own, type Owner } from './owner.js';
 
@@ -33,8 +33,6 @@ export interface EmbeddedLogOptions {
   groupBytesMax?: number;
 }
 
-interface Settings { format: number; partitions: number; hash: string }
-const FORMAT = 1, PARTITIONS_DEFAULT = 8;
 /** lmdb holds a few tables in memory with an entry for each database that there may be. */
 const PARTITIONS_MAX = 256;
 const GROUP_BYTES_MAX = 32 * 2 ** 20;
@@ -235,12 +233,12 @@ class EmbeddedLog implements Log {
     await this.putValue(name, value);
     return true;
   }
-  async putValue(name: string, value: Uint8Array): Promise<void> {
-    // What lmdb refuses later would be refused in the middle of a group.
-    if (name.length === 0 || name.length > NAME_LENGTH_MAX || name.includes('\0')) {
-      throw new LogError('failed', `a value's name has 1 to ${NAME_LENGTH_MAX} characters and no NUL, unlike ${JSON.stringify(name.slice(0, NAME_LENGTH_MAX))}`);
-    }
-    await this.writer.write(value.length, (put) => put(this.values.put(name, value)), () => undefined);
+  putValue(name: string, value: Uint8Array): Promise<void> {
+    return this.putValues([{ name, value }]);
+  }
+  /** All partitions are ours. */
+  putOwnValues(values: OwnValue[]): Promise<void> {
+    return this.putValues(values);
   }
 
   close(): Promise<void> {
@@ -248,6 +246,15 @@ class EmbeddedLog implements Log {
     return this.closing;
   }
 
+  private async putValues(values: { name: string; value: Uint8Array }[]): Promise<void> {
+    // What lmdb refuses later would be refused in the middle of a group.
+    for (const { name } of values) {
+      if (name.length > 0 && name.length <= NAME_LENGTH_MAX && !name.includes('\0')) continue;
+      throw new LogError('failed', `a value's name has 1 to ${NAME_LENGTH_MAX} characters and no NUL, unlike ${JSON.stringify(name.slice(0, NAME_LENGTH_MAX))}`);
+    }
+    const bytes = values.reduce((sum, { value }) => sum + value.length, 0);
+    await this.writer.write(bytes, (put) => { for (const { name, value } of values) put(this.values.put(name, value)); }, () => undefined);
+  }
   private stream(topic: Topic, partition: number): Stream {
     this.refuseWhenClosed();
     const stream = this.streams.get(topic)?.[partition];
@@ -271,23 +278,6 @@ class EmbeddedLog implements Log {
 
 function positionName({ topic, partition }: Pick<Position, 'topic' | 'partition'> | Stream): string {
   return `position/${topic}/${partition}`;
-}
-
-/** The settings that the log was created with; creates them when there are none. */
-async function agreeOnSettings(directory: string, state: Database<number | Settings, string>, options: EmbeddedLogOptions): Promise<Settings> {
-  const stored = state.get('settings') as Settings | undefined;
-  if (!stored) {
-    const settings = { format: FORMAT, partitions: options.partitions ?? PARTITIONS_DEFAULT, hash: options.hash ?? 'murmur2' };
-    await state.put('settings', settings);
-    return settings;
-  }
-  if (stored.format !== FORMAT) throw new LogError('failed', `the log in ${directory} has format ${stored.format}, this version reads ${FORMAT}`);
-  for (const name of ['partitions', 'hash'] as const) {
-    if (options[name] !== undefined && options[name] !== stored[name]) {
-      throw new ConfigError(`the log in ${directory} was created with ${name} ${stored[name]}, not ${options[name]}; that is fixed: leave the setting ${name} out, or choose another --data`);
-    }
-  }
-  return stored;
 }
 
 /** The names of new files survive a crash only when their directories are synced (Windows has no such thing). */

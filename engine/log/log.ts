@@ -40,6 +40,9 @@ export interface Position { topic: InputTopic; partition: number; offset: number
 /** One atomic step: all outputs and all offsets, or nothing. `positions` are the next offsets to read; `fences`: partitions that must be ours, though none of their offsets moves. */
 export interface Commit { outputs: Append[]; positions: Position[]; fences?: number[] }
 
+/** A named value of a partition, which only its owner may write. */
+export interface OwnValue { partition: number; name: string; value: Uint8Array }
+
 /**
  * Hears which partitions this engine is to process. Of those that are released nothing may be under way any more once the promise resolves; those that are lost may be another
  * engine's already, and commits of them are refused (`moved`).
@@ -104,8 +107,9 @@ export interface Log {
   trim(topic: Topic, partition: number, beforeOffset: number): Promise<void>;
   /** Small named values that survive a crash (sink intents, checkpoint places); a Map of the log's own. */
   getValue(name: string): Promise<Uint8Array | undefined>;
-  /** With a partition: only as long as that is ours without a break, else LogError `moved`. */
-  putValue(name: string, value: Uint8Array, partition?: number): Promise<void>;
+  putValue(name: string, value: Uint8Array): Promise<void>;
+  /** Values of partitions in one atomic step, only as long as all of these are ours without a break, else LogError `moved`. */
+  putOwnValues(values: OwnValue[]): Promise<void>;
   /** Writes it where there is no value of that name, and says whether that was so: of several engines that add one at the same moment it is true for one. */
   addValue(name: string, value: Uint8Array): Promise<boolean>;
   /** Bytes written to the log since it was opened, for bytesLoggedPerTransaction. */

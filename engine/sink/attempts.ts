@@ -1,13 +1,14 @@
 /**
- * One range of results into ClickHouse, whatever becomes of the attempts (delivery.ts says what is decided of each).
+ * One insert into ClickHouse, whatever becomes of the attempts (delivery.ts says what is decided of each).
  *
  * What ClickHouse acknowledges at the first attempt is there. A repeat may only be taken for one: a table without replication remembers a token before it has the part, and a server that is
  * killed between the two refuses the rows as known for ever after, without a word. So after a repeat the rows are counted; a token that was acknowledged again and again while nothing came
- * is used up, and the range gets another one. Replicated tables remember part and token in one step (and a replica may not have yet what another one took): there the word counts.
+ * is used up, and what is ours of the insert gets another one (whoever has the rest does the same). Replicated tables remember part and token in one step (and a replica may not have yet what
+ * another one took): there the word counts.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { randomUUID } from 'node:crypto';
-import { verdict, type Intent } from './delivery.js';
+import { verdict } from './delivery.js';
 import type { Range } from './feed.js';
 import { countRows } from './insert.js';
 
@@ -18,31 +19,32 @@ const ACKNOWLEDGED_MAX = 7;
 
 export interface Attempts {
   client: ClickHouseClient;
-  partition: number;
   signal: AbortSignal;
-  insert(range: Range, token: string): Promise<void>;
-  /** Writes an intent into the log. */
-  note(intent: Intent): Promise<void>;
+  insert(ranges: Range[], token: string): Promise<void>;
+  /** Writes into the log that our ranges alone are about to be inserted under this token. */
+  note(token: string): Promise<void>;
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
   /** An attempt failed. Throws when there is to be no further one. */
   failed(error: unknown): void;
 }
+/** `all`: what the token stands for, our ranges and those of partitions that others may have by now. Undefined: this run has noted it, and nothing but ours. */
+export interface Sending { ours: Range[]; token: string; all?: () => Promise<Range[]> }
 
-/** `attempted`: by an earlier run. Resolves when all rows are in the table, with the intent that brought them; throws only when `failed` or `note` does. */
-export async function insertUntilThere({ client, partition, signal, insert, note, pause, failed }: Attempts, range: Range, first: Intent, attempted: boolean): Promise<Intent> {
-  let intent = first, acknowledged = 0;
-  for (let attempt = attempted ? 1 : 0; ; attempt++) {
+/** Resolves when all of our rows are in the table; throws only when `failed` or `note` does. */
+export async function insertUntilThere({ client, signal, insert, note, pause, failed }: Attempts, sending: Sending): Promise<void> {
+  const { ours } = sending, rows = ours.reduce((sum, range) => sum + range.rows, 0);
+  let { token, all } = sending, acknowledged = 0;
+  for (let attempt = all ? 1 : 0; ; attempt++) {
     if (acknowledged === ACKNOWLEDGED_MAX) {
-      intent = { ...intent, token: newToken(partition, intent) };
-      await note(intent);
-      acknowledged = 0;
+      [token, all, acknowledged] = [newToken(ours), undefined, 0];
+      await note(token);
     }
     try {
-      const found = attempt === 0 ? undefined : await countRows(client, partition, range, signal), decided = verdict(range.rows, found?.rows);
-      if (decided === 'refuse') throw new Error(`ClickHouse has ${found!.rows} of the ${range.rows} rows of partition ${partition}, batches ${range.firstBatch} to ${range.lastBatch}`);
-      if (decided === 'skip') return intent;
-      await insert(range, intent.token);
-      if (!found || found.isReplicated) return intent;
+      const found = attempt === 0 ? undefined : await countRows(client, ours, signal), decided = verdict(rows, found?.rows);
+      if (decided === 'refuse') throw new Error(`ClickHouse has ${found!.rows} of the ${rows} rows of ${ours.map(described).join('; ')}`);
+      if (decided === 'skip') return;
+      await insert(await all?.() ?? ours, token);
+      if (!found || found.isReplicated) return;
       if (acknowledged++ === 0) continue; // most often it is there now
     } catch (error) {
       failed(error);
@@ -51,4 +53,10 @@ export async function insertUntilThere({ client, partition, signal, insert, note
   }
 }
 
-export const newToken = (partition: number, { from, to }: Pick<Intent, 'from' | 'to'>): string => `${partition}.${from}.${to}.${randomUUID()}`;
+/** Unlike any other, and it says where it comes from. */
+export function newToken([first]: Range[]): string {
+  return `${first!.partition}.${first!.from}.${first!.to}.${randomUUID()}`;
+}
+function described({ partition, firstBatch, lastBatch }: Range): string {
+  return `partition ${partition}, batches ${firstBatch} to ${lastBatch}`;
+}

@@ -13,6 +13,9 @@ t.test('what is done with a range', async (t) => {
 });
 
 t.test('an intent is read back equal', async (t) => {
-  const intent = { from: 3, to: 2 ** 53 - 1, token: '7.3.9.abc', done: false };
-  t.same(readIntent(writeIntent(intent)), intent);
+  const intent = { from: 3, to: 2 ** 53 - 1, token: '7.3.9.abc', done: false, pieces: [{ partition: 2, from: 0, to: 5 }, { partition: 7, from: 3, to: 2 ** 53 - 1 }] };
+  t.same(readIntent(writeIntent(intent), 7), intent);
+  const alone = [{ partition: 7, from: 3, to: 2 ** 53 - 1 }];
+  t.same(readIntent(writeIntent({ ...intent, done: true }), 7), { ...intent, done: true, pieces: alone });
+  t.same(readIntent(Buffer.from('{"from":1,"to":4,"token":"4.1.4.abc","done":false}'), 4), { from: 1, to: 4, token: '4.1.4.abc', done: false, pieces: [{ partition: 4, from: 1, to: 4 }] }, 'of an older version');
 });

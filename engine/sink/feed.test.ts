@@ -51,7 +51,7 @@ t.test('the same range again gives the same bytes', async (t) => {
     t.ok(repeated.to >= range.to, 'whole');
 
     // And nothing is left out after it.
-    again.delivered(repeated, 0);
+    again.delivered(repeated);
     const rest = again.waiting ? await again.collect({ rowsMax: Infinity, bytesMax: Infinity, to: again.end }) : undefined;
     const expected = log.records.slice(0, log.readable).filter(({ offset }) => offset >= range.to).reduce((sum, { rows }) => sum + rows, 0);
     t.equal(rest?.rows ?? 0, expected);

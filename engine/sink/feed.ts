@@ -25,6 +25,7 @@ interface Fresh extends Offered { from: number; atMs: number }
 
 /** A range of results records, ready to be inserted. */
 export interface Range {
+  partition: number;
   from: number;
   to: number;
   rows: number;
@@ -49,8 +50,6 @@ export class Feed {
   end = 0;
   /** When the oldest record that is not in ClickHouse was committed, ms. Meaningless when there is none. */
   sinceMs = 0;
-  /** When the last insert ended, ms. */
-  lastInsertMs = -Infinity;
   /** Somebody waits for what is before this offset. */
   hurryTo = 0;
   busy = false;
@@ -99,7 +98,7 @@ export class Feed {
 
   /** Whole records from `position` on, at least one; to be called when some wait. */
   async collect({ rowsMax, bytesMax, to }: Limits): Promise<Range> {
-    const range: Range = { from: this.position, to: this.position, rows: 0, bytes: 0, blocks: [], held: [], firstBatch: 0, lastBatch: 0, untilMs: this.sinceMs };
+    const range: Range = { partition: this.partition, from: this.position, to: this.position, rows: 0, bytes: 0, blocks: [], held: [], firstBatch: 0, lastBatch: 0, untilMs: this.sinceMs };
     while (range.to < to && range.rows < rowsMax && range.bytes < bytesMax) {
       const fresh = this.take(range.to, to);
       if (fresh) {
@@ -133,10 +132,9 @@ export class Feed {
     this.freshRows = this.freshBytes = 0;
   }
   /** The range is in ClickHouse. */
-  delivered(range: Range, nowMs: number): void {
+  delivered(range: Range): void {
     for (const record of range.held.splice(0)) this.release(record);
     this.position = range.to;
-    this.lastInsertMs = nowMs;
     const next = this.fresh[0];
     this.sinceMs = next && next.from <= range.to ? next.atMs : range.untilMs;
     this.failure = undefined;

@@ -1,4 +1,4 @@
-/** What the sink says to ClickHouse: one range as one insert, and how many rows of a range are there. */
+/** What the sink says to ClickHouse: ranges as one insert, and how many of their rows are there. */
 import { Readable } from 'node:stream';
 import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client';
 import type { Range } from './feed.js';
@@ -22,24 +22,25 @@ const settings: ClickHouseSettings = {
 };
 
 /** Resolves when ClickHouse has the rows on disk. */
-export async function insertRange(client: ClickHouseClient, range: Range, token: string, signal: AbortSignal): Promise<void> {
+export async function insertRanges(client: ClickHouseClient, ranges: Range[], token: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted(); // the client hears only of what is aborted later
   const { stream } = await client.exec({
     query: 'INSERT INTO facts FORMAT Native',
-    values: Readable.from(range.blocks),
+    values: Readable.from(ranges.flatMap(({ blocks }) => blocks)),
     clickhouse_settings: { ...settings, insert_deduplication_token: token },
     abort_signal: signal,
   });
   for await (const _ of stream) { /* the answer is empty; its end is what counts */ }
 }
 
-/** Rows of a range that the table has; and whether tokens are remembered together with the parts that they brought. */
-export async function countRows(client: ClickHouseClient, partition: number, range: Range, signal: AbortSignal): Promise<{ rows: number; isReplicated: boolean }> {
+/** Rows of ranges that the table has; and whether tokens are remembered together with the parts that they brought. */
+export async function countRows(client: ClickHouseClient, ranges: Range[], signal: AbortSignal): Promise<{ rows: number; isReplicated: boolean }> {
   signal.throwIfAborted();
   const answer = await client.query({
     query: `SELECT count() AS rows, (SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = 'facts') AS engine
-      FROM facts WHERE source_partition = {partition:UInt32} AND batch BETWEEN {first:Int64} AND {last:Int64}`,
-    query_params: { partition, first: range.firstBatch, last: range.lastBatch },
+      FROM facts WHERE source_partition IN {partitions:Array(UInt32)}
+        AND arrayExists((partition, first, last) -> source_partition = partition AND batch BETWEEN first AND last, {partitions:Array(UInt32)}, {first:Array(Int64)}, {last:Array(Int64)})`,
+    query_params: { partitions: ranges.map(({ partition }) => partition), first: ranges.map(({ firstBatch }) => firstBatch), last: ranges.map(({ lastBatch }) => lastBatch) },
     format: 'JSONEachRow',
     abort_signal: signal,
   });

@@ -15,8 +15,8 @@ export interface SinkOptions {
   memoryBytesMax?: number;
   /** Inserts that ClickHouse works on at a time. */
   insertsMax?: number;
-  /** Ranges that are prepared or inserted at a time: while one is inserted, intents of others are written. */
-  rangesMax?: number;
+  /** Deliveries that are prepared or inserted at a time: while one is inserted, intents of others are written. */
+  deliveriesMax?: number;
   /** Why nothing may be inserted yet; undefined: it may. */
   refusal?(): string | undefined;
   /** A record that was offered is not needed here any more. */

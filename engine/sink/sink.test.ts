@@ -1,49 +1,15 @@
 /** The sink on a real embedded log and a fake ClickHouse: each fact once, in few inserts, whatever fails and wherever the sink is killed. */
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
-import { pino } from 'pino';
 import t from 'tap';
 import { eventually } from '../../test/end-to-end/engine.js';
-import { fakeResults, FakeClickHouse, type Fault } from '../../test/sink/fake-clickhouse.js';
+import { fakeResults, type Fault } from '../../test/sink/fake-clickhouse.js';
 import { ShortTime } from '../../test/sink/short-time.js';
-import { openEmbeddedLog } from '../log/embedded.js';
-import type { Log, OwnershipListener } from '../log/log.js';
+import { PARTITIONS, sorted, WAIT_MS, world } from '../../test/sink/sink-world.js';
+import type { Log } from '../log/log.js';
 import { intentName, writeIntent } from './delivery.js';
-import type { SinkOptions } from './options.js';
-import { startSink, type Sink } from './sink.js';
-
-const PARTITIONS = 3;
-const WAIT_MS = 20_000;
-
-interface World { log: Log; fake: FakeClickHouse; client: ClickHouseClient; expected: string[]; commit(partition: number, rows: number, sink?: Sink): Promise<void>; start(more?: Partial<SinkOptions>): Promise<Sink> }
-
-async function world(t: { teardown(end: () => Promise<void>): void }): Promise<World> {
-  const directory = mkdtempSync(join(tmpdir(), 'pointstream-sink-'));
-  const log = await openEmbeddedLog({ directory, partitions: PARTITIONS });
-  const fake = new FakeClickHouse(), client = await fake.start(), expected: string[] = [];
-  t.teardown(async () => {
-    await client.close();
-    await fake.stop();
-    await log.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
-  return {
-    log, fake, client, expected,
-    async commit(partition, rows, sink) {
-      const batch = (await log.bounds('results', partition)).end, record = fakeResults(partition, batch, rows);
-      await log.commit({ outputs: [{ topic: 'results', partition, value: record }], positions: [] });
-      for (let row = 0; row < rows; row++) expected.push(`${partition}.${batch}.${row}`);
-      sink?.offer(partition, { batch, offset: batch, record, rows });
-    },
-    start: (more) => startSink({ log, client, partitions: PARTITIONS, logger: pino({ level: 'silent' }), rowsMax: 25, bytesMax: 2 ** 20, ...more }),
-  };
-}
-const sorted = (rows: string[]): string[] => [...rows].sort();
 
 t.test('what lies in the log and what is offered arrives once, in inserts of whole records', async (t) => {
   const { log, fake, expected, commit, start } = await world(t);
@@ -64,6 +30,16 @@ t.test('what lies in the log and what is offered arrives once, in inserts of who
   t.equal(await again.caughtUp(WAIT_MS), true);
   t.same(sorted(fake.rows), sorted(expected), 'a second start inserts nothing');
   await again.stop();
+});
+
+t.test('what there is of several partitions goes in one insert', async (t) => {
+  const { fake, expected, commit, start } = await world(t);
+  for (let i = 0; i < 2 * PARTITIONS; i++) await commit(i % PARTITIONS, 4);
+  const sink = await start();
+  t.equal(await sink.caughtUp(WAIT_MS), true);
+  t.same(fake.inserts, [expected.length]);
+  t.same(sorted(fake.rows), sorted(expected));
+  await sink.stop();
 });
 
 t.test('records that found no room in memory are read from the log', async (t) => {
@@ -138,7 +114,7 @@ t.test('a stop ends while ClickHouse does not answer, with more ranges than may 
     mute.close();
   });
   for (let partition = 0; partition < PARTITIONS; partition++) await commit(partition, 10);
-  const sink = await start({ client });
+  const sink = await start({ client, rowsMax: 10 });
   await two;
   await sink.stop(0);
   t.equal(count, 2, 'the third did not begin');
@@ -178,7 +154,7 @@ function killedAfter(steps: number, log: Log, client: ClickHouseClient): { log: 
       return counted.includes(String(name)) ? (...parameters: unknown[]) => both(() => Reflect.apply(value, object, parameters) as Promise<unknown>) : value.bind(object) as unknown;
     },
   });
-  return { log: wrap(log, ['putValue', 'read']), client: wrap(client, ['exec']), killed };
+  return { log: wrap(log, ['putOwnValues', 'read']), client: wrap(client, ['exec']), killed };
 }
 
 t.test('killed between any two steps', async (t) => {
@@ -206,7 +182,7 @@ t.test('killed between any two steps', async (t) => {
 t.test('results that an earlier run has sent and that can be read only in part yet', async (t) => {
   const { log, fake, client, expected, commit, start } = await world(t);
   for (let i = 0; i < 4; i++) await commit(0, 6);
-  await log.putValue(intentName(0), writeIntent({ from: 0, to: 4, token: 'earlier', done: false }));
+  await log.putValue(intentName(0), writeIntent({ from: 0, to: 4, token: 'earlier', done: false, pieces: [{ partition: 0, from: 0, to: 4 }] }));
   fake.rows.push(...expected);
   let looks = 0;
   const slow = new Proxy(log, {
@@ -222,77 +198,3 @@ t.test('results that an earlier run has sent and that can be read only in part y
   t.same(sorted(fake.rows), sorted(expected));
   await sink.stop();
 });
-
-t.test('a partition is given back while ClickHouse does not answer, and whoever has it next goes on', { timeout: 60_000 }, async (t) => {
-  const { log, fake, client, expected, commit, start } = await world(t), listeners: OwnershipListener[] = [], owned = new Set([0]);
-  const moving = new Proxy(log, {
-    get: (object, name) => {
-      if (name === 'owned') return owned;
-      if (name === 'tenure') return (partition: number) => (owned.has(partition) ? 1 : undefined);
-      if (name === 'onOwnership') return (listener: OwnershipListener) => (listeners.push(listener), () => undefined);
-      const value = Reflect.get(object, name) as unknown;
-      return typeof value === 'function' ? value.bind(object) as unknown : value;
-    },
-  });
-  let letGo = (): void => undefined;
-  const inserting = new Promise<void>((began) => {
-    fake.hold = () => (began(), new Promise<void>((resolve) => { letGo = resolve; }));
-  });
-  await commit(0, 6);
-  const sink = await start({ log: moving, client });
-  await inserting;
-  await listeners[0]!.released([0]);
-  owned.delete(0);
-  t.same(fake.rows, [], 'the insert is still under way');
-  fake.hold = undefined;
-  await commit(0, 7);
-  const next = await start();
-  t.equal(await next.caughtUp(WAIT_MS), true);
-  letGo();
-  await Promise.all([sink.stop(), next.stop()]);
-  t.same(sorted(fake.rows), sorted(expected));
-});
-
-for (const looking of [false, true]) {
-  t.test(`partitions are lost and come back while an insert is under way${looking ? ', and the log answers nothing' : ''}`, async (t) => {
-    const { log, fake, client, expected, commit, start } = await world(t);
-    const listeners: OwnershipListener[] = [], owned = new Set([0, 1, 2]);
-    let answers = Promise.resolve(), tenure = 1;
-    const moving = new Proxy(log, {
-      get: (object, name) => {
-        if (name === 'owned') return owned;
-        if (name === 'tenure') return (partition: number) => (owned.has(partition) ? tenure : undefined);
-        if (name === 'onOwnership') return (listener: OwnershipListener) => (listeners.push(listener), () => undefined);
-        if (name === 'bounds') return (...[topic, partition]: Parameters<Log['bounds']>) => answers.then(() => log.bounds(topic, partition));
-        const value = Reflect.get(object, name) as unknown;
-        return typeof value === 'function' ? value.bind(object) as unknown : value;
-      },
-    });
-    fake.knowsTokens = false;
-    let letGo = (): void => undefined, answer = (): void => undefined;
-    const inserting = new Promise<void>((began) => {
-      fake.hold = () => (began(), new Promise<void>((resolve) => { letGo = resolve; }));
-    });
-    for (let i = 0; i < 3; i++) await commit(0, 6);
-    const sink = await start({ log: moving, client });
-    await inserting;
-    if (looking) answers = new Promise((resolve) => { answer = resolve; });
-    // The first look hangs; the second begins after the partition has come back, and before it has ended.
-    const looks = [sink.caughtUp(WAIT_MS), sink.caughtUp(WAIT_MS)];
-    owned.delete(0);
-    listeners[0]!.lost([0]);
-    owned.add(0);
-    tenure++;
-    listeners[0]!.gained([0]);
-    for (let i = 0; i < 3; i++) await commit(0, 6, sink);
-    fake.hold = undefined;
-    answer();
-    // Enough for an early beginning to ask for the rows, and to insert them again.
-    for (let turn = 0; turn < 3000; turn++) await setImmediate();
-    letGo();
-    await Promise.all(looks);
-    t.equal(await sink.caughtUp(WAIT_MS), true);
-    t.same(sorted(fake.rows), sorted(expected));
-    await sink.stop();
-  });
-}

@@ -1,32 +1,35 @@
 /**
  * Facts from the log's results into ClickHouse, each exactly once by plain count(), whatever is killed when.
  *
- *   offer / log ─▶ feed of a partition ─▶ collect a range ─▶ intent into the log ─▶ insert, until it is there ─▶ "done" into the log
- *                                         └──────────────── a few partitions at a time ────────────────────┘
+ *   offer / log ─▶ feed of each partition ─▶ collect a range of each ─▶ intents into the log ─▶ one insert, until it is there ─▶ "done" into the log
+ *                                            └───────────────────────── a few deliveries at a time ──────────────────────────┘
  *
- * Promises: what is done with a range is decided in delivery.ts; a range is whole results records of one partition, inserted as one part; ClickHouse may be away as
- * long as it likes. While little happens a fact is there after about LINGER_MS; under load inserts grow to rowsMax. Never slows the engine down: it lags, and `stats` says by how much.
+ * Promises: what is done with ranges is decided in delivery.ts; a range is whole results records of one partition, and those of a delivery are inserted as one part, since a part costs what it
+ * costs, however few rows it has. ClickHouse may be away as long as it likes. While little happens a fact is there after about LINGER_MS; under load inserts grow to rowsMax. Never slows the
+ * engine down: it lags, and `stats` says by how much.
  */
 import { setTimeout as systemPause } from 'node:timers/promises';
+import { LogError } from '../log/log.js';
 import { within } from '../within.js';
 import { insertUntilThere, newToken, RETRY_MS_MAX } from './attempts.js';
-import { intentName, readIntent, writeIntent, type Intent } from './delivery.js';
+import { intentName, writeIntent, type Intent, type Piece } from './delivery.js';
 import { Budget, Feed, type Offered, type Range } from './feed.js';
-import { insertRange } from './insert.js';
+import { insertRanges } from './insert.js';
 import type { SinkOptions, SinkStats } from './options.js';
+import { SinkPartitions } from './sink-partitions.js';
 import { Turns } from './turns.js';
 
 /** How long a fact waits for company while nothing else happens. */
 const LINGER_MS = 100;
-/** Small inserts over all partitions: each costs a part, its fsyncs and later merges. */
-const SMALL_INSERTS_PER_SECOND = 8;
-/** Under load a partition's inserts are further apart: of so many rows or more at a time, since a row costs half in an insert of 20,000 as in one of 5,000, merges included. */
-const BULK_ROWS = 5000;
-const BULK_INSERT_MS = 2000;
+/** Inserts of few rows are so far apart: each costs a part, its fsyncs and later merges. Those of more are further apart: a row costs a third of 6,000's in one of 40,000. */
+const SMALL_INSERT_MS = 200, BULK_ROWS = 2000, BULK_INSERT_MS = 1000;
+/** Each partition's intent names all pieces of its insert. */
+const PIECES_MAX = 16;
 /** How often the log is asked for results that nobody offered. */
 const LOOK_MS = 1000;
 /** How long a stop, or whoever takes a partition over, waits for inserts under way. */
 const STOP_MS = 5000;
+const MEMORY_BYTES_MAX = 128 * 2 ** 20;
 
 /** Reads how far it was, and begins. */
 export async function startSink(options: SinkOptions): Promise<Sink> {
@@ -37,22 +40,15 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
 
 export class Sink {
   private readonly counts = { rows: 0, inserts: 0, retries: 0, insertMs: 0 };
-  private readonly feeds: Feed[];
-  /** Partitions whose facts are delivered here, those that are processed here; and which time they are ours. */
-  private readonly active = new Map<number, number>();
-  /** Which time it was that a partition was ours and we ended with it: it may still be ours for a moment. */
-  private readonly ended = new Map<number, number>();
-  private readonly deliveries = new Map<number, Promise<void>>();
-  private readonly budget: Budget;
+  private readonly partitions: SinkPartitions;
   private endListening: (() => void) | undefined;
-  /** Partitions begin and end one after the other: what ends late may not end what has begun since. */
-  private changing: Promise<unknown> = Promise.resolve();
-  /** Ranges that were attempted, by this run or an earlier one: their rows may be in the table. */
-  private readonly unsure = new Map<number, Intent>();
   private readonly running = new Set<Promise<void>>();
   private readonly insertTurns: Turns;
-  private readonly rangesMax: number;
-  private readonly smallInsertMs: number;
+  private readonly deliveriesMax: number;
+  /** Tokens of inserts of an earlier attempt that are being repeated. */
+  private readonly repeated = new Set<string>();
+  /** When the last insert ended, ms. */
+  private lastInsertMs = -Infinity;
   private readonly pause: NonNullable<SinkOptions['pause']>;
   private readonly aborted = new AbortController();
   private waiters: { ends: number[]; resolve(caughtUp: boolean): void }[] = [];
@@ -63,21 +59,19 @@ export class Sink {
   private looking: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: SinkOptions) {
-    this.budget = new Budget(options.memoryBytesMax ?? 128 * 2 ** 20);
-    this.feeds = Array.from({ length: options.partitions }, (_, partition) => this.newFeed(partition));
+    const { log, partitions, memoryBytesMax = MEMORY_BYTES_MAX, release = () => undefined } = options;
+    this.partitions = new SinkPartitions({ log, partitions, memoryBytesMax, release, isStopping: () => this.stopping });
     this.insertTurns = new Turns(options.insertsMax ?? 2);
-    this.rangesMax = options.rangesMax ?? 4;
+    this.deliveriesMax = options.deliveriesMax ?? 4;
     this.pause = options.pause ?? ((milliseconds, signal) => systemPause(milliseconds, undefined, { signal }));
-    this.smallInsertMs = Math.max(1000, (options.partitions * 1000) / SMALL_INSERTS_PER_SECOND);
   }
 
   async start(): Promise<void> {
-    const { log } = this.options;
-    this.endListening = log.onOwnership({
+    this.endListening = this.options.log.onOwnership({
       gained: () => this.lookSoon(),
       // Whoever waits for the partition does not wait for ClickHouse: what is cut short has its intent and token.
-      released: async (partitions) => void (await within(STOP_MS, this.end(partitions))),
-      lost: (partitions) => void this.end(partitions),
+      released: async (partitions) => void (await within(STOP_MS, this.partitions.end(partitions))),
+      lost: (partitions) => void this.partitions.end(partitions),
     });
     await this.look();
     this.looking = setInterval(() => this.lookSoon(), LOOK_MS);
@@ -97,7 +91,7 @@ export class Sink {
 
   /** A results record that was committed just now. The record may not change afterwards. */
   offer(partition: number, offered: Offered): void {
-    if (!this.active.has(partition)) return;
+    if (!this.partitions.has(partition)) return;
     this.feeds[partition]!.offer(offered, Date.now());
     this.schedule();
   }
@@ -108,7 +102,7 @@ export class Sink {
   /** Whether everything that is committed now gets into ClickHouse within the time; it is delivered without lingering. */
   async caughtUp(timeoutMs: number): Promise<boolean> {
     await this.look();
-    const ends = this.feeds.map(({ end, partition }) => (this.active.has(partition) ? end : 0));
+    const ends = this.feeds.map(({ end, partition }) => (this.partitions.has(partition) ? end : 0));
     if (this.stopping || this.has(ends)) return this.has(ends);
     for (const feed of this.feeds) feed.hurryTo = feed.end;
     return new Promise((resolve) => {
@@ -127,165 +121,171 @@ export class Sink {
     const nowMs = Date.now();
     return {
       ...this.counts,
-      lagRecords: this.feeds.map(({ position, end, partition }) => (this.active.has(partition) ? Math.max(0, end - position) : 0)),
-      lagSeconds: this.feeds.map(({ waiting, sinceMs, partition }) => (waiting && this.active.has(partition) ? Math.max(0, nowMs - sinceMs) / 1000 : 0)),
+      lagRecords: this.feeds.map(({ position, end, partition }) => (this.partitions.has(partition) ? Math.max(0, end - position) : 0)),
+      lagSeconds: this.feeds.map(({ waiting, sinceMs, partition }) => (waiting && this.partitions.has(partition) ? Math.max(0, nowMs - sinceMs) / 1000 : 0)),
     };
   }
   /** Why facts of some partition don't get into ClickHouse at the moment. */
   get failure(): string | undefined {
-    return this.feeds.find(({ failure }) => failure !== undefined)?.failure;
+    return this.feeds.find(({ failure, partition }) => failure !== undefined && this.partitions.has(partition))?.failure;
   }
 
-  /** Goes on with a partition where whoever delivered it before was. */
-  private async begin(partition: number, tenure: number): Promise<void> {
-    const { log } = this.options;
-    // Of before it was lost: what it still does may be in the table, or not.
-    await this.deliveries.get(partition);
-    await log.settled(partition);
-    const bytes = await log.getValue(intentName(partition)), intent = bytes && readIntent(bytes);
-    if (this.stopping || this.dueTenure(partition) !== tenure) return;
-    const feed = (this.feeds[partition] = this.newFeed(partition));
-    if (intent) feed.position = feed.end = intent.done ? intent.to : intent.from;
-    if (intent && !intent.done) this.unsure.set(partition, intent);
-    this.active.set(partition, tenure);
+  private get feeds(): Feed[] {
+    return this.partitions.feeds;
   }
-  /** The tenure of a partition that is ours and not begun with. */
-  private dueTenure(partition: number): number | undefined {
-    const tenure = this.options.log.tenure(partition);
-    return tenure === this.active.get(partition) || tenure === this.ended.get(partition) ? undefined : tenure;
-  }
-  /** Resolves when nothing of these partitions is under way. */
-  private end(partitions: number[]): Promise<void> {
-    for (const partition of partitions) {
-      const tenure = this.active.get(partition) ?? this.options.log.tenure(partition);
-      if (tenure !== undefined) this.ended.set(partition, tenure);
-      this.active.delete(partition);
-    }
-    return this.inTurn(async () => {
-      for (const partition of partitions) {
-        if (this.active.has(partition)) continue;
-        await this.deliveries.get(partition);
-        this.feeds[partition]!.clear();
-        this.unsure.delete(partition);
-      }
-    });
-  }
-  /** Takes what is ours and not begun yet. Results may have been committed that nobody offered: before the start, by an earlier run. */
-  private look(): Promise<void> {
-    const { log } = this.options;
-    return this.inTurn(async () => {
-      await Promise.all([...log.owned].map(async (partition) => {
-        const tenure = this.dueTenure(partition);
-        if (tenure !== undefined) await this.begin(partition, tenure);
-      }));
-      for (const feed of this.feeds) {
-        if (!this.active.has(feed.partition)) continue;
-        const { begin, end } = await log.bounds('results', feed.partition);
-        if (!feed.busy && feed.position < begin && !this.unsure.has(feed.partition)) feed.position = begin;
-        feed.extend(end, Date.now());
-      }
-      this.schedule();
-    });
+  private async look(): Promise<void> {
+    await this.partitions.look();
+    this.schedule();
   }
   private lookSoon(): void {
     this.look().catch((error: unknown) => this.options.logger.error({ error: String(error) }, 'the sink cannot look at the log; it tries again'));
   }
-  private inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const changed = this.changing.then(change);
-    this.changing = changed.catch(() => undefined);
-    return changed;
-  }
   private schedule(): void {
+    const { unsure } = this.partitions;
     clearTimeout(this.timer);
-    while (!this.stopping && this.running.size < this.rangesMax) {
-      const nowMs = Date.now();
-      let next: Feed | undefined, nextMs = Infinity;
-      for (const feed of this.feeds) {
-        const dueMs = this.dueMs(feed);
-        if (dueMs < nextMs || (dueMs === nextMs && next && feed.sinceMs < next.sinceMs)) [next, nextMs] = [feed, dueMs];
+    while (!this.stopping && this.running.size < this.deliveriesMax) {
+      const ready = this.feeds.filter(({ busy, waiting, partition }) => waiting && !busy && this.partitions.has(partition)).sort((a, b) => a.sinceMs - b.sinceMs);
+      const intent = ready.map(({ partition }) => unsure.get(partition)).find((attempted) => attempted && !this.repeated.has(attempted.token));
+      if (intent) {
+        this.run(ready.filter(({ partition }) => unsure.get(partition)?.token === intent.token), intent);
+        continue;
       }
-      if (!next) return;
-      if (nextMs > nowMs) {
-        this.timer = setTimeout(() => this.schedule(), nextMs - nowMs);
+      const fresh = ready.filter(({ partition }) => !unsure.has(partition)), waitMs = this.dueMs(fresh) - Date.now();
+      if (waitMs === Infinity) return;
+      if (waitMs > 0) {
+        this.timer = setTimeout(() => this.schedule(), waitMs);
         return;
       }
-      const feed = next;
-      feed.busy = true;
-      const delivery = this.deliver(feed).finally(() => {
-        feed.busy = false;
-        this.running.delete(delivery);
-        this.deliveries.delete(feed.partition);
-        this.schedule();
-      });
-      this.running.add(delivery);
-      this.deliveries.set(feed.partition, delivery);
+      this.run(fresh.slice(0, PIECES_MAX));
     }
   }
-  /** When a feed's next range should go: at once when it is large or somebody waits, else when it has gathered for a while. */
-  private dueMs(feed: Feed): number {
-    if (feed.busy || !feed.waiting || !this.active.has(feed.partition)) return Infinity;
-    if (feed.behind || feed.hurryTo > feed.position || feed.freshRows >= this.options.rowsMax || feed.bytes >= this.options.bytesMax) return 0;
-    return Math.max(feed.sinceMs + LINGER_MS, feed.lastInsertMs + (feed.freshRows < BULK_ROWS ? this.smallInsertMs : Math.max(BULK_INSERT_MS, this.smallInsertMs)));
+  /** When the next insert should go: at once when it is large or somebody waits, else when it has gathered for a while. */
+  private dueMs(feeds: Feed[]): number {
+    if (feeds.some((feed) => feed.behind || feed.hurryTo > feed.position)) return 0;
+    const rows = sum(feeds, ({ freshRows }) => freshRows), sinceMs = Math.min(...feeds.map((feed) => feed.sinceMs));
+    if (rows >= this.options.rowsMax || sum(feeds, ({ bytes }) => bytes) >= this.options.bytesMax) return 0;
+    return Math.max(sinceMs + LINGER_MS, this.lastInsertMs + (rows < BULK_ROWS ? SMALL_INSERT_MS : BULK_INSERT_MS));
   }
-
-  private newFeed(partition: number): Feed {
-    return new Feed(partition, this.options.log, this.budget, (record) => this.options.release?.(record));
-  }
-  private async deliver(feed: Feed): Promise<void> {
-    const { client, log, logger, rowsMax, bytesMax } = this.options, { partition } = feed, { signal } = this.aborted, tenure = this.active.get(partition);
-    // Lost and ours again while we waited for an answer: another may have gone on between, so what was begun before says nothing any more.
-    const note = (intent: Intent): Promise<void> => (log.tenure(partition) === tenure
-      ? log.putValue(intentName(partition), writeIntent(intent), partition) : Promise.reject(new Error(`partition ${partition} has been another engine's since`)));
-    try {
-      const unsure = this.unsure.get(partition);
-      const range = await feed.collect(unsure ? { rowsMax: Infinity, bytesMax: Infinity, to: unsure.to } : { rowsMax, bytesMax, to: feed.end });
-      if (unsure && range.to < unsure.to) throw new Error(`results of partition ${partition} can be read up to ${range.to} only; up to ${unsure.to} they were sent before`);
-      if (range.rows > 0) {
-        const intent = unsure ?? { from: range.from, to: range.to, token: newToken(partition, range), done: false };
-        if (!unsure) await note(intent);
-        // Whatever fails from here on: it has been attempted.
-        this.unsure.set(partition, intent);
-        const insert = (given: Range, token: string): Promise<void> => this.insertTurns.take(() => this.insert(given, token));
-        const there = await insertUntilThere({ client, partition, signal, insert, note, pause: this.pause, failed: (error) => this.retry(feed, error) }, range, intent, unsure !== undefined);
-        // Not waited for: what is written after it survives a crash only together with it, and without it the range is found in the table.
-        note({ ...there, done: true }).catch((error: unknown) => this.fail(feed, error));
+  /** `intent`: of an earlier attempt at what these begin with. */
+  private run(feeds: Feed[], intent?: Intent): void {
+    const { deliveries } = this.partitions;
+    if (intent) this.repeated.add(intent.token);
+    for (const feed of feeds) feed.busy = true;
+    const free = (these: Feed[]): void => {
+      for (const feed of these) {
+        feed.busy = false;
+        deliveries.delete(feed.partition);
       }
-      this.unsure.delete(partition);
-      feed.delivered(range, Date.now());
+      this.schedule();
+    };
+    const delivery = this.deliver(feeds, free, intent).finally(() => {
+      if (intent) this.repeated.delete(intent.token);
+      this.running.delete(delivery);
+      free(feeds);
+    });
+    this.running.add(delivery);
+    for (const { partition } of feeds) deliveries.set(partition, delivery);
+  }
+  /** Those of the feeds that don't fit are taken out of them, and are free again. */
+  private async deliver(feeds: Feed[], free: (these: Feed[]) => void, intent?: Intent): Promise<void> {
+    const { log, client, logger } = this.options, { unsure } = this.partitions, { signal } = this.aborted;
+    const tenures = new Map(feeds.map(({ partition }) => [partition, this.partitions.tenure(partition)]));
+    const isOurs = (partition: number): boolean => this.partitions.tenure(partition) === tenures.get(partition);
+    const note = async (intents: Map<number, Intent>): Promise<void> => {
+      // Lost and ours again while we waited for an answer: another may have gone on between, so what was begun before says nothing any more.
+      for (const partition of intents.keys()) if (log.tenure(partition) !== tenures.get(partition)) throw new LogError('moved', `partition ${partition} has been another engine's since`);
+      await log.putOwnValues([...intents].map(([partition, noted]) => ({ partition, name: intentName(partition), value: writeIntent(noted) })));
+    };
+    const noteAttempt = async (token: string, ranges: Range[]): Promise<void> => {
+      const intents = new Map(ranges.map(({ partition, from, to }) => [partition, { from, to, token, done: false, pieces: ranges.map(pieceOf) }]));
+      await note(intents);
+      // Whatever fails from here on: it has been attempted.
+      for (const [partition, noted] of intents) unsure.set(partition, noted);
+    };
+    try {
+      const collected = intent ? await Promise.all(feeds.map((feed) => collectAgain(feed, unsure.get(feed.partition)!.to))) : await this.collect(feeds);
+      free(feeds.splice(collected.length));
+      const ranges = collected.filter(({ rows }) => rows > 0);
+      if (ranges.length > 0) {
+        const token = intent?.token ?? newToken(ranges);
+        if (!intent) await noteAttempt(token, ranges);
+        await insertUntilThere({
+          client, signal, pause: this.pause, note: (another) => noteAttempt(another, ranges),
+          insert: (given, under) => this.insertTurns.take(() => this.insert(given, under)),
+          failed: (error) => {
+            if (this.stopping || !feeds.every(({ partition }) => isOurs(partition))) throw error;
+            this.fail(feeds, error);
+            this.counts.retries++;
+          },
+        }, { ours: ranges, token, ...(intent ? { all: () => this.allOf(intent, ranges) } : {}) });
+      }
+      for (const range of collected) {
+        unsure.delete(range.partition);
+        this.feeds[range.partition]!.delivered(range);
+        // Not waited for: what is written after it survives a crash only together with it, and without it the rows are found in the table. Of each by itself, since another may have moved.
+        if (range.rows > 0) void this.noteDone(range, note, isOurs);
+      }
       if (this.said !== undefined && this.failure === undefined) logger.info('facts get into ClickHouse again');
       if (this.failure === undefined) this.said = undefined;
       for (const { ends, resolve } of [...this.waiters]) if (this.has(ends)) resolve(true);
     } catch (error) {
-      // Its next owner goes on.
-      if (this.stopping || !this.active.has(partition)) return;
-      this.fail(feed, error);
-      await this.pause(RETRY_MS_MAX, this.aborted.signal).catch(() => undefined);
+      // The next owner of what has moved goes on, and we go on with the rest.
+      if (this.stopping || !feeds.every(({ partition }) => isOurs(partition))) return;
+      this.fail(feeds, error);
+      await this.pause(RETRY_MS_MAX, signal).catch(() => undefined);
     }
   }
-  /** Throws when nobody waits for another attempt. */
-  private retry(feed: Feed, error: unknown): void {
-    if (this.stopping || !this.active.has(feed.partition)) throw error;
-    this.fail(feed, error);
-    this.counts.retries++;
+  private async noteDone({ partition, from, to }: Range, note: (intents: Map<number, Intent>) => Promise<void>, isOurs: (partition: number) => boolean): Promise<void> {
+    const done = { from, to, token: '', done: true, pieces: [] };
+    await note(new Map([[partition, done]])).catch((error: unknown) => { if (isOurs(partition)) this.fail([this.feeds[partition]!], error); });
   }
-  private async insert(range: Range, token: string): Promise<void> {
+  /** Ranges of the first feeds, as much as fits into an insert. */
+  private async collect(feeds: Feed[]): Promise<Range[]> {
+    const ranges: Range[] = [];
+    let { rowsMax, bytesMax } = this.options;
+    for (const feed of feeds) {
+      if (rowsMax <= 0 || bytesMax <= 0) break;
+      const range = await feed.collect({ rowsMax, bytesMax, to: feed.end });
+      rowsMax -= range.rows;
+      bytesMax -= range.bytes;
+      ranges.push(range);
+    }
+    return ranges;
+  }
+  /** What an insert held, in its order; what is not among ours is read from the log. */
+  private allOf({ pieces }: Intent, ours: Range[]): Promise<Range[]> {
+    return Promise.all(pieces.map(async ({ partition, from, to }) => {
+      const feed = new Feed(partition, this.options.log, new Budget(0), () => undefined);
+      feed.position = from;
+      return ours.find((range) => range.partition === partition) ?? collectAgain(feed, to);
+    }));
+  }
+  private async insert(ranges: Range[], token: string): Promise<void> {
     const refusal = this.options.refusal?.();
     if (refusal !== undefined) throw new Error(refusal);
-    const beganMs = performance.now();
-    await insertRange(this.options.client, range, token, this.aborted.signal);
+    const beganMs = performance.now(), rows = sum(ranges, (range) => range.rows);
+    await insertRanges(this.options.client, ranges, token, this.aborted.signal).finally(() => { this.lastInsertMs = Date.now(); });
     this.counts.insertMs = performance.now() - beganMs;
     this.counts.inserts++;
-    this.counts.rows += range.rows;
-    this.options.onInsert?.(this.counts.insertMs, range.rows);
+    this.counts.rows += rows;
+    this.options.onInsert?.(this.counts.insertMs, rows);
   }
-  /** Said once, not at every attempt of every partition. */
-  private fail(feed: Feed, error: unknown): void {
-    feed.failure = String(error);
-    if (feed.failure === this.said) return;
-    this.said = feed.failure;
-    this.options.logger.warn({ error: this.said, partition: feed.partition }, 'facts do not get into ClickHouse; they wait in the log and are sent again');
+  /** Said once, not at every attempt. */
+  private fail(feeds: Feed[], error: unknown): void {
+    for (const feed of feeds) feed.failure = String(error);
+    if (this.said === String(error)) return;
+    this.said = String(error);
+    this.options.logger.warn({ error: this.said, partitions: feeds.map(({ partition }) => partition) }, 'facts do not get into ClickHouse; they wait in the log and are sent again');
   }
   private has(ends: number[]): boolean {
     return ends.every((end, partition) => this.feeds[partition]!.position >= end);
   }
 }
+
+async function collectAgain(feed: Feed, to: number): Promise<Range> {
+  const range = await feed.collect({ rowsMax: Infinity, bytesMax: Infinity, to });
+  if (range.to < to) throw new Error(`results of partition ${feed.partition} can be read up to ${range.to} only; up to ${to} they were sent before`);
+  return range;
+}
+const pieceOf = ({ partition, from, to }: Piece): Piece => ({ partition, from, to });
+const sum = <T>(items: T[], of: (item: T) => number): number => items.reduce((total, item) => total + of(item), 0);

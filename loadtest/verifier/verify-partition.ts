@@ -69,7 +69,7 @@ async function compareAccounts(verifier: PartitionVerifier, read: (from: number,
 
 async function sinkPosition(log: ReadableLog, partition: number): Promise<number> {
   const bytes = await log.getValue(intentName(partition));
-  const intent = bytes && readIntent(bytes);
+  const intent = bytes && readIntent(bytes, partition);
   return intent ? (intent.done ? intent.to : intent.from) : 0;
 }
 

@@ -94,6 +94,9 @@ else {
     t.same(await eventually(async () => owners(first, second), (partitions) => partitions.length === PARTITIONS && second.owned.size === 1), [0, 1]);
     isOver = true;
     await Promise.all(lanes);
+    const values = [0, 1].map((partition) => ({ partition, name: `sink/${partition}`, value: Buffer.from('one insert') }));
+    await t.rejects(first.putOwnValues(values), { code: 'moved' });
+    for (const { name } of values) t.equal(await first.getValue(name), undefined, 'values of partitions are written together or not at all');
   });
 
   /** Two engines, of which the first is to give a partition back when the group loses it: the second has both, and has gone on with them. */
@@ -144,7 +147,7 @@ else {
     t.same(await eventually(async () => owners(first, second), (partitions) => partitions.length === PARTITIONS && first.owned.size === 1), [0, 1], 'each has one owner');
   });
 
-  const noted = (text: string) => (log: Log, partition: number): Promise<void> => log.putValue(`sink/${partition}`, Buffer.from(text), partition);
+  const noted = (text: string) => (log: Log, partition: number): Promise<void> => log.putOwnValues([{ partition, name: `sink/${partition}`, value: Buffer.from(text) }]);
   const answered: Commit['positions'][number]['topic'] = 'interactive';
   for (const [how, prefix, goOn] of [
     ['facts only, where nothing came in', 'facts-', noted('second')],

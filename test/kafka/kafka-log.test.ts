@@ -131,7 +131,7 @@ else {
       const lost = proxy.loseAnswer(END_TRANSACTION);
       await Promise.all([log.commit({ outputs: [{ topic: 'snapshots', partition: 0, key: 'meta', value: Buffer.from(`sweep ${n}`) }], positions: [], fences: [0] }), lost]);
       const alsoLost = proxy.loseAnswer(END_TRANSACTION);
-      await Promise.all([log.putValue('sink/0', Buffer.from(`intent ${n}`), 0), alsoLost]);
+      await Promise.all([log.putOwnValues([{ partition: 0, name: 'sink/0', value: Buffer.from(`intent ${n}`) }]), alsoLost]);
     }
     t.equal(log.tenure(0), tenure);
     t.same(texts((await readAll(log, 'snapshots', 0)).filter(({ key }) => key === 'meta')), ['sweep 1', 'sweep 2']);

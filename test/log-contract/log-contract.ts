@@ -236,7 +236,7 @@ export function logContract(t: Test, implementation: LogImplementation): void {
   });
 
   check('named values are kept', async (t, log, _, reopen) => {
-    await Promise.all([log.putValue('sink/0', bytes('one')), log.putValue('sink/1', bytes('other'))]);
+    await log.putOwnValues(['one', 'other'].map((text, partition) => ({ partition, name: `sink/${partition}`, value: bytes(text) })));
     await log.putValue('sink/0', bytes('two'));
     for await (const open of nowAndLater(log, reopen)) {
       t.equal(Buffer.from((await open.getValue('sink/0'))!).toString(), 'two');

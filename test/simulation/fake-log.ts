@@ -2,7 +2,7 @@
  * The log as one run of the engine has it open: everything takes as long as the scheduler wants, writes take effect in the order of their calls and
  * are answered some time later, a write can be delivered twice or fail for good. What took effect stands in the StoredLog, which outlives the run.
  */
-import { LogError, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type Topic } from '../../engine/log/log.js';
+import { LogError, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnValue, type Topic } from '../../engine/log/log.js';
 import { inputTopics } from '../../engine/log/log.js';
 import type { Random } from '../../loadtest/random.js';
 import { Lane, type Scheduler } from './scheduler.js';
@@ -85,8 +85,11 @@ export class FakeLog implements Log {
     await this.answers.later(() => undefined);
     return added;
   }
-  async putValue(name: string, value: Uint8Array): Promise<void> {
-    await this.writes.later(() => void this.stored.values.set(name, Uint8Array.from(value)));
+  putValue(name: string, value: Uint8Array): Promise<void> {
+    return this.putOwnValues([{ name, value }]);
+  }
+  async putOwnValues(values: Pick<OwnValue, 'name' | 'value'>[]): Promise<void> {
+    await this.writes.later(() => { for (const { name, value } of values) this.stored.values.set(name, Uint8Array.from(value)); });
     await this.answers.later(() => undefined);
   }
   close(): Promise<void> {

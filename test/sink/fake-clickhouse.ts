@@ -1,5 +1,5 @@
 /**
- * As much of ClickHouse as the sink needs, for tests: takes inserts over HTTP, knows tokens or has forgotten them, counts rows of a range, and fails as told.
+ * As much of ClickHouse as the sink needs, for tests: takes inserts over HTTP, knows tokens or has forgotten them, counts rows of ranges, and fails as told.
  * A row is four bytes: partition, batch (two bytes), number of the row in its batch.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -32,6 +32,10 @@ export class FakeClickHouse {
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
     return createClient({ url: `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`, log: { level: ClickHouseLogLevel.OFF } });
   }
+  /** It knows the token, and never had the rows. */
+  useUp(token: string): void {
+    this.tokens.add(token);
+  }
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
@@ -42,7 +46,7 @@ export class FakeClickHouse {
     const parameters = new URL(request.url!, 'http://fake').searchParams;
     const pieces: Buffer[] = [];
     for await (const piece of request) pieces.push(piece as Buffer);
-    if (parameters.has('param_partition')) return this.count(parameters, response);
+    if (parameters.has('param_partitions')) return this.count(parameters, response);
     this.open++;
     this.together = Math.max(this.together, this.open);
     this.settings = Object.fromEntries(parameters);
@@ -51,7 +55,7 @@ export class FakeClickHouse {
     if (fault === 'error') response.writeHead(500, { 'x-clickhouse-exception-code': '241' }).end('Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)');
     else {
       const body = Buffer.concat(pieces);
-      if (fault === 'token used up') this.tokens.add(parameters.get('insert_deduplication_token')!);
+      if (fault === 'token used up') this.useUp(parameters.get('insert_deduplication_token')!);
       else if (fault !== 'lost') this.insert(fault === 'half' ? body.subarray(0, body.length / (2 * ROW_BYTES) * ROW_BYTES) : body, parameters.get('insert_deduplication_token')!);
       if (fault === undefined) response.end();
       else request.socket.destroy();
@@ -65,10 +69,10 @@ export class FakeClickHouse {
     for (let at = 0; at < body.length; at += ROW_BYTES) this.rows.push(`${body[at]}.${body.readUInt16LE(at + 1)}.${body[at + 3]}`);
   }
   private count(parameters: URLSearchParams, response: ServerResponse): void {
-    const [partition, first, last] = ['partition', 'first', 'last'].map((name) => Number(parameters.get(`param_${name}`))) as [number, number, number];
+    const [partitions, first, last] = ['partitions', 'first', 'last'].map((name) => JSON.parse(parameters.get(`param_${name}`)!) as number[]) as [number[], number[], number[]];
     const rows = this.rows.filter((row) => {
       const [of, batch] = row.split('.').map(Number) as [number, number];
-      return of === partition && batch >= first && batch <= last;
+      return partitions.some((partition, place) => of === partition && batch >= first[place]! && batch <= last[place]!);
     }).length;
     response.end(`${JSON.stringify({ rows: String(rows), engine: this.engine })}\n`);
   }

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Random } from '../../loadtest/random.js';
-import { LogError, type Log, type LogBatch, type OwnershipListener } from '../../engine/log/log.js';
+import { LogError, type Log, type LogBatch, type OwnershipListener, type OwnValue } from '../../engine/log/log.js';
 import { fakeResults } from './fake-clickhouse.js';
 
 const TURNS_MAX = 25;
@@ -99,12 +99,15 @@ export class EngineLog {
     await this.answered(this.log.values.until(this.putsSeen));
     return this.log.values.all.slice(0, this.log.values.readable).findLast((value) => value.name === name)?.bytes;
   }
-  putValue(name: string, bytes: Uint8Array, partition: number): Promise<void> {
-    const tenure = this.tenureOf.get(partition);
+  putOwnValues(values: OwnValue[]): Promise<void> {
+    const tenures = values.map(({ partition }) => this.tenureOf.get(partition));
     const put = this.puts.catch(() => undefined).then(async () => {
       await this.answered(this.log.turns());
-      if (this.log.owners[partition] !== this || this.tenureOf.get(partition) !== tenure) throw new LogError('moved', `partition ${partition} is another engine's now`);
-      this.putsSeen = this.log.values.add({ name, bytes }, this.log.turns());
+      for (const [place, { partition }] of values.entries()) {
+        if (this.log.owners[partition] !== this || this.tenureOf.get(partition) !== tenures[place]) throw new LogError('moved', `partition ${partition} is another engine's now`);
+      }
+      const turns = this.log.turns();
+      for (const { name, value } of values) this.putsSeen = this.log.values.add({ name, bytes: value }, turns);
       await this.answered(this.log.turns());
     });
     this.puts = put;
@@ -124,7 +127,7 @@ export class EngineLog {
   }
   asLog(): Log {
     const read = (topic: string, partition: number, from: number): Promise<LogBatch> => this.read(topic, partition, from);
-    const known = { owned: this.owned, tenure: this.tenure.bind(this), onOwnership: this.onOwnership.bind(this), settled: this.settled.bind(this), getValue: this.getValue.bind(this), putValue: this.putValue.bind(this), bounds: this.bounds.bind(this), read };
+    const known = { owned: this.owned, tenure: this.tenure.bind(this), onOwnership: this.onOwnership.bind(this), settled: this.settled.bind(this), getValue: this.getValue.bind(this), putOwnValues: this.putOwnValues.bind(this), bounds: this.bounds.bind(this), read };
     return known as unknown as Log;
   }
   /** What it waits for; for ever when it has died meanwhile. */

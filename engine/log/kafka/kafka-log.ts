@@ -12,7 +12,8 @@
  */
 import { join } from 'node:path';
 import {
-  LogError, inputTopics, isInput, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnershipListener, type Position, type Topic,
+  LogError, inputTopics, isInput, topics as logTopics, type Append, type Commit, type InputChunk, type InputTopic, type Log, type LogBatch, type OwnershipListener, type OwnValue,
+  type Position, type Topic,
 } from '../log.js';
 import { ConfigError } from '../../config.js';
 import { own, type Owner } from '../owner.js';
@@ -91,12 +92,11 @@ class KafkaLog implements Log {
   bytesAppended = 0;
 
   constructor(private readonly cluster: Cluster, private readonly topics: Topics, private readonly options: KafkaLogOptions, private readonly owner: Owner) {
-    const arrived = (name: string, partition: number): void => this.announce(topics.topicOf(name) as InputTopic, partition);
-    const failed = (error: Error): void => this.fail(error);
+    const arrived = (name: string, partition: number): void => this.announce(topics.topicOf(name) as InputTopic, partition), failed = this.fail.bind(this);
     this.streams = { bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed) };
     this.followers = new Followers(cluster, failed);
     this.unseen = new Unseen(cluster);
-    this.values = new Values(cluster, this.unseen, topics.name('control'), topics.messageBytesMax, (records, partition) => this.writeValues(records, partition));
+    this.values = new Values(cluster, this.unseen, topics.name('control'), topics.messageBytesMax, this.writeValues.bind(this));
     this.group = `${topics.prefix}engines`;
     this.succession = new Succession(cluster, topics.name('results'), topics.name('snapshots'));
   }
@@ -211,16 +211,19 @@ class KafkaLog implements Log {
   getValue(name: string): Promise<Uint8Array | undefined> {
     return this.values.get(name);
   }
-  putValue(name: string, value: Uint8Array, partition?: number): Promise<void> {
-    return this.values.put(name, value, partition);
+  putValue(name: string, value: Uint8Array): Promise<void> {
+    return this.values.put([{ name, value }]);
+  }
+  putOwnValues(values: OwnValue[]): Promise<void> {
+    return this.values.put(values, values.map(({ partition }) => partition));
   }
   addValue(name: string, value: Uint8Array): Promise<boolean> {
     return this.values.add(name, value);
   }
-  private async writeValues(records: OutgoingRecord[], partition?: number): Promise<void> {
+  private async writeValues(records: OutgoingRecord[], fences: number[]): Promise<void> {
     this.refuseWhenClosed();
     if (!this.transactions) return void await this.appender!.append(records);
-    const fences = partition === undefined ? [] : [partition], offsets = await this.transactions.commit({ records: this.succession.fenced(records, fences), offsets: [], fences });
+    const offsets = await this.transactions.commit({ records: this.succession.fenced(records, fences), offsets: [], fences });
     this.unseen.committed(this.topics.name('control'), 0, offsets[records.length - 1]!);
   }
   async follow(topic: Topic, partition: number, listener: (value: Uint8Array) => void): Promise<() => void> {

@@ -31,7 +31,7 @@ export class Values {
 
   constructor(
     private readonly cluster: Cluster, private readonly unseen: Unseen, private readonly topic: string, private readonly messageBytesMax: number,
-    private readonly write: (records: OutgoingRecord[], partition?: number) => Promise<void>,
+    private readonly write: (records: OutgoingRecord[], partitions: number[]) => Promise<void>,
   ) {}
 
   async get(name: string): Promise<Uint8Array | undefined> {
@@ -42,19 +42,21 @@ export class Values {
     const parts = partsOf(name, entry).map((part) => this.stored.get(part)!);
     return Uint8Array.from(Buffer.concat(parts));
   }
-  /** `partition`: which must be ours. */
-  async put(name: string, value: Uint8Array, partition?: number): Promise<void> {
-    const records = this.recordsOf(name, value, name), adder = this.adders.get(name);
-    // What was added has a key of its own, and would stay for ever. It goes after what takes its place, so that the name is never free.
-    if (adder !== undefined) records.push({ topic: this.topic, partition: 0, key: addedKey(name, adder), value: new Uint8Array(0) });
-    await this.write(records, partition);
+  /** In one step. `partitions`: which must be ours. */
+  async put(values: { name: string; value: Uint8Array }[], partitions: number[] = []): Promise<void> {
+    const records = values.flatMap(({ name, value }) => {
+      const adder = this.adders.get(name), written = this.recordsOf(name, value, name);
+      // What was added has a key of its own, and would stay for ever. It goes after what takes its place, so that the name is never free.
+      return adder === undefined ? written : [...written, { topic: this.topic, partition: 0, key: addedKey(name, adder), value: new Uint8Array(0) }];
+    });
+    await this.write(records, partitions);
   }
   /** False when there is one, or somebody else was first. */
   async add(name: string, value: Uint8Array): Promise<boolean> {
     await this.catchUp();
     if (this.stored.has(name)) return false;
     const mark = randomUUID();
-    await this.write(this.recordsOf(name, value, addedKey(name, mark)));
+    await this.write(this.recordsOf(name, value, addedKey(name, mark)), []);
     await this.catchUp();
     return this.adders.get(name) === mark;
   }
