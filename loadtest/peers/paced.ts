@@ -13,11 +13,12 @@ import { RecordBatchReader } from '../../workers/records/record-batch.js';
 import { quantile } from '../figures.js';
 import { cpuSecondsOfFamily, MemorySampler } from '../usage.js';
 import type { Kafka } from './kafka.js';
+import { PacedSender } from './paced-sender.js';
 import { eachTime } from './peer-results.js';
 import type { Run } from './report.js';
 import type { KeyedRecord } from './transactions.js';
 
-const LINGER_MS = 2, TURN_MS = 1, SETTLE_MS_MAX = 60_000, LOOK_MS = 20, TAKE_BYTES = 4 * 2 ** 20;
+const SETTLE_MS_MAX = 60_000, LOOK_MS = 20, TAKE_BYTES = 4 * 2 ** 20;
 const COMMANDS = inputTopics.indexOf('commands');
 
 export interface PacedOptions {
@@ -59,14 +60,9 @@ export class Paced {
     this.offsets.splice(0, partitions, ...(await kafka.ends(output, partitions)));
     const stream: InputStream = new InputStream(kafka.cluster, 'results', false, (_topic, partition) => this.arrived(stream, partition), (error) => { this.failure = error; });
     for (let partition = 0; partition < partitions; partition++) stream.take(output, partition, this.offsets[partition]!, 0);
-    const producer = await kafka.producer(LINGER_MS), memory = new MemorySampler(pid), cpuBegan = cpuSecondsOfFamily(pid), beganMs = performance.now();
+    const sender = new PacedSender(kafka, input, records, ratePerSecond), memory = new MemorySampler(pid), cpuBegan = cpuSecondsOfFamily(pid);
     try {
-      for (let sent = 0; sent < count; await pause(TURN_MS)) {
-        const due = Math.min(count, Math.floor(((performance.now() - beganMs) * ratePerSecond) / 1000));
-        for (; sent < due; sent++) await producer.write(input, records[sent]!);
-      }
-      const sentMs = performance.now() - beganMs;
-      await producer.close();
+      const sentMs = await sender.send();
       for (const untilMs = Date.now() + SETTLE_MS_MAX; this.results < count; await pause(LOOK_MS)) {
         if (this.failure) throw this.failure;
         if (Date.now() > untilMs) throw new Error(`only ${this.results} of ${count} results came`);
