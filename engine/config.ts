@@ -86,8 +86,8 @@ export const settings = {
   clickhouseTlsKey: text('', 'PEM file of its key.'),
   clickhouseAccess: choice(['readonly', 'full'], 'What user default may do at the embedded endpoint: read, or also write databases other than pointstream.'),
   clickhouseMemoryBytesMax: integer(700 * MiB, 128 * MiB, 2 ** 42, 'Memory of the embedded ClickHouse.'),
-  sinkRowsMax: integer(50_000, 1, 1_000_000, 'Most facts of one insert.'),
-  sinkBytesMax: integer(16 * MiB, 64 * 1024, 256 * MiB, 'Most bytes of one insert.'),
+  sinkRowsMax: integer(100_000, 1, 1_000_000, 'Most facts of one insert.'),
+  sinkBytesMax: integer(32 * MiB, 64 * 1024, 256 * MiB, 'Most bytes of one insert.'),
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof settings;
