@@ -13,10 +13,6 @@ export interface SinkOptions {
   bytesMax: number;
   /** Of results that wait in memory; beyond it they are read from the log again. */
   memoryBytesMax?: number;
-  /** Inserts that ClickHouse works on at a time. */
-  insertsMax?: number;
-  /** Deliveries that are prepared or inserted at a time: while one is inserted, intents of others are written. */
-  deliveriesMax?: number;
   /** Why nothing may be inserted yet; undefined: it may. */
   refusal?(): string | undefined;
   /** A record that was offered is not needed here any more. */

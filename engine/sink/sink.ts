@@ -25,6 +25,8 @@ const LINGER_MS = 100;
 const SMALL_INSERT_MS = 200, BULK_ROWS = 2000, BULK_INSERT_MS = 1000;
 /** Each partition's intent names all pieces of its insert. */
 const PIECES_MAX = 16;
+/** Inserts that ClickHouse works on at a time; and deliveries, of which others collect or write their intents meanwhile. */
+const INSERTS_MAX = 2, DELIVERIES_MAX = 3;
 /** How often the log is asked for results that nobody offered. */
 const LOOK_MS = 1000;
 /** How long a stop, or whoever takes a partition over, waits for inserts under way. */
@@ -43,8 +45,7 @@ export class Sink {
   private readonly partitions: SinkPartitions;
   private endListening: (() => void) | undefined;
   private readonly running = new Set<Promise<void>>();
-  private readonly insertTurns: Turns;
-  private readonly deliveriesMax: number;
+  private readonly insertTurns = new Turns(INSERTS_MAX);
   /** Tokens of inserts of an earlier attempt that are being repeated. */
   private readonly repeated = new Set<string>();
   /** When the last insert ended, ms. */
@@ -61,8 +62,6 @@ export class Sink {
   constructor(private readonly options: SinkOptions) {
     const { log, partitions, memoryBytesMax = MEMORY_BYTES_MAX, release = () => undefined } = options;
     this.partitions = new SinkPartitions({ log, partitions, memoryBytesMax, release, isStopping: () => this.stopping });
-    this.insertTurns = new Turns(options.insertsMax ?? 2);
-    this.deliveriesMax = options.deliveriesMax ?? 4;
     this.pause = options.pause ?? ((milliseconds, signal) => systemPause(milliseconds, undefined, { signal }));
   }
 
@@ -143,7 +142,7 @@ export class Sink {
   private schedule(): void {
     const { unsure } = this.partitions;
     clearTimeout(this.timer);
-    while (!this.stopping && this.running.size < this.deliveriesMax) {
+    while (!this.stopping && this.running.size < DELIVERIES_MAX) {
       const ready = this.feeds.filter(({ busy, waiting, partition }) => waiting && !busy && this.partitions.has(partition)).sort((a, b) => a.sinceMs - b.sinceMs);
       const intent = ready.map(({ partition }) => unsure.get(partition)).find((attempted) => attempted && !this.repeated.has(attempted.token));
       if (intent) {
