@@ -43,7 +43,13 @@ export async function insertUntilThere({ client, signal, insert, note, pause, fa
       const found = attempt === 0 ? undefined : await countRows(client, ours, signal), decided = verdict(rows, found?.rows);
       if (decided === 'refuse') throw new Error(`ClickHouse has ${found!.rows} of the ${rows} rows of ${ours.map(described).join('; ')}`);
       if (decided === 'skip') return;
-      await insert(await all?.() ?? ours, token);
+      const whole = await all?.() ?? ours, others = whole.filter((range) => !ours.includes(range));
+      if (found && !found.isReplicated && others.length > 0 && (await countRows(client, others, signal)).rows > 0) {
+        // It was used up, and others have inserted their part under a token of their own. ClickHouse may have forgotten it since, and would take all of it.
+        acknowledged = ACKNOWLEDGED_MAX;
+        continue;
+      }
+      await insert(whole, token);
       if (!found || found.isReplicated) return;
       if (acknowledged++ === 0) continue; // most often it is there now
     } catch (error) {

@@ -1,9 +1,11 @@
 /** Partitions that come and go while their facts are under way, alone or in an insert with others: each fact once, whoever delivers it. */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
+import { eventually } from '../../test/end-to-end/engine.js';
 import { ShortTime } from '../../test/sink/short-time.js';
 import { shared, sorted, WAIT_MS, world } from '../../test/sink/sink-world.js';
 import { intentName, writeIntent } from './delivery.js';
+import type { Sink } from './sink.js';
 
 t.test('a partition is given back while ClickHouse does not answer, and whoever has it next goes on', { timeout: 60_000 }, async (t) => {
   const { log, fake, client, expected, commit, start } = await world(t), owned = new Set([0]), { log: moving, listeners } = shared(log, owned);
@@ -81,6 +83,48 @@ for (const [what, tokenIs] of [['was not there', 'new'], ['is there', 'new'], ['
     await again.stop();
   });
 }
+
+t.test('a token that one owner has replaced is forgotten by ClickHouse before the other one comes', async (t) => {
+  const { log, fake, client, expected, commit, start } = await world(t), pieces = [0, 1].map((partition) => ({ partition, from: 0, to: 2 }));
+  for (const { partition } of [...pieces, ...pieces]) await commit(partition, 6);
+  await log.putOwnValues(pieces.map(({ partition, from, to }) => ({ partition, name: intentName(partition), value: writeIntent({ from, to, token: 'earlier', done: false, pieces }) })));
+  fake.useUp('earlier');
+  const time = new ShortTime(() => undefined), sinkOf = (partition: number): Promise<Sink> => start({ log: shared(log, new Set([partition])).log, client, pause: time.pause });
+  const first = await sinkOf(0);
+  t.equal(await first.caughtUp(WAIT_MS), true);
+  fake.forget('earlier');
+  const second = await sinkOf(1);
+  t.equal(await second.caughtUp(WAIT_MS), true);
+  t.same(sorted(fake.rows), sorted(expected));
+  await Promise.all([first.stop(), second.stop()]);
+});
+
+t.test('results of a partition that can not be read keep no other partition back', { timeout: 300_000 }, async (t) => {
+  const { log, fake, expected, commit, start } = await world(t);
+  for (const partition of [0, 1, 2]) await commit(partition, 6);
+  const broken = shared(log, new Set([0, 1, 2]), () => 1, {
+    read: (topic, partition, from, bytes) => (partition === 0 ? Promise.reject(new Error('a damaged record')) : log.read(topic, partition, from, bytes)),
+  });
+  const time = new ShortTime(() => setImmediate()), sink = await start({ log: broken.log, pause: time.pause }), others = expected.filter((row) => !row.startsWith('0.'));
+  t.same(sorted(await eventually(async () => fake.rows, (rows) => rows.length === others.length)), sorted(others));
+  t.match(sink.failure, /a damaged record/);
+  await sink.stop(0);
+});
+
+t.test('what comes in a partition is there before the backlog of another one', { timeout: 300_000 }, async (t) => {
+  const { fake, expected, commit, start } = await world(t), INSERT_MS = 20;
+  fake.hold = () => pause(INSERT_MS);
+  for (let batch = 0; batch < 100; batch++) await commit(0, 25);
+  let before: number | undefined;
+  const sink = await start({ onInsert: () => { if (before === undefined && fake.rows.includes('1.0.0')) before = fake.rows.length; } });
+  await commit(1, 1, sink);
+  // Nobody is in a hurry, or it would be due at once.
+  await eventually(async () => fake.rows.length, (rows) => rows === expected.length);
+  t.comment(`it was among the first ${before} of ${expected.length} rows`);
+  t.ok(before! < expected.length / 2);
+  t.same(sorted(fake.rows), sorted(expected));
+  await sink.stop();
+});
 
 t.test('a partition is lost while an insert with others is tried again; these go on at once', { timeout: 60_000 }, async (t) => {
   const { log, fake, client, expected, commit, start } = await world(t), owned = new Set([0, 1]), { log: moving, listeners } = shared(log, owned);

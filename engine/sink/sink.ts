@@ -144,12 +144,18 @@ export class Sink {
     clearTimeout(this.timer);
     while (!this.stopping && this.running.size < DELIVERIES_MAX) {
       const ready = this.feeds.filter(({ busy, waiting, partition }) => waiting && !busy && this.partitions.has(partition)).sort((a, b) => a.sinceMs - b.sinceMs);
-      const intent = ready.map(({ partition }) => unsure.get(partition)).find((attempted) => attempted && !this.repeated.has(attempted.token));
-      if (intent) {
+      // What fails goes by itself, so that it keeps nothing else back, and leaves a place to the rest.
+      const mayFail = this.running.size < DELIVERIES_MAX - 1, intent = ready.map(({ partition }) => unsure.get(partition)).find((attempted) => attempted && !this.repeated.has(attempted.token));
+      if (intent && mayFail) {
         this.run(ready.filter(({ partition }) => unsure.get(partition)?.token === intent.token), intent);
         continue;
       }
-      const fresh = ready.filter(({ partition }) => !unsure.has(partition)), waitMs = this.dueMs(fresh) - Date.now();
+      const unsent = ready.filter(({ partition }) => !unsure.has(partition)), failing = unsent.find(({ failure }) => failure !== undefined);
+      if (failing && mayFail) {
+        this.run([failing]);
+        continue;
+      }
+      const fresh = unsent.filter(({ failure }) => failure === undefined), waitMs = this.dueMs(fresh) - Date.now();
       if (waitMs === Infinity) return;
       if (waitMs > 0) {
         this.timer = setTimeout(() => this.schedule(), waitMs);
@@ -163,7 +169,8 @@ export class Sink {
     if (feeds.some((feed) => feed.behind || feed.hurryTo > feed.position)) return 0;
     const rows = sum(feeds, ({ freshRows }) => freshRows), sinceMs = Math.min(...feeds.map((feed) => feed.sinceMs));
     if (rows >= this.options.rowsMax || sum(feeds, ({ bytes }) => bytes) >= this.options.bytesMax) return 0;
-    return Math.max(sinceMs + LINGER_MS, this.lastInsertMs + (rows < BULK_ROWS ? SMALL_INSERT_MS : BULK_INSERT_MS));
+    // Not after inserts that leave these waiting: those of a backlog follow one another.
+    return Math.max(sinceMs + LINGER_MS, Math.min(this.lastInsertMs, sinceMs) + (rows < BULK_ROWS ? SMALL_INSERT_MS : BULK_INSERT_MS));
   }
   /** `intent`: of an earlier attempt at what these begin with. */
   private run(feeds: Feed[], intent?: Intent): void {

@@ -36,6 +36,9 @@ export class FakeClickHouse {
   useUp(token: string): void {
     this.tokens.add(token);
   }
+  forget(token: string): void {
+    this.tokens.delete(token);
+  }
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
