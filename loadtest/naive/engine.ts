@@ -13,6 +13,7 @@ import type { NaiveReference } from './reference.js';
 import { linesLeft, returnedLines, returnReceipt, takeBack, type Purchase, type RecordedAward, type ReturnedLine } from './returns.js';
 import { evaluate, Overflow, Receipt, type CounterChange, type NaiveAward } from './rules.js';
 import { keyOf, type NaiveTransaction } from './transaction.js';
+import { WaitingReturns } from './waiting.js';
 import { reconciliationOf, type ImportedAccount, type Reconciled, type ReturnedElsewhere } from '../../schemas/commands.js';
 import type { Reason } from '../../schemas/reasons.js';
 
@@ -35,7 +36,7 @@ export class NaivePartition {
   readonly facts: NaiveFact[] = [];
   readonly changes: CellChange[] = [];
   private readonly cards = new Map<string, Account>();
-  private readonly waiting = new Map<string, { transaction: NaiveTransaction; untilMs: number }>();
+  readonly waiting = new WaitingReturns();
   private reference: NaiveReference | undefined;
 
   /** `homes`: what partitions there are; without it everything is at home here. */
@@ -139,7 +140,7 @@ export class NaivePartition {
       // The purchases of a linked card are where its account is.
       if (this.cards.get(`${partner.program}/${transaction.card}`)?.linkedTo !== undefined) return { status: 'elsewhere' };
       const { waitSeconds } = reference.program(partner.program).unknownReturns ?? { waitSeconds: WAIT_SECONDS };
-      if (!waits) this.waiting.set(keyOf(transaction), { transaction, untilMs: nowMs + waitSeconds * 1000 });
+      if (!waits) this.waiting.begin(keyOf(transaction), { transaction, untilMs: nowMs + waitSeconds * 1000 });
       return { status: 'waiting' };
     }
     const returnWindowDays = partner.document.returnWindowDays ?? reference.set.historyDays;
@@ -162,17 +163,15 @@ export class NaivePartition {
 
   /** A waiting return leaves: its purchase was found elsewhere, where it is posted again. */
   stopWaiting(partner: string, id: string): NaiveTransaction | undefined {
-    const key = keyOf({ partner, id, kind: 'return' }), entry = this.waiting.get(key);
-    this.waiting.delete(key);
-    return entry?.transaction;
+    return this.waiting.end(keyOf({ partner, id, kind: 'return' }))?.transaction;
   }
 
   /** Settles what is due by now on all accounts, or on those that are given, and ends returns that waited too long. */
   tick(nowMs: number, accounts: Iterable<Account> = this.accounts): void {
     for (const account of accounts) this.settleByNow(account, nowMs);
-    for (const [key, { transaction, untilMs }] of this.waiting) {
+    for (const [key, { transaction, untilMs }] of this.waiting.list()) {
       if (untilMs > nowMs) continue;
-      this.waiting.delete(key);
+      this.waiting.end(key);
       const { program } = this.reference!.partner(transaction.partner)!;
       if (this.history.has(key) || this.reference!.program(program).unknownReturns?.then !== 'ignore') continue;
       this.history.remember(transaction);

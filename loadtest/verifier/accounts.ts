@@ -16,10 +16,13 @@ export function compareAccount(
   compareMaps(findings, 'lots', wanted.lots, live.lots, where);
   compareMaps(findings, 'accounts', wanted.others, live.others, where);
   findings.compared('accounts');
-  const expectedFlags = (account.blocked ? FLAG_BLOCKED : 0) + (account.registered ? FLAG_REGISTERED : 0) + (account.linkedTo === undefined ? 0 : FLAG_LINKED + account.linkedTo * LINK_UNIT);
+  const expectedFlags = flagsOf(account);
   if (program !== account.program) findings.differ('accounts', `${id}: program`, account.program, program);
   if (flags !== expectedFlags) findings.differ('accounts', `${id}: flags`, expectedFlags, flags);
 }
+
+export const flagsOf = ({ blocked, registered, linkedTo }: Account): number =>
+  (blocked ? FLAG_BLOCKED : 0) + (registered ? FLAG_REGISTERED : 0) + (linkedTo === undefined ? 0 : FLAG_LINKED + linkedTo * LINK_UNIT);
 
 export function compareMaps(findings: Findings, check: CheckName, expected: Map<string, number>, found: Map<string, number>, where: (name: string) => string): void {
   findings.compared(check, expected.size);

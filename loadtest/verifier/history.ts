@@ -7,13 +7,14 @@ import type { History } from '../naive/history.js';
 import type { NaiveReference } from '../naive/reference.js';
 import type { Purchase, RecordedAward } from '../naive/returns.js';
 import { Receipt, type Zones } from '../naive/rules.js';
+import { contentHash, type Content } from '../naive/content-hash.js';
 import { keyOf, type NaiveTransaction } from '../naive/transaction.js';
 
 const lineKinds = ['product', 'deposit', 'discount'] as const;
 
 export class LogHistory implements History {
   private readonly places = new Map<string, number>();
-  private hashes = new Float64Array(1024);
+  private contents = new Uint32Array(2 * 1024);
   private batches = new Int32Array(1024);
   private rows = new Int32Array(1024);
   /** Purchases of which something was returned. */
@@ -46,14 +47,18 @@ export class LogHistory implements History {
   }
 
   find(transaction: NaiveTransaction): 'same' | 'other' | undefined {
-    const at = this.places.get(keyOf(transaction));
-    return at === undefined ? undefined : this.hashes[at] === contentHash(transaction) ? 'same' : 'other';
+    const content = this.content(keyOf(transaction));
+    return content && (String(content) === String(contentHash(transaction)) ? 'same' : 'other');
+  }
+  content(key: string): Content | undefined {
+    const at = this.places.get(key);
+    return at === undefined ? undefined : [this.contents[2 * at]!, this.contents[2 * at + 1]!];
   }
   has(key: string): boolean {
     return this.places.has(key);
   }
   mark(key: string): void {
-    this.add(key, 0, -1, -1);
+    this.add(key, [0, 0], -1, -1);
   }
   purchase(key: string): Purchase | undefined {
     const known = this.returned.get(key);
@@ -83,61 +88,19 @@ export class LogHistory implements History {
     if (at === undefined) return undefined;
     return this.batches[at] === this.place().batch ? this.own(this.rows[at]!) : this.read.get(key);
   }
-  private add(key: string, hash: number, batch: number, row: number): void {
+  private add(key: string, content: Content, batch: number, row: number): void {
     const at = this.places.size;
-    if (at === this.hashes.length) {
-      const [hashes, batches, rows] = [new Float64Array(at * 2), new Int32Array(at * 2), new Int32Array(at * 2)];
-      hashes.set(this.hashes);
+    if (at === this.batches.length) {
+      const [contents, batches, rows] = [new Uint32Array(at * 4), new Int32Array(at * 2), new Int32Array(at * 2)];
+      contents.set(this.contents);
       batches.set(this.batches);
       rows.set(this.rows);
-      [this.hashes, this.batches, this.rows] = [hashes, batches, rows];
+      [this.contents, this.batches, this.rows] = [contents, batches, rows];
     }
     this.places.set(key, at);
-    this.hashes[at] = hash;
+    this.contents.set(content, 2 * at);
     this.batches[at] = batch;
     this.rows[at] = row;
-  }
-}
-
-/** 52 bits over all that was posted. */
-function contentHash(transaction: NaiveTransaction): number {
-  const { id, kind, partner, program, store, terminal, cashier, channel, card, account, currency, mcc, merchant, originalId } = transaction;
-  const { occurredAtMs, total, lines, tenders, coupons } = transaction, hash = new ContentHash();
-  for (const text of [id, kind, partner, program, store, terminal, cashier, channel, card, account, currency, mcc, merchant, originalId]) hash.text(text);
-  hash.number(occurredAtMs);
-  hash.number(total ?? -1);
-  for (const line of lines) {
-    hash.number(line.line);
-    hash.number(line.quantity);
-    hash.number(line.amount);
-    hash.number(line.discount);
-    hash.text(line.kind);
-    hash.text(line.sku);
-    hash.text(line.category);
-  }
-  if (tenders.length > 0 || coupons.length > 0) hash.text(JSON.stringify([tenders, coupons]));
-  return hash.value;
-}
-
-/** Two lanes of FNV-1a over code units and numbers. */
-class ContentHash {
-  private low = 0x811c9dc5;
-  private high = 0xcbf29ce4;
-
-  text(text: string): void {
-    for (let i = 0; i < text.length; i++) this.add(text.charCodeAt(i));
-    this.add(0x10000 + text.length);
-  }
-  number(value: number): void {
-    this.add(value | 0);
-    this.add(Math.floor(value / 2 ** 32) | 0);
-  }
-  get value(): number {
-    return (this.high >>> 12) * 2 ** 32 + (this.low >>> 0);
-  }
-  private add(value: number): void {
-    this.low = Math.imul(this.low ^ value, 0x01000193);
-    this.high = Math.imul(this.high ^ value ^ (this.low >>> 13), 0x01000193);
   }
 }
 

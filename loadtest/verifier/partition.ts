@@ -6,9 +6,8 @@
  */
 import type { AccountCellsView } from '../../workers/messages.js';
 import { readFact, readFacts } from '../../workers/facts/read-fact.js';
-import { transactionHashOf } from '../../workers/commands.js';
 import { inputTopics } from '../../engine/log/log.js';
-import { reconciliationOf, type Reconciled } from '../../schemas/commands.js';
+import type { Reconciled } from '../../schemas/commands.js';
 import type { FactRecord } from '../../schemas/fact.js';
 import type { InputRange, readResults, ResultsHeader } from '../../schemas/results.js';
 import { NaivePartition } from '../naive/engine.js';
@@ -17,7 +16,8 @@ import type { NaiveReference } from '../naive/reference.js';
 import { keyOf } from '../naive/transaction.js';
 import { compareAccount, compareMaps } from './accounts.js';
 import { CellSums } from './cell-sums.js';
-import { readEffects } from './effects.js';
+import { readEffects, type Deeds } from './effects.js';
+import { deedsOf } from './expected-effects.js';
 import { asOfOld, cellOf, cellText, expectedFact, firstDifference, isSameFact, key1Of, key2Of, type Source } from './expected.js';
 import { LogHistory } from './history.js';
 import { homesOf } from './homes.js';
@@ -53,6 +53,8 @@ export class PartitionVerifier {
   /** What returns took, as cells of accounts: the naive accounts don't hold it. */
   private readonly taken = new Map<number, Map<string, number>>();
   private readonly touched = new Set<number>();
+  /** What commands of the batch said, which the naive implementation does not hold. */
+  private readonly told: Pick<Deeds, 'reference data' | 'set aside'> = { 'reference data': [], 'set aside': [] };
   private activated = 0; // the set that is active; `reference` is the one that was last needed
   private reference: NaiveReference | undefined;
   private found: FactRecord[] = [];
@@ -123,7 +125,8 @@ export class PartitionVerifier {
     this.history.endBatch();
     this.naive.facts.length = 0;
     this.reconciled.clear();
-    this.naive.changes.length = 0;
+    this.naive.changes.length = this.naive.waiting.changes.length = 0;
+    this.told['reference data'].length = this.told['set aside'].length = 0;
   }
 
   /** Each batch goes on where the one before it ended. */
@@ -196,6 +199,7 @@ export class PartitionVerifier {
       case 'activate':
         if (command.version <= this.activated) return; // sets only get newer
         this.activated = command.version;
+        this.told['reference data'].push(String(command.version));
         return this.reference ? undefined : this.bringReference(); // the first opens the partition's own account
       case 'import':
         for (const account of command.accounts) if (naive.importAccount(account, this.clockMs).status === 'rejected') counts.rejected++;
@@ -217,9 +221,12 @@ export class PartitionVerifier {
       }
       case 'returned-elsewhere':
         return naive.returnElsewhere(command, this.clockMs);
-      case 'skip':
-        this.skipped.add(`${command.topic}:${command.offset}:${command.index}`);
+      case 'skip': {
+        const place = `${command.topic}:${command.offset}:${command.index}`;
+        this.skipped.add(place);
+        this.told['set aside'].push(place);
         return;
+      }
       case 'forwarded':
       case 'return-execute':
       case undefined:
@@ -259,14 +266,12 @@ export class PartitionVerifier {
       this.touched.add(change.account);
       if (change.kind === 'returnedAmount' || change.kind === 'returnedQuantity' || change.kind === 'reversed') this.noteTaken(change);
     }
-    const found = readEffects(bytes);
-    this.options.findings.compared('effects', found.cells);
-    if (!sums.equals(found.sums)) this.nameCells(bytes);
-    const opened = naive.accounts.slice(this.opened);
+    const { sums: found, cells, deeds } = readEffects(bytes), opened = naive.accounts.slice(this.opened);
+    this.options.findings.compared('effects', cells);
+    if (!sums.equals(found)) this.nameCells(bytes);
     for (const account of opened) this.touched.add(account.ordinal);
-    this.compare('effects', 'accounts opened', opened.map(({ ordinal, program }) => `${ordinal} in program ${program}`), found.opened);
-    this.compare('effects', 'cards', opened.flatMap(({ ordinal, cards }) => cards.map((card) => `${card} of ${ordinal}`)), found.cards);
-    this.compare('effects', 'known transactions', this.knownTransactions(), found.seen);
+    const expected = { ...deedsOf(naive, opened, this.reconciled, this.history), ...this.told };
+    for (const what of Object.keys(expected) as (keyof Deeds)[]) this.compare('effects', what, expected[what], deeds[what]);
   }
   /** The sums differ: now cell by cell. */
   private nameCells(bytes: Uint8Array): void {
@@ -279,15 +284,6 @@ export class PartitionVerifier {
     let cells = this.taken.get(change.account);
     if (!cells) this.taken.set(change.account, (cells = new Map()));
     addTo(cells, cellOf(change), change.change);
-  }
-  private knownTransactions(): string[] {
-    const hash = new Uint32Array(4);
-    return this.naive.facts.flatMap(({ kind, transaction }, row) => {
-      const reconciled = this.reconciled.get(row), named = transaction ?? reconciled;
-      if (!named) return [];
-      transactionHashOf(named.partner, named.id, reconciled ? reconciliationOf[reconciled.kind] : kind, hash);
-      return [`${hash.join('-')} row ${row}`];
-    });
   }
 }
 
