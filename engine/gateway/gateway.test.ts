@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { ADMIN_KEY, call, directParser, startFakeGateway } from '../../test/gateway/fake-engine.js';
@@ -238,4 +240,24 @@ t.test('the description of the API is complete', async (t) => {
   for (const code of Object.keys(doorProblems)) t.match(await call(fake, 'GET', `/problems/${code}`), { status: 200, body: { type: `/problems/${code}` } });
   t.match(await call(fake, 'GET', '/problems/late'), { status: 200, body: { hint: /latenessDays/ } });
   t.match(await call(fake, 'GET', '/problems/toString'), { status: 404 });
+});
+
+t.test('a sender that looks for an answer only when it has sent all gets to it; one that goes on and on is cut off', async (t) => {
+  const fake = await startFakeGateway({ bodyBytesMax: 20_000 });
+  t.teardown(() => fake.gateway.close());
+  const socket = connect(Number(new URL(fake.gateway.url).port), '127.0.0.1'), closed = once(socket, 'close').catch(() => undefined);
+  let answers = '';
+  socket.on('data', (chunk) => { answers += chunk.toString(); });
+  const answered = async (count: number): Promise<void> => {
+    while (answers.split('HTTP/1.1 ').length <= count && !socket.closed) await Promise.race([once(socket, 'data'), closed]);
+  };
+  const post = (length: number): string => `POST /v1/transactions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${ADMIN_KEY}\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+  socket.write(post(39_000) + ' '.repeat(25_000));
+  await answered(1);
+  socket.write(`${' '.repeat(14_000)}GET /livez HTTP/1.1\r\nhost: x\r\n\r\n`);
+  await answered(2);
+  t.match(answers, /^HTTP\/1.1 413 [^]*HTTP\/1.1 200 /);
+  socket.write(post(1_000_000) + ' '.repeat(50_000));
+  await closed;
+  t.pass('closed');
 });

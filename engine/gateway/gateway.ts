@@ -161,9 +161,13 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void
   socket.end(`HTTP/1.1 ${problem.status} ${doorProblems[code].title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }
 
-/** Reads away what is left of a refused body, so that the sender gets to the answer; a sender that goes on beyond the bound is cut off. */
-function drain({ raw }: FastifyRequest, bytesMax: number): void {
+/**
+ * Reads away what is left of a refused body, so that the sender gets to the answer; a sender that goes on and on is cut off. Twice of what a body may have: many look for an answer
+ * only when they have sent all, and of one that is too large they would see a broken connection.
+ */
+function drain({ raw }: FastifyRequest, bodyBytesMax: number): void {
   if (raw.complete || raw.destroyed) return;
+  const bytesMax = 2 * bodyBytesMax;
   let bytes = 0;
   raw.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
