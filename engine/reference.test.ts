@@ -200,3 +200,7 @@ t.test('rules that are refused', async (t) => {
   t.match(refused(() => store.putRules({ rule: [] })), { status: 422, errors: [/^\/rule unknown-field/, /^\/rules missing/] });
   t.equal(store.set.ruleSet, 0);
 });
+
+t.test('what is wrong with a document as a whole is said without a place', async (t) => {
+  t.throws(() => new ReferenceStore().putProducts('nobody', Buffer.from('{"sku":"1"}\n')), { status: 404, message: 'there is no partner "nobody"' });
+});

@@ -6,7 +6,7 @@ import { nearestName, problem, shown, type Problem } from '../../schemas/validat
 export class PublishError extends Error {
   /** 422: invalid, 409: it is there already with other content, 404: what it belongs to does not exist. */
   constructor(readonly status: 404 | 409 | 422, readonly errors: readonly Problem[]) {
-    super(errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; ') || 'not published');
+    super(errors.map(({ pointer, detail }) => (pointer === '' ? detail : `${pointer}: ${detail}`)).join('; ') || 'not published');
   }
 }
 
