@@ -8,17 +8,17 @@
 import { problem, type Problem } from '../../schemas/validate.js';
 import { Text, type Transaction } from '../transaction.js';
 import { addPartner } from './fill.js';
-import { isSpace, ITEM_BYTES_MAX, skipSpace, valueEnd } from './json-tree.js';
+import { ITEM_BYTES_MAX, skipSpace, valueEnd } from './json-tree.js';
 import { messagePackEnd } from './msgpack-tree.js';
 import { readJson, readJsonSlow, type Read } from './read-json.js';
 import { readMessagePack, readMessagePackSlow } from './read-msgpack.js';
 
 export type ItemFormat = 'json' | 'ndjson' | 'msgpack';
 
-/** How a record or a body that says nothing about itself begins: 0xef begins a byte order mark. */
+/** MessagePack's maps and arrays begin with 0x80 or more, so what begins with a character of a text was meant to be JSON; 0xef begins a byte order mark. */
 export function formatOf(bytes: Uint8Array, start: number, end: number): 'json' | 'msgpack' {
-  const first = start < end ? bytes[start]! : -1;
-  return first === OBJECT || first === ARRAY || first === 0xef || isSpace(first) ? 'json' : 'msgpack';
+  const first = start < end ? bytes[start]! : 0xc1;
+  return first < 0x80 || first === 0xef ? 'json' : 'msgpack';
 }
 
 const NEWLINE = 0x0a, COMMA = 0x2c, ARRAY = 0x5b, ARRAY_END = 0x5d, OBJECT = 0x7b;

@@ -44,6 +44,11 @@ t.test('single transactions and arrays, JSON and MessagePack, told by their firs
   t.same(accepted(result).sort(), Array.from({ length: 8 }, (_, n) => `r-${n}`));
 });
 
+t.test('what is no JSON, and can be no MessagePack either, is spoken of as JSON', async (t) => {
+  const details = parse(['sold: 3', 'id,kind\n1,purchase', new Uint8Array([0xc0])]).rejected.map(({ detail }) => detail);
+  t.same(details, ['expected a JSON object or an array of objects, at byte 0', 'expected a JSON object or an array of objects, at byte 0', 'expected a MessagePack map or an array of maps, at byte 0']);
+});
+
 t.test('records of one card stay in order, over forms', async (t) => {
   const result = parse(Array.from({ length: 50 }, (_, n) => (n % 2 ? packr.pack(purchase(n)) : JSON.stringify([purchase(n)]))));
   const ids = accepted(result).map((id) => Number(id.slice(2)));
