@@ -72,6 +72,33 @@ export async function readRest(beginning: Buffer[], chunks: AsyncIterable<Buffer
   return join(all);
 }
 
+/**
+ * Reads away what is left of a refused body, so that the sender gets to the answer; one that goes on and on is cut off. Twice of what a body may have: many look for an answer only when
+ * they have sent all, and of one that is too large they would see a broken connection.
+ *
+ * Resolves when it may be answered: at once where the connection is kept. Else node closes it as soon as that is done, also under one who still sends.
+ */
+export function readAway(request: IncomingMessage, isKept: boolean, { bodyBytesMax, bodyIdleMsMax }: BodyBounds): Promise<void> {
+  if (request.complete || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = isKept ? undefined : setTimeout(done, bodyIdleMsMax);
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= 2 * bodyBytesMax) timer?.refresh();
+      else if (isKept) request.destroy();
+      else done();
+    });
+    request.on('error', done).once('end', done).once('close', done);
+    request.resume();
+    if (isKept) resolve();
+  });
+}
+
 /** Pieces of about `pieceBytes`, each ending at a line end (the last one at the end of the body); a longer line makes a longer piece. */
 export async function* cutAtLines(chunks: AsyncIterable<Buffer>, pieceBytes: number): AsyncGenerator<Uint8Array> {
   let held: Buffer[] = [], heldBytes = 0;

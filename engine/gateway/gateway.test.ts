@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { ADMIN_KEY, call, directParser, startFakeGateway } from '../../test/gateway/fake-engine.js';
@@ -260,4 +261,20 @@ t.test('a sender that looks for an answer only when it has sent all gets to it; 
   socket.write(post(1_000_000) + ' '.repeat(50_000));
   await closed;
   t.pass('closed');
+});
+
+t.test('so does one that wants the connection closed then', async (t) => {
+  const bodyBytesMax = 1 << 20, fake = await startFakeGateway({ bodyBytesMax: 12 * bodyBytesMax });
+  t.teardown(() => fake.gateway.close());
+  // More than the system holds between the two, so that the sender is not done before the answer.
+  for (const [key, length, status] of [[ADMIN_KEY, 20 * bodyBytesMax, 413], ['unknown', 11 * bodyBytesMax, 401]] as const) {
+    const socket = connect(Number(new URL(fake.gateway.url).port), '127.0.0.1').pause();
+    const head = `POST /v1/transactions HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+    socket.write(head);
+    await new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.write(Buffer.alloc(length), resolve);
+    });
+    t.match(await text(socket), new RegExp(`^HTTP/1.1 ${status} `));
+  }
 });

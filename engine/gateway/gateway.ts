@@ -14,7 +14,7 @@ import { asyncapiDocument } from '../../schemas/asyncapi.js';
 import { EngineError } from '../engine.js';
 import { listening } from '../listening.js';
 import { authenticate } from './authenticate.js';
-import { BodyMemory } from './body.js';
+import { BodyMemory, readAway } from './body.js';
 import type { GatewayContext } from './context.js';
 import { documentRoutes } from './documents.js';
 import { healthRoutes } from './health.js';
@@ -89,12 +89,13 @@ async function build(context: GatewayContext): Promise<FastifyInstance> {
   endConnections(app);
   authenticate(app, keys, config.quotaPerMinute);
   app.addHook('onResponse', async (request, reply) => observe(request, reply, context));
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    drain(request, config.bodyBytesMax);
-    return sendProblem(reply, problemOf(error, request, context));
+  app.setErrorHandler(async (error: FastifyError, request, reply) => {
+    const problem = problemOf(error, request, context);
+    await readAway(request.raw, reply.raw.shouldKeepAlive || problem.code === 'request-timeout', config);
+    return sendProblem(reply, problem);
   });
-  app.setNotFoundHandler((request, reply) => {
-    drain(request, config.bodyBytesMax);
+  app.setNotFoundHandler(async (request, reply) => {
+    await readAway(request.raw, reply.raw.shouldKeepAlive, config);
     const allowed = methods.of(request.url);
     if (allowed === undefined) return sendProblem(reply, new Problem('not-found', `${request.method} ${request.url.split('?')[0]}`));
     return sendProblem(reply, new Problem('method-not-allowed', `allowed: ${allowed}`, { headers: { allow: allowed } }));
@@ -159,22 +160,6 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void
   const problem = new Problem(code, code === 'bad-request' ? 'this is not HTTP' : doorProblems[code].title);
   const body = problem.body();
   socket.end(`HTTP/1.1 ${problem.status} ${doorProblems[code].title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
-}
-
-/**
- * Reads away what is left of a refused body, so that the sender gets to the answer; a sender that goes on and on is cut off. Twice of what a body may have: many look for an answer
- * only when they have sent all, and of one that is too large they would see a broken connection.
- */
-function drain({ raw }: FastifyRequest, bodyBytesMax: number): void {
-  if (raw.complete || raw.destroyed) return;
-  const bytesMax = 2 * bodyBytesMax;
-  let bytes = 0;
-  raw.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > bytesMax) raw.destroy();
-  });
-  raw.on('error', () => raw.destroy());
-  raw.resume();
 }
 
 function observe(request: FastifyRequest, reply: FastifyReply, { metrics }: GatewayContext): void {
