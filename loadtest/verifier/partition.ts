@@ -135,10 +135,11 @@ export class PartitionVerifier {
     this.positions[topic] = [next, nextItem];
   }
   private compareHeader(header: ResultsHeader, counts: { processed: number; duplicates: number; rejected: number }): void {
-    const { processed, duplicates, rejected, reference, clockMs, rows } = header;
+    const { processed, duplicates, rejected, reference, clockMs, positions, rows } = header;
     this.compare('inputs', 'counts', counts, { processed, duplicates, rejected });
     this.compare('inputs', 'reference', this.activated, reference);
     this.compare('inputs', 'clock', this.clockMs, clockMs);
+    this.compare('inputs', 'positions', this.positions, positions);
     this.compare('inputs', 'rows', this.found.length, rows);
   }
 

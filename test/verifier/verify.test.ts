@@ -119,6 +119,14 @@ void t.test('an engine that did what the text says, and one damage after the oth
     }));
     t.match(problems(report), [/^inputs partition 1, batch 0: counts\.processed expected 0 found 1/]);
   });
+
+  await t.test('a batch that says it got further', async (t) => {
+    const report = await verify(damaged(core, (record) => {
+      const { header, effects, facts } = readResults(record), [[offset, item], ...others] = header.positions as [[number, number], ...[number, number][]];
+      return writeResults({ ...header, positions: [[offset + 1, item], ...others] }, effects, facts);
+    }));
+    t.match(problems(report), [/^inputs partition 1, batch 0: positions\.0\.0 expected \d+ found \d+/]);
+  });
   await core.stop();
 });
 
