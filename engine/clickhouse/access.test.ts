@@ -7,10 +7,10 @@ const functions = new Set(['FILE', 'URL', 'REMOTE', 'EXECUTABLE', 'NUMBERS', 'ME
 const engine = { name: 'engine', isEngine: true }, reader = { name: 'default', isEngine: false };
 
 /** The error's name, or `readonly` or `writable` for the session that the statement gets. */
-function verdict(access: Access, text: string, { user = reader, database = 'default', values = [] as string[] } = {}): string {
+function verdict(access: Access, text: string, { user = reader, database = 'default', values = [] as string[], settings = [] as string[] } = {}): string {
   const control = new AccessControl('engine', 'secret', access, functions), statement = readStatement(text);
   try {
-    control.check(user, statement, database, values);
+    control.check(user, statement, database, values, settings);
     return control.isReadonly(user, statement) ? 'readonly' : 'writable';
   } catch (error) {
     return (error as { errorName: string }).errorName;
@@ -29,6 +29,14 @@ t.test('nobody reaches files and the network', (t) => {
   const texts = ["SELECT * FROM file('x')", 'SELECT `file`(1)', 'SELECT "f\\x69le" /* */ (1)', "SELECT 1 FROM URL ('x')", "DESCRIBE remote('x')", 'SELECT 1 INTO OUTFILE \'x\'', "INSERT INTO t FROM INFILE 'x' FORMAT CSV",
     "INSERT INTO FUNCTION file('x') SELECT 1", "SELECT catboostEvaluate('x', 1)", 'CREATE TABLE a.b (c Int8) ENGINE = MergeTree ORDER BY c SETTINGS disk = disk(type = local)', "EXPLAIN SELECT * FROM executable('x')"];
   for (const text of texts) for (const user of [reader, engine]) for (const access of ['readonly', 'full'] as const) t.equal(verdict(access, text, { user }), 'ACCESS_DENIED', `${user.name} ${access}: ${text}`);
+  const settings = ['format_template_row', 'format_template_resultset', 'FORMAT_SCHEMA', 'output_format_schema', 'input_format_record_errors_file_path', 'format_avro_schema_registry_url'];
+  for (const name of settings) for (const user of [reader, engine]) for (const access of ['readonly', 'full'] as const) {
+    t.equal(verdict(access, 'SELECT 1', { user, settings: [name] }), 'ACCESS_DENIED', `${user.name} ${access}: ${name} in the URL`);
+    for (const text of [`SELECT 1 FORMAT Template SETTINGS ${name} = 'x'`, `SELECT * FROM (SELECT 1 SETTINGS \`${name}\` = 'x')`, `SET ${name} = 'x'`, `INSERT INTO a.b SETTINGS ${name} = 'x' FORMAT CSV 1`]) {
+      t.equal(verdict(access, text, { user }), 'ACCESS_DENIED', `${user.name} ${access}: ${text}`);
+    }
+  }
+  t.equal(verdict('readonly', 'SELECT 1 FORMAT Template', { settings: ['format_template_row_format'] }), 'readonly', 'a template in the request itself');
   for (const text of ["SELECT 'file(1)'", 'SELECT file FROM numbers(1)', 'SELECT 1 -- file(1)']) t.equal(verdict('readonly', text), 'readonly', text);
   t.end();
 });

@@ -30,6 +30,8 @@ const harmless = words(`NUMBERS NUMBERS_MT ZEROS ZEROS_MT VALUES VIEW MERGE NULL
 const reachingOut = words('FILE CATBOOSTEVALUATE INPUT DISK');
 /** Engines of tables and databases that keep everything in the data directory. */
 const engines = /^((replacing|summing|aggregating|collapsing|versionedcollapsing|graphite|coalescing)?mergetree|memory|log|tinylog|stripelog|null|set|join|atomic)$/i;
+/** Settings that name a file or an address. A server looks for such files in a folder of its own; the library takes any path, and some of them it writes. */
+const reachingOutBySetting = words('FORMAT_TEMPLATE_ROW FORMAT_TEMPLATE_RESULTSET FORMAT_SCHEMA OUTPUT_FORMAT_SCHEMA INPUT_FORMAT_RECORD_ERRORS_FILE_PATH FORMAT_AVRO_SCHEMA_REGISTRY_URL');
 /** Settings that bound a reader. It may lower the numbers among them (answer.ts). */
 const bounding = new RegExp(`^(${['readonly', 'allow_ddl', 'allow_introspection_functions', 'log_comment', 'dialect', 'implicit_select', 'max_memory_usage.*', 'max_execution_time',
   'max_threads', 'max_bytes_before_external_.*', 'format_schema.*', 'os_thread.*'].join('|')})$`, 'i');
@@ -53,8 +55,9 @@ export class AccessControl {
     return !user.isEngine && (this.access === 'readonly' || statement.kind === 'read' || statement.kind === 'kill');
   }
 
-  /** Throws what a server would answer. `database`: of names without one. `values`: of the request's parameters, any of which may stand for a name. */
-  check(user: User, statement: Statement, database: string, values: string[]): void {
+  /** Throws what a server would answer. `database`: of names without one. `values`: of the request's parameters, any of which may stand for a name. `settings`: names of those in the URL. */
+  check(user: User, statement: Statement, database: string, values: string[], settings: string[]): void {
+    for (const name of settings) checkSetting(user, name);
     this.checkReach(user, statement.tokens);
     const { verb, kind, tokens } = statement;
     if (user.isEngine) return;
@@ -86,6 +89,7 @@ export class AccessControl {
       const next = tokens[index + 1];
       if (is(token, 'INTO') && is(next, 'OUTFILE')) throw denied(user, 'INTO OUTFILE writes files of the machine that the engine runs on');
       if (is(token, 'FROM') && is(next, 'INFILE')) throw denied(user, 'FROM INFILE reads files of the machine that the engine runs on');
+      if (isName(token)) checkSetting(user, token.text);
       if (!isName(token) || next?.kind !== 'symbol' || next.text !== '(') return;
       const name = token.text.toUpperCase();
       if (reachingOut.has(name) || (this.tableFunctions.has(name) && !harmless.has(name))) throw denied(user, `${token.text}() reaches outside of the tables`);
@@ -93,6 +97,9 @@ export class AccessControl {
   }
 }
 
+function checkSetting(user: User, name: string): void {
+  if (reachingOutBySetting.has(name.toUpperCase())) throw denied(user, `the setting ${name} names a file or an address outside of the tables`);
+}
 /** The library takes settings of a part of a query without a look at what bounds the session. Those of the whole query are set aside (answer.ts). */
 function checkSettings({ tokens, settings }: Statement): void {
   const others = tokens.filter(({ start }) => !settings || start < settings.start || start >= settings.end);

@@ -43,7 +43,7 @@ export async function answer(backend: Backend, request: IncomingMessage, respons
     const read = asked = readRequest(request);
     const user = backend.access.authenticate(read.user, read.password);
     const { statement, first, body } = await readSource(read, request);
-    const check = (database: string): void => backend.access.check(user, statement, database, read.parameters.map(([, value]) => value));
+    const check = (database: string): void => backend.access.check(user, statement, database, read.parameters.map(([, value]) => value), read.settings.map(([name]) => name));
     check(read.database);
     const data = statement.insert ? await backend.spool.write(first, body) : undefined;
     try {

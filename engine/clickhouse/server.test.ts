@@ -1,6 +1,8 @@
 /** The protocol, by the clients that speak it: @clickhouse/client, curl, plain HTTP. */
 import { execFile } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -16,7 +18,7 @@ const run = promisify(execFile);
 if (chdbMissing) t.test('the protocol', { skip: chdbMissing }, () => undefined);
 else {
   t.comment(`seed ${seed}`);
-  const { clickHouse: { url, engineUser, enginePassword }, engine, reader } = await startForTest(t);
+  const { clickHouse: { url, engineUser, enginePassword }, directory, engine, reader } = await startForTest(t);
   const engineHeaders = { 'x-clickhouse-user': engineUser, 'x-clickhouse-key': enginePassword };
   const post = async (body: string | Buffer, { parameters = {} as Record<string, string>, headers = {} as Record<string, string> } = {}): Promise<{ status: number; headers: Headers; bytes: Buffer; text: string }> => {
     const response = await fetch(`${url}/?${new URLSearchParams(parameters)}`, { method: 'POST', body, headers });
@@ -181,6 +183,22 @@ else {
     t.equal(Number(bytes), message?.length);
     // The client cannot always read what the error was, but never takes the rows for all rows.
     await t.rejects((await reader.query({ query: lateQuery.replace(/ FORMAT.*/, ''), format: 'JSONEachRow' })).json());
+  });
+
+  t.test('no setting reads or writes files of the machine', async (t) => {
+    const secret = join(directory, 'secret'), written = join(directory, 'written');
+    writeFileSync(secret, 'not for readers ${x}');
+    const tries: [body: string, parameters: Record<string, string>][] = [
+      ['SELECT 1 AS x FORMAT Template', { format_template_row: secret }], ['SELECT 1 AS x FORMAT Template', { format_template_resultset: secret }],
+      [`SELECT 1 AS x FORMAT Template SETTINGS format_template_row = '${secret}'`, {}], ['SELECT 1 AS x FORMAT Protobuf', { output_format_schema: written }],
+    ];
+    for (const [body, parameters] of tries) {
+      const { status, text } = await post(body, { parameters });
+      t.match([status, text], [403, /ACCESS_DENIED/], `${body} ${Object.keys(parameters).join()}`);
+      t.notMatch(text, /not for readers/);
+    }
+    t.notOk(existsSync(written));
+    t.equal((await post('SELECT 1 AS x FORMAT Template', { parameters: { format_template_row_format: 'row ${x:CSV}' } })).text, 'row 1');
   });
 
   t.test('a heavy SELECT in every place of the readers keeps no insert waiting; KILL and going away end it', async (t) => {
