@@ -97,6 +97,7 @@ t.test('KILL names queries by the ids of their clients, and spares those of the 
     ["KILL QUERY WHERE user = 'x' -- all", `KILL QUERY WHERE ${own}( user = 'x' -- all\n) `],
   ];
   for (const [text, expected] of cases) t.equal(killText(reader, readStatement(text)), expected, text);
+  for (const text of ['KILL QUERY WHERE 1) OR (1 SYNC', "KILL QUERY WHERE (query_id = 'a')) OR ((1)", 'KILL QUERY WHERE 1] OR [1']) t.equal(killText(reader, readStatement(text)), text, `no SQL, and stays so: ${text}`);
   t.equal(killText(engine, readStatement('KILL QUERY WHERE 1')), 'KILL QUERY WHERE ( 1\n) ');
   t.end();
 });

@@ -5,6 +5,7 @@
 import type { User } from './access.js';
 import type { Connection, Library } from './library.js';
 import { is, literal, outside, type Statement } from './statement.js';
+import type { Token } from './tokens.js';
 
 const MARK = "Settings['log_comment']";
 
@@ -16,8 +17,8 @@ export function killText(user: User, { text, tokens, format }: Statement): strin
   const top = [...outside(tokens)];
   const where = top.find((token) => is(token, 'WHERE'));
   const last = top.findLast((token) => is(token, 'SYNC') || is(token, 'ASYNC') || is(token, 'TEST'));
-  // Not translatable: the library says what is wrong with it.
-  if (!where) return text;
+  // Not translatable: the library says what is wrong with it. A bracket that closes none of the condition's own would close the one around it.
+  if (!where || !closesItsOwn(tokens)) return text;
   const end = Math.min(last && last.start > where.start ? last.start : text.length, format?.start ?? text.length);
   let condition = '', position = where.end;
   for (const token of tokens) {
@@ -27,6 +28,11 @@ export function killText(user: User, { text, tokens, format }: Statement): strin
   }
   condition += text.slice(position, end);
   return `${text.slice(0, where.end)} ${user.isEngine ? '' : `startsWith(${MARK}, ${literal(mark(user, ''))}) AND `}(${condition}\n) ${text.slice(end)}`;
+}
+
+function closesItsOwn(tokens: Token[]): boolean {
+  let depth = 0;
+  return tokens.every(({ kind, text }) => kind !== 'symbol' || (depth += '([{'.includes(text) ? 1 : ')]}'.includes(text) ? -1 : 0) >= 0);
 }
 
 /** Ends a query whose client is gone. */

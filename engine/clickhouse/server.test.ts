@@ -226,6 +226,7 @@ else {
     const waiting = post('SELECT 7');
     leaving.abort();
     t.equal((await waiting).text, '7\n', 'the place of who went away is taken by who waited');
+    t.match((await post('KILL QUERY WHERE 1) OR (1 SYNC')).text, /SYNTAX_ERROR/, 'not those of others');
     t.match((await post("KILL QUERY WHERE query_id IN ('h0', 'h1') SYNC FORMAT JSONEachRow")).text, /"kill_status":"(finished|waiting)"/);
     await engine.command({ query: "KILL QUERY WHERE query_id = 'h2' SYNC" });
     t.same(await Promise.all(ended), ['QUERY_WAS_CANCELLED', 'QUERY_WAS_CANCELLED', 'QUERY_WAS_CANCELLED', 'aborted']);
