@@ -41,13 +41,13 @@ export function exception(name: keyof typeof codes, detail: string): ClickHouseE
   return new ClickHouseException(codes[name], name, detail);
 }
 
-/** What the library threw, like `Code: 164. DB::Exception: Code: 164. DB::Exception: Cannot …. (READONLY) (version 26.7.2.1).` */
+/** What the library threw, with what it says once for each place that it came by, like `Code: 164. DB::Exception: Code: 164. DB::Exception: Cannot …. (READONLY) (version 26.7.2.1).` */
 export function fromLibrary(error: unknown): ClickHouseException {
   if (error instanceof ClickHouseException) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const found = /^[^]*?Code: (\d+)\. DB::Exception: (?:Code: \d+\. DB::Exception: )?([^]*)$/.exec(message);
+  const found = /^[^]*?Code: (\d+)\. DB::Exception: (?:Code: \d+\. DB::Exception: )*([^]*)$/.exec(message);
   if (!found) return exception('STD_EXCEPTION', message);
-  const rest = found[2]!.replace(/ \(version [^()]*(?:\([^()]*\))?\)\.?\s*$/, '').replace(/ \(([A-Z][A-Z0-9_]+)\)\.?( \(version [^()]*\)\.?)? \(\1\)\s*$/, ' ($1)');
+  const rest = found[2]!.replace(/ \(version [^()]*(?:\([^()]*\))?\)\.?\s*$/, '').replace(/ \(([A-Z][A-Z0-9_]+)\)\.?(?:(?: \(version [^()]*\)\.?)? \(\1\))+\s*$/, ' ($1)');
   const named = / \(([A-Z][A-Z0-9_]+)\)\.?\s*$/.exec(rest);
   return named ? new ClickHouseException(Number(found[1]), named[1]!, rest.slice(0, named.index)) : new ClickHouseException(Number(found[1]), 'UNKNOWN_EXCEPTION', rest);
 }
