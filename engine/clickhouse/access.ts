@@ -32,9 +32,9 @@ const reachingOut = words('FILE CATBOOSTEVALUATE INPUT DISK');
 const engines = /^((replacing|summing|aggregating|collapsing|versionedcollapsing|graphite|coalescing)?mergetree|memory|log|tinylog|stripelog|null|set|join|atomic)$/i;
 /** Settings that name a file or an address. A server looks for such files in a folder of its own; the library takes any path, and some of them it writes. */
 const reachingOutBySetting = words('FORMAT_TEMPLATE_ROW FORMAT_TEMPLATE_RESULTSET FORMAT_SCHEMA OUTPUT_FORMAT_SCHEMA INPUT_FORMAT_RECORD_ERRORS_FILE_PATH FORMAT_AVRO_SCHEMA_REGISTRY_URL');
-/** Settings that bound a reader. It may lower the numbers among them (answer.ts). */
+/** Settings that bound a reader, or that would fill the engine's log (what the library logs to a client comes out there). It may lower the numbers among them (answer.ts). */
 const bounding = new RegExp(`^(${['readonly', 'allow_ddl', 'allow_introspection_functions', 'log_comment', 'dialect', 'implicit_select', 'max_memory_usage.*', 'max_execution_time',
-  'max_threads', 'max_bytes_before_external_.*', 'format_schema.*', 'os_thread.*'].join('|')})$`, 'i');
+  'max_threads', 'max_bytes_before_external_.*', 'format_schema.*', 'os_thread.*', 'send_logs_.*'].join('|')})$`, 'i');
 
 export class AccessControl {
   private readonly secret: Buffer;

@@ -84,6 +84,7 @@ else {
     t.same(await set.json(), [{ a: '7', b: '1', c: 1, d: '1' }], 'a reader lowers its bounds, but does not raise them');
     const said = "SELECT getSetting('max_block_size') AS a, getSetting('max_threads') AS b, getSetting('max_memory_usage') < 1000000000 AS c, getSetting('readonly') AS d, getSetting('log_comment') LIKE 'x%' AS e";
     t.same(await rows(`${said} SETTINGS max_block_size = 7, max_threads = 1, max_memory_usage = 9000000000, readonly = 0, log_comment = 'x'`), [{ a: '7', b: '1', c: 1, d: '1', e: 0 }], 'also in the text');
+    t.notMatch((await post("SELECT getSetting('send_logs_level')", { parameters: { send_logs_level: 'trace' } })).text, /trace/, 'the library would log into the log of the engine');
     t.match(await post('SELECT 1 SETTINGS no_such_setting = 1'), { status: 404, text: /UNKNOWN_SETTING/ });
     t.equal((await post("SELECT * FROM (SELECT 1 AS a) FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 1 -- c")).text, '{"a":1}\n');
     for (const part of ['SELECT * FROM (SELECT 1 SETTINGS max_block_size = 7, max_memory_usage = 9)', 'SELECT 1 SETTINGS `max_threads` = 1 UNION ALL SELECT 2', 'SELECT * FROM (SELECT 1 SETTINGS readonly = 0) SETTINGS max_threads = 1',
