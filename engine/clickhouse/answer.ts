@@ -33,6 +33,11 @@ export interface Backend {
   warn(text: string): void;
 }
 
+/** The library's default for the length of a statement, and from where on SET might be longer, with up to three bytes a character. */
+const QUERY_BYTES_MAX = String(2 ** 18), LONG_CHARACTERS = 2 ** 16;
+/** The longest SET: all of a form, each of its characters escaped. */
+const SET_BYTES_MAX = 2 ** 25;
+
 interface Query { asked: ClickHouseRequest; user: User; statement: Statement; session: Session | undefined; dataPath: string }
 
 export async function answer(backend: Backend, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -117,7 +122,13 @@ async function prepare(backend: Backend, connection: Connection, query: Query, m
   for (const name of settings.keys()) if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw exception('BAD_ARGUMENTS', `'${name}' is no name of a setting`);
   if (asked.database !== 'default') await connection.query(`USE \`${asked.database.replace(/[\\`]/g, '\\$&')}\``);
   for (const said of session?.statements ?? []) await connection.query(said);
-  await connection.query(`SET ${[...settings].map(([name, value]) => `${name} = ${literal(value)}`).join(', ')}`);
+  const set = (): string => `SET ${[...settings].map(([name, value]) => `${name} = ${literal(value)}`).join(', ')}`;
+  if (set().length > LONG_CHARACTERS) {
+    // What parameters say is no part of the query, whose length is bounded.
+    await connection.query(`SET max_query_size = ${SET_BYTES_MAX}`);
+    if (!settings.has('max_query_size')) settings.set('max_query_size', QUERY_BYTES_MAX);
+  }
+  await connection.query(set());
 }
 
 async function execute(connection: Connection, { asked, user, statement, session, dataPath }: Query, reply: Reply, { pipe }: Slot): Promise<void> {

@@ -111,6 +111,9 @@ else {
     const form = createClient({ url, use_multipart_params: true });
     t.teardown(() => form.close());
     t.same(await (await form.query({ query: 'SELECT {a:UInt8} AS a', query_params: { a: 5 }, format: 'JSONEachRow' })).json(), [{ a: 5 }]);
+    const long = "'é\\".repeat(100_000), lengths = "SELECT lengthUTF8({a:String}) AS a, lengthUTF8({b:String}) AS b, getSetting('max_query_size') AS c";
+    t.same(await (await form.query({ query: lengths, query_params: { a: long, b: long }, format: 'JSONEachRow' })).json(), [{ a: '300000', b: '300000', c: '262144' }], 'parameters are no part of the query');
+    t.same(await rows(lengths, { a: 'x'.repeat(200_000), b: 'y'.repeat(200_000) }), [{ a: '200000', b: '200000', c: '262144' }]);
   });
 
   t.test('compress=1 and decompress=1: blocks of ClickHouse', async (t) => {
