@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,3 +35,17 @@ t.test('too much, or a body that breaks off, is an error; nothing is left', asyn
   await t.rejects(spool.write(Buffer.alloc(0), new Body(Object.assign(breaking, { headers: {} }) as unknown as IncomingMessage, false)), /broke off/);
   t.same(readdirSync(directory), []);
 });
+
+// Where the file system can make files without a name, as memory's can.
+if (existsSync('/dev/shm')) {
+  t.test('kill -9 at any moment leaves nothing: a file never has a name', async (t) => {
+    const memory = mkdtempSync('/dev/shm/pointstream-spool-');
+    t.teardown(() => rmSync(memory, { recursive: true, force: true }));
+    const nameless = new Spool({ fast: memory, large: memory, fastBytesMax: 10, bytesMax: 100 });
+    utimesSync(memory, 1, 1);
+    const file = await nameless.write(Buffer.from('first'), body([Buffer.from('second')]));
+    t.equal(statSync(memory).mtimeMs, 1000, 'a name that comes or goes changes the directory');
+    t.equal(readFileSync(file.path, 'utf8'), 'firstsecond');
+    await file.close();
+  });
+}

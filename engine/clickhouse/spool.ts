@@ -1,8 +1,8 @@
 /**
  * Data of an INSERT in a file, since the library reads data of every format from files only.
  *
- * Promises: data are complete before the INSERT begins, so a connection that breaks never leaves half of them. In memory is never more than a piece of them. A file has no name any
- * more while it is used (where the system allows that), so nothing is left behind by kill -9.
+ * Promises: data are complete before the INSERT begins, so a connection that breaks never leaves half of them. In memory is never more than a piece of them. A file has no name
+ * (where the system allows that), so nothing is left behind by kill -9.
  */
 import { constants } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
@@ -11,6 +11,8 @@ import type { Body } from './body.js';
 import { exception } from './exception.js';
 
 const PIECE_BYTES = 2 ** 20;
+/** Linux: a file that never has a name. Node.js does not know it. */
+const O_TMPFILE = 0o20000000 | (constants.O_DIRECTORY ?? 0);
 
 export interface SpoolOptions {
   /** A directory in memory, if there is one. */
@@ -80,12 +82,21 @@ export class Spool {
   }
 
   private async create(directory: string): Promise<SpoolFile> {
+    if (process.platform === 'linux') {
+      // Not every file system can: there the file has a name for a moment.
+      const nameless = await open(directory, constants.O_RDWR | O_TMPFILE, 0o600).catch(() => undefined);
+      if (nameless) return new SpoolFile(nameless, pathOf(nameless), false);
+    }
     const path = join(directory, `pointstream-${process.pid}-${++this.count}`);
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
     if (process.platform !== 'linux') return new SpoolFile(handle, path, true);
     await unlink(path);
-    return new SpoolFile(handle, `/proc/self/fd/${handle.fd}`, false);
+    return new SpoolFile(handle, pathOf(handle), false);
   }
+}
+
+function pathOf({ fd }: FileHandle): string {
+  return `/proc/self/fd/${fd}`;
 }
 
 function after(pieces: Buffer[], bytes: number): Buffer[] {
