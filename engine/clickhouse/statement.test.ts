@@ -63,3 +63,8 @@ t.test('what is refused', (t) => {
   t.doesNotThrow(() => readStatement('SELECT 1;; -- end'));
   t.end();
 });
+
+t.test('a statement that names format half a million times is read in one go', (t) => {
+  t.equal(readStatement(`SELECT ${'format,'.repeat(500_000)}1`).format, undefined);
+  t.end();
+});

@@ -81,8 +81,9 @@ const beforeOperand = /^(BY|SELECT|DISTINCT|AND|OR|NOT|WHERE|PREWHERE|HAVING|ON|
 
 function formatClause(list: Token[]): Statement['format'] {
   const top = atTop(list);
-  // What stands right before it, brackets too: `x IN (1) FORMAT JSON`.
-  const before = (token: Token): Token | undefined => list[list.indexOf(token) - 1];
+  let place = list.length;
+  // What stands right before it, brackets too: `x IN (1) FORMAT JSON`. Asked from the end on.
+  const before = (token: Token): Token | undefined => list[(place = list.lastIndexOf(token, place)) - 1];
   const index = top.findLastIndex((token, at) => is(token, 'FORMAT') && !beforeOperand.test(before(token)?.text.toUpperCase() ?? '') && top[at + 1]?.kind === 'word');
   if (index < 0) return undefined;
   const name = top[index + 1]!, after = top[index + 2];

@@ -36,3 +36,21 @@ t.test('every character belongs to one token, a comment or a space, and what is 
   }), { seed, numRuns: 300 });
   t.end();
 });
+
+t.test('here-documents end where their name stands again', (t) => {
+  const naive = (text: string): string | undefined => {
+    const name = /^\$[^$]*\$/.exec(text)?.[0], end = name === undefined ? -1 : text.indexOf(name, name.length);
+    return end < 0 ? undefined : text.slice(name!.length, end);
+  };
+  fc.assert(fc.property(fc.stringMatching(/^\$[$ab ]{0,12}$/), (text) => {
+    const [token] = tokens(text);
+    t.equal(token?.kind === 'string' ? token.text : undefined, naive(text), text);
+  }), { seed, numRuns: 500 });
+  t.end();
+});
+
+t.test('a file of prices instead of SQL is read in one go: a search for each of its dollar signs would take hours', (t) => {
+  const prices = Array.from({ length: 200_000 }, (_, row) => `article ${row},$${row}.50,red\n`).join('');
+  t.equal([...tokens(prices)].filter(({ text }) => text === 'article').length, 200_000);
+  t.end();
+});

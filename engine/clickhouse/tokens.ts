@@ -19,7 +19,7 @@ const spaceAt = /(?:[\0\s]|\xc2[\x85\xa0]|\xe1\xa0\x8e|\xe2\x80[\x80-\x8f\xa8-\x
 const lineCommentAt = /(?:--|\/\/|#[ !])[^\n]*/y;
 
 export function* tokens(text: string, from = 0): Generator<Token, void> {
-  let position = from;
+  let position = from, lastNames: Map<string, number> | undefined;
   while (position < text.length) {
     const start = position, first = text[position]!;
     const skipped = match(spaceAt, text, position) ?? match(lineCommentAt, text, position) ?? blockComment(text, position);
@@ -28,7 +28,7 @@ export function* tokens(text: string, from = 0): Generator<Token, void> {
       position = skipped;
       continue;
     }
-    const end = quoteEnd(text, position);
+    const end = first === '$' ? hereDocumentEnd(text, position, lastNames ??= lastDollarNames(text)) : quoteEnd(text, position);
     if (end === -1) return void (yield token('error', text, start, text.length));
     if (end !== undefined) {
       position = end;
@@ -90,17 +90,25 @@ function quoteEnd(text: string, start: number): number | undefined {
     const end = text.indexOf(`\xe2\x80${text[start + 2] === '\x98' ? '\x99' : '\x9d'}`, start + 3);
     return end < 0 ? -1 : end + 3;
   }
-  if (first === '$') {
-    const nameEnd = text.indexOf('$', start + 1) + 1;
-    if (nameEnd === 0) return undefined;
-    const name = text.slice(start, nameEnd), end = text.indexOf(name, nameEnd);
-    return end < 0 ? undefined : end + name.length;
-  }
   if ((first === 'x' || first === 'X' || first === 'b' || first === 'B') && text[start + 1] === "'") {
     const end = text.indexOf("'", start + 2);
     return end < 0 ? -1 : end + 1;
   }
   return undefined;
+}
+
+function hereDocumentEnd(text: string, start: number, lastNames: Map<string, number>): number | undefined {
+  const nameEnd = text.indexOf('$', start + 1) + 1, name = text.slice(start, nameEnd);
+  return nameEnd === 0 || lastNames.get(name)! < nameEnd ? undefined : text.indexOf(name, nameEnd) + name.length;
+}
+/** Where each name between two dollar signs stands last: to search the rest of the text for every one of them would take minutes for a file of prices. */
+function lastDollarNames(text: string): Map<string, number> {
+  const last = new Map<string, number>();
+  for (let start = text.indexOf('$'), end; start >= 0; start = end) {
+    end = text.indexOf('$', start + 1);
+    if (end >= 0) last.set(text.slice(start, end + 1), start);
+  }
+  return last;
 }
 
 const escapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', 0: '\0', a: '\x07', v: '\v', e: '\x1b' };
