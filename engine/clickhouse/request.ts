@@ -48,7 +48,7 @@ export function readRequest(request: IncomingMessage): ClickHouseRequest {
     user, password,
     text: Buffer.from(search.get('query') ?? '', 'utf8').toString('latin1'),
     database: search.get('database') || header('x-clickhouse-database') || 'default',
-    defaultFormat: search.get('default_format') || header('x-clickhouse-format') || 'TabSeparated',
+    defaultFormat: formatName(search.get('default_format') || header('x-clickhouse-format') || 'TabSeparated'),
     queryId: search.get('query_id') || header('x-clickhouse-query-id') || randomUUID(),
     settings: [...search].filter(([name]) => !ignored.has(name) && !name.startsWith('param_')),
     parameters: [...search].filter(([name]) => name.startsWith('param_')).map(([name, value]) => [name.slice('param_'.length), value]),
@@ -59,6 +59,12 @@ export function readRequest(request: IncomingMessage): ClickHouseRequest {
     decompress: search.get('decompress') !== '1' ? false : search.get('http_native_compression_disable_checksumming_on_decompress') === '1' ? 'unchecked' : 'checked',
     session: sessionId === '' ? undefined : { id: sessionId, timeoutMs: sessionTimeoutMs(search.get('session_timeout')), mustExist: search.get('session_check') === '1' },
   };
+}
+
+/** It becomes part of the statement. */
+function formatName(text: string): string {
+  if (!/^[A-Za-z0-9_]+$/.test(text)) throw exception('UNKNOWN_FORMAT', `Unknown format ${text}`);
+  return text;
 }
 
 function credentials(header: (name: string) => string, search: URLSearchParams): { user: string; password: string } {

@@ -111,9 +111,9 @@ else {
     const form = createClient({ url, use_multipart_params: true });
     t.teardown(() => form.close());
     t.same(await (await form.query({ query: 'SELECT {a:UInt8} AS a', query_params: { a: 5 }, format: 'JSONEachRow' })).json(), [{ a: 5 }]);
-    const long = "'é\\".repeat(100_000), lengths = "SELECT lengthUTF8({a:String}) AS a, lengthUTF8({b:String}) AS b, getSetting('max_query_size') AS c";
-    t.same(await (await form.query({ query: lengths, query_params: { a: long, b: long }, format: 'JSONEachRow' })).json(), [{ a: '300000', b: '300000', c: '262144' }], 'parameters are no part of the query');
-    t.same(await rows(lengths, { a: 'x'.repeat(200_000), b: 'y'.repeat(200_000) }), [{ a: '200000', b: '200000', c: '262144' }]);
+    const long = "'é\\".repeat(40_000), lengths = "SELECT lengthUTF8({a:String}) AS a, lengthUTF8({b:String}) AS b, getSetting('max_query_size') AS c";
+    t.same(await (await form.query({ query: lengths, query_params: { a: long, b: long }, format: 'JSONEachRow' })).json(), [{ a: '120000', b: '120000', c: '262144' }], 'parameters are no part of the query');
+    t.same(await rows(lengths, { a: 'x'.repeat(150_000), b: 'y'.repeat(150_000) }), [{ a: '150000', b: '150000', c: '262144' }]);
   });
 
   t.test('compress=1 and decompress=1: blocks of ClickHouse', async (t) => {
@@ -189,7 +189,7 @@ else {
     await t.rejects((await reader.query({ query: lateQuery.replace(/ FORMAT.*/, ''), format: 'JSONEachRow' })).json());
   });
 
-  t.test('no setting reads or writes files of the machine', async (t) => {
+  t.test('no setting and no name of a format reads or writes files of the machine', async (t) => {
     const secret = join(directory, 'secret'), written = join(directory, 'written');
     writeFileSync(secret, 'not for readers ${x}');
     const tries: [body: string, parameters: Record<string, string>][] = [
@@ -200,6 +200,10 @@ else {
       const { status, text } = await post(body, { parameters });
       t.match([status, text], [403, /ACCESS_DENIED/], `${body} ${Object.keys(parameters).join()}`);
       t.notMatch(text, /not for readers/);
+    }
+    for (const format of [`CSV; SELECT file('${secret}') INTO OUTFILE '${written}'`, 'CSV SETTINGS max_threads = 1', "'CSV'"]) {
+      t.match(await post('SELECT 1', { parameters: { default_format: format } }), { status: 404, text: /UNKNOWN_FORMAT/ }, format);
+      t.match(await post('SELECT 1', { headers: { 'x-clickhouse-format': format } }), { status: 404, text: /UNKNOWN_FORMAT/ }, format);
     }
     t.notOk(existsSync(written));
     t.equal((await post('SELECT 1 AS x FORMAT Template', { parameters: { format_template_row_format: 'row ${x:CSV}' } })).text, 'row 1');

@@ -68,3 +68,12 @@ t.test('a statement that names format half a million times is read in one go', (
   t.equal(readStatement(`SELECT ${'format,'.repeat(500_000)}1`).format, undefined);
   t.end();
 });
+
+t.test('an INSERT with data is one statement, and what is put into another one is a plain name', (t) => {
+  for (const text of ['INSERT INTO a.b (SELECT 1); DROP TABLE c; INSERT INTO a.b FORMAT CSV\n1', 'INSERT INTO a.b; DROP TABLE c; INSERT INTO a.b VALUES (1)', 'INSERT INTO a.b FORMAT `CSV; DROP TABLE c`\n1',
+    "INSERT INTO a.b FORMAT 'CSV; DROP TABLE c'\n1"]) {
+    t.throws(() => readStatement(text), /SYNTAX_ERROR/, text);
+  }
+  t.match(readStatement('INSERT INTO a.b FORMAT CSV;\n1;2'), { kind: 'insert', insert: { format: 'CSV' } }, 'data may hold anything');
+  t.end();
+});

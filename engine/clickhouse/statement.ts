@@ -113,25 +113,29 @@ class InsertScan {
   private named = false;
   private settingsAt: number | undefined;
   private format: Token | undefined;
-  private isSelect = false;
+  /** It brings no data along. */
+  private over = false;
 
   next(token: Token, text: string): Statement['insert'] {
     if (token.kind === 'symbol') {
+      if (token.text === ';') this.over = true;
       if (token.text === '(' || token.text === '[' || token.text === '{') this.depth++;
       else if (token.text === ')' || token.text === ']' || token.text === '}') this.depth--;
       return undefined;
     }
-    if (this.depth > 0 || this.isSelect) return undefined;
+    if (this.depth > 0 || this.over) return undefined;
     if (!this.named) {
       // The name is no clause, whatever it is called.
       this.named = !['INSERT', 'INTO', 'TABLE', 'FUNCTION'].some((word) => is(token, word));
       return undefined;
     }
+    // It becomes part of another statement (answer.ts).
+    if (this.format && token.kind !== 'word') throw exception('SYNTAX_ERROR', `Syntax error: failed at position ${token.start + 1}: the name of a format stands without quotes`);
     if (this.format) return { infileAt: this.settingsAt ?? this.format.start, settingsEnd: this.format.start, format: token.text, dataAt: dataAt(text, token.end) };
     if (is(token, 'VALUES')) return { infileAt: this.settingsAt ?? token.start, settingsEnd: token.start, format: 'Values', dataAt: token.end };
     if (is(token, 'FORMAT')) this.format = token;
     else if (is(token, 'SETTINGS')) this.settingsAt ??= token.start;
-    else if (is(token, 'SELECT') || is(token, 'WITH') || is(token, 'FROM') || is(token, 'WATCH')) this.isSelect = true;
+    else if (is(token, 'SELECT') || is(token, 'WITH') || is(token, 'FROM') || is(token, 'WATCH')) this.over = true;
     return undefined;
   }
 }
