@@ -14,7 +14,7 @@ import { createMetrics } from '../engine/metrics.js';
 import { startEngine, type RunningEngine } from '../engine/start.js';
 import { temporaryInstallation } from '../engine/temporary.js';
 import type { BatchCounts } from '../workers/messages.js';
-import { quantile, rounded, shown, verdict } from './figures.js';
+import { quantile, rounded, shown, verdict, type Verified } from './figures.js';
 import { fillWithLoad, type Filled } from './fill.js';
 import { cpuSecondsOf, MemorySampler, type Memory } from './usage.js';
 import { verifyRunning, verifyText, type VerifyReport } from './verifier.js';
@@ -66,8 +66,7 @@ export interface DrainReport {
   rejected: number;
   reasons: Record<string, number>;
   fillSeconds: number;
-  /** undefined: left out. */
-  verified: boolean | undefined;
+  verified: Verified;
   verifySeconds: number | undefined;
 }
 
@@ -177,7 +176,7 @@ function reportOf({ seed, transactions }: DrainOptions, filled: Filled, { log }:
       clickhouse: rounded(childSeconds / seconds), machine: rounded(cpuSeconds / seconds / cores),
     },
     cores, processed: total.processed, duplicates: total.duplicates, rejected: total.rejected, reasons: counts.reasons, fillSeconds: rounded(filled.seconds),
-    verified: verified?.ok, verifySeconds: verified && rounded(verified.seconds),
+    verified: verified?.ok ?? null, verifySeconds: verified && rounded(verified.seconds),
   };
 }
 
@@ -217,7 +216,7 @@ export function drainText(report: DrainReport): string {
     ['logged', `${shown(report.bytesLoggedPerTransaction)} bytes a transaction`],
     ['rules', `${shown(report.rulesEvaluatedPerTransaction)} candidates and ${shown(report.awardsPerTransaction)} awards a transaction, ${shown(report.entries)} entries`],
     ['commits', `${shown(report.commits)}: p50 ${shown(commitMsP50)} ms, p99 ${shown(commitMsP99)} ms`],
-    ['verified', verified === undefined ? verdict(verified) : `${verdict(verified)}, ${shown(verifySeconds ?? 0)} s`],
+    ['verified', verified === null ? verdict(verified) : `${verdict(verified)}, ${shown(verifySeconds ?? 0)} s`],
   ];
   const parts: [string, number][] = [
     ['main thread', busy.main], ...busy.shards.map((value, shard): [string, number] => [`shard ${shard}`, value]), ['parsers', busy.parsers], ['ClickHouse', busy.clickhouse],

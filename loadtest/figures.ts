@@ -9,7 +9,10 @@ export function quantile(values: Iterable<number>, share: number): number {
 /** For JSON: three decimals. */
 export const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
+/** What the verifier said; null: it was not asked. */
+export type Verified = boolean | null;
+
 /** For people: one decimal at the most, thousands apart. */
 export const shown = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 1 });
 
-export const verdict = (verified: boolean | undefined): string => (verified === undefined ? 'left out' : verified ? 'everything agrees' : 'DIFFERENCES');
+export const verdict = (verified: Verified): string => (verified === null ? 'left out' : verified ? 'everything agrees' : 'DIFFERENCES');

@@ -10,7 +10,7 @@ import type { Config } from '../engine/config.js';
 import type { Logger } from '../engine/logger.js';
 import { startServing, type Serving } from '../engine/serving.js';
 import { temporaryInstallation } from '../engine/temporary.js';
-import { quantile, rounded, shown, verdict } from './figures.js';
+import { quantile, rounded, shown, verdict, type Verified } from './figures.js';
 import { Generator, type GeneratorOptions } from './generator.js';
 import type { FromSender, SenderAnswer, SenderSetup } from './http-sender.js';
 import { loadRules } from './rule-sets.js';
@@ -52,7 +52,7 @@ export interface HttpReport {
   singleMsP50: number;
   singleMsP99: number;
   cores: number;
-  verified: boolean | undefined;
+  verified: Verified;
 }
 
 export async function runHttp(options: HttpOptions): Promise<HttpReport> {
@@ -101,7 +101,7 @@ async function measure(options: HttpOptions, serving: Serving): Promise<HttpRepo
       shards: busyMs.map((endMs, shard) => rounded(Math.min(1, (endMs - busyBegan[shard]!) / (seconds * 1000)))),
     },
     singles: singleMs.length, singleMsP50: rounded(quantile(singleMs, 0.5)), singleMsP99: rounded(quantile(singleMs, 0.99)),
-    cores: availableParallelism(), verified: verified?.ok,
+    cores: availableParallelism(), verified: verified?.ok ?? null,
   };
 }
 

@@ -14,7 +14,7 @@ import { createMetrics } from '../engine/metrics.js';
 import { startEngine } from '../engine/start.js';
 import { temporaryInstallation } from '../engine/temporary.js';
 import { EngineProcess } from './engine-process.js';
-import { rounded, shown, verdict } from './figures.js';
+import { rounded, shown, verdict, type Verified } from './figures.js';
 import { fillWithLoad } from './fill.js';
 import { MemorySampler } from './usage.js';
 import { verifyRunning } from './verifier.js';
@@ -40,7 +40,7 @@ export interface TakeoverReport {
   /** Of those seconds: what does not depend on what else the machine does. */
   cpuSeconds: number;
   peakMemoryBytes: number;
-  verified: boolean | undefined;
+  verified: Verified;
 }
 
 export async function runTakeover(options: TakeoverOptions): Promise<TakeoverReport> {
@@ -59,7 +59,7 @@ export async function runTakeover(options: TakeoverOptions): Promise<TakeoverRep
       while (engine.flows.size < log.partitions || engine.owned.restoring.size > 0) await pause(LOOK_MS);
       const seconds = (performance.now() - beganMs) / 1000, { ownBytes } = memory.stop(), { user, system } = process.cpuUsage(cpuBegan);
       progress(`all partitions are processed again after ${seconds.toFixed(2)} s`);
-      const verified = options.verify ? (await verifyRunning(running, { progress })).ok : undefined;
+      const verified = options.verify ? (await verifyRunning(running, { progress })).ok : null;
       return {
         seed, accounts: [...engine.flows.values()].reduce((sum, { status }) => sum + status.accounts, 0), partitions: log.partitions, transactions, ...written,
         replayedBatches: engine.owned.replayedBatches, seconds: rounded(seconds), restoreSeconds: rounded(engine.owned.takeMs / 1000), cpuSeconds: rounded((user + system) / 1e6),

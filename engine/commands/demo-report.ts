@@ -16,7 +16,8 @@ export interface DemoReport extends Sent, Partial<Answers> {
   /** Until the last fact was in ClickHouse, where there is one. */
   seconds: number;
   transactionsPerSecond: number;
-  verified: boolean | undefined;
+  /** null: nobody asked. */
+  verified: boolean | null;
 }
 
 /** The reconciler's facts name no rule, and those of an earlier release no partner. */
@@ -83,7 +84,7 @@ export function reportText(report: DemoReport): string {
   const number = (value: number): string => value.toLocaleString('en-US');
   const hasClickhouse = report.promotions !== undefined, compared = hasClickhouse ? 'entry, result and row' : 'entry and result';
   const where = hasClickhouse ? 'all facts in ClickHouse' : 'without ClickHouse and what it would answer';
-  const verdict = { true: `every account, lot, ${compared} agrees with the second implementation`, false: 'DIFFERENCES, see above', undefined: 'not asked for' };
+  const verdict = { true: `every account, lot, ${compared} agrees with the second implementation`, false: 'DIFFERENCES, see above', null: 'not asked for' };
   const lines = [
     '', `transactions   ${number(report.transactions)} in ${report.seconds.toFixed(1)} s, ${where}: ${number(report.transactionsPerSecond)}/s`,
     `accepted       ${number(report.accepted)}`,

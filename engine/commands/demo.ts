@@ -124,7 +124,7 @@ async function play(serving: Serving, coalition: Coalition, options: Options): P
   const delivered = await serving.running.engine.sinkCaughtUp(SINK_WAIT_MS);
   const seconds = (performance.now() - began) / 1000;
   if (!delivered && serving.running.analytics !== undefined) say(`ClickHouse is still behind after ${SINK_WAIT_MS / 1000} s`);
-  const verified = options.verify === false ? undefined : await verdict(serving);
+  const verified = options.verify === false ? null : await verdict(serving);
   const answers = serving.running.analytics === undefined ? undefined : await askClickhouse(serving.running.analytics.client, coalition);
   const total = (counts: Sent): number => counts.accepted + counts.duplicates + counts.rejected + counts.waiting;
   return { ...sent, transactions: total(sent), secondsSent, seconds, transactionsPerSecond: Math.round(total(sent) / seconds), verified, ...answers };
