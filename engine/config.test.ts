@@ -20,6 +20,9 @@ t.test('what is unknown is refused with the nearest name', async (t) => {
   refused({ file: { name: 'p.yaml', text: '[1]' } }, /p\.yaml: is not a list/);
   refused({ file: { name: 'p.yaml', text: 'a: [' } }, /^p\.yaml: /);
   t.doesNotThrow(() => readConfig({ environment: { POINTSTREAM_URL: 'x', POINTSTREAM_SERVICE_HOST: '10.0.0.1', POINTSTREAM_PORT_8080_TCP: 'tcp://10.0.0.1:8080' } }), 'what others set is left alone');
+  const ofServices = { POINTSTREAM_PORT: 'tcp://10.0.0.1:8080', POINTSTREAM_CLICKHOUSE_PORT: 'tcp://10.0.0.2:8123', POINTSTREAM_KAFKA_SERVICE_PORT_CLIENT: '9092', POINTSTREAM_KAFKA_PORT: 'tcp://10.0.0.3:9092' };
+  t.match(readConfig({ environment: ofServices, file: { name: 'f', text: 'port: 1' } }), { port: 1, clickhousePort: 8123 }, 'also where Kubernetes sets it under the name of a setting');
+  refused({ environment: { POINTSTREAM_PORT: 'http://10.0.0.1:8080' } }, /is not an integer/);
 });
 
 t.test('all mistakes are said at once, whichever source they stand in', async (t) => {
@@ -49,6 +52,7 @@ t.test('types and bounds', async (t) => {
   refused({ port: 70_000 }, /--port: 70000 is not between 0 and 65535/);
   refused({ logLevel: 'loud' }, /--log-level: "loud" is not one of/);
   refused({ host: 5 }, /--host: 5 is not a text/);
+  t.throws(() => readConfig({ file: { name: 'p.yaml', text: 'kafkaPassword: 12345678' } }), { message: 'p.yaml: kafkaPassword: is not a text; put it between quotes' }, 'a password is not shown');
   refused({ clickhouse: 'server' }, /--clickhouse: "server" is neither embedded nor off nor an address such as http/);
   refused({ clickhouse: 'ftp://host' }, /nor an address/);
   refused({ clickhouse: 'http://user:secret@host' }, /^--clickhouse: user and password do not belong into an address[^@]*$/);

@@ -7,6 +7,7 @@
  */
 import { parse as parseYaml } from 'yaml';
 import { nearestName } from '../schemas/validate.js';
+import { isOfOthers } from './foreign-variables.js';
 import { readBrokers } from './log/kafka/connection.js';
 import { readRoutes } from './router/routes.js';
 
@@ -131,9 +132,6 @@ export const flagName = (name: string): string => name.replace(/[A-Z]/g, (letter
 export const environmentName = (name: string): string => `POINTSTREAM_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 export const flagSettings = (): [SettingName, Setting][] => (Object.entries(settings) as [SettingName, Setting][]).filter(([, setting]) => !isSecret(setting));
 
-/** Variables with our prefix that are not settings: the client's (commands/client.ts), the tests', and those that Kubernetes makes for a service called pointstream. */
-const otherVariables = /^POINTSTREAM_(URL|KEY|CONFIG|REQUIRE|TEST_CLICKHOUSE_URL|SERVICE_(HOST|PORT.*)|PORT_\d+_.*)$/;
-
 function refuseUnknown(where: string, name: string, known: readonly string[]): never {
   const meant = nearestName(name, known);
   throw new ConfigError(`${where}: unknown setting ${name}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
@@ -146,7 +144,7 @@ function readValue(where: string, setting: Setting, value: unknown): string | nu
     if (number < setting.min || number > setting.max) throw new ConfigError(`${where}: ${number} is not between ${setting.min} and ${setting.max}`);
     return number;
   }
-  if (typeof value !== 'string') throw new ConfigError(`${where}: ${JSON.stringify(value)} is not a text`);
+  if (typeof value !== 'string') throw new ConfigError(isSecret(setting) ? `${where}: is not a text; put it between quotes` : `${where}: ${JSON.stringify(value)} is not a text`);
   if (setting.type === 'choice' && !setting.choices.includes(value)) {
     throw new ConfigError(`${where}: ${JSON.stringify(value)} is not one of ${setting.choices.join(', ')}`);
   }
@@ -200,7 +198,7 @@ export function readSettings({ flags = {}, environment = {}, file, defaults = {}
   }
   const byVariable = new Map(names.map((name) => [environmentName(name), name]));
   for (const [variable, value] of Object.entries(environment)) {
-    if (value === undefined || !variable.startsWith('POINTSTREAM_') || otherVariables.test(variable)) continue;
+    if (value === undefined || !variable.startsWith('POINTSTREAM_') || isOfOthers(variable, value)) continue;
     const name = byVariable.get(variable);
     if (name !== undefined) take(variable, name, value);
     else mistakes.attempt(() => refuseUnknown('environment', variable, [...byVariable.keys()]));

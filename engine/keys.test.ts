@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { MemoryStorage } from '../test/gateway/fake-engine.js';
+import { ConfigError } from './config.js';
 import { adminKey, Keys } from './keys.js';
 
 t.test('the admin key is configured, or made once for its owner alone', async (t) => {
@@ -16,6 +17,16 @@ t.test('the admin key is configured, or made once for its owner alone', async (t
   await writeFile(join(directory, 'admin-key'), '\n');
   t.not(await adminKey('', directory), made, 'an empty file holds no key');
   t.equal((await readFile(join(directory, 'admin-key'), 'utf8')).trim(), await adminKey('', directory));
+});
+
+t.test('an admin key that no request could carry is refused and not shown', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'keys-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  for (const wrong of ['a-key-of-a-file\n', ' a-key', 'two words', 'schlüssel', 'x'.repeat(257)]) {
+    await t.rejects(adminKey(wrong, directory), { constructor: ConfigError, message: /^adminKey: must be (?!.*(key-of|two words|schl|xxx))/ }, JSON.stringify(wrong));
+  }
+  await writeFile(join(directory, 'admin-key'), 'two words\n');
+  await t.rejects(adminKey('', directory), { message: /admin-key: must be/ }, 'nor one of the file');
 });
 
 t.test('a key belongs to one partner', async (t) => {

@@ -13,6 +13,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nearestName } from '../schemas/validate.js';
+import { ConfigError } from './config.js';
 
 const partnerScopes = ['post', 'read', 'products'] as const;
 export type PartnerScope = (typeof partnerScopes)[number];
@@ -33,6 +34,8 @@ export interface KeyStorage {
 const KEY_LENGTH_MIN = 16;
 const KEY_LENGTH_MAX = 256;
 const KEYS_PER_PARTNER_MAX = 16;
+/** What the header of a request carries. */
+const carried = /^[\x21-\x7e]+$/;
 /** Has some version of the list, from which newer ones are looked for. */
 const STORED_NAME = 'keys';
 /** Versions that are kept whole. Nobody needs more than the newest; of those before it only the names are kept, as an empty list, so that each is taken for ever. */
@@ -133,7 +136,7 @@ export class Keys {
       if (name !== 'key' && name !== 'scopes') problems.push({ pointer: `${pointer}/${name}`, reason: 'unknown-field', detail: 'unknown field', hint: 'known fields: key, scopes' });
     }
     const { key, scopes } = entry as { key?: unknown; scopes?: unknown };
-    if (typeof key !== 'string' || isShort(key) || key.length > KEY_LENGTH_MAX || !/^[\x21-\x7e]+$/.test(key)) {
+    if (typeof key !== 'string' || isShort(key) || key.length > KEY_LENGTH_MAX || !carried.test(key)) {
       const detail = `must be ${KEY_LENGTH_MIN} to ${KEY_LENGTH_MAX} printable ASCII characters without spaces`;
       problems.push({ pointer: `${pointer}/key`, reason: key === undefined ? 'missing' : 'invalid', detail, hint: 'for example: openssl rand -hex 24' });
     } else if (this.belongsToAnother(key, partner)) {
@@ -172,15 +175,22 @@ export const isShort = (key: string): boolean => key.length < KEY_LENGTH_MIN;
 
 /** The admin key: as configured, else what DIR/admin-key holds, else a new one that is written there for its owner alone. */
 export async function adminKey(configured: string, directory: string): Promise<string> {
-  if (configured !== '') return configured;
+  if (configured !== '') return usable('adminKey', configured);
   const path = join(directory, 'admin-key');
   try {
     const key = (await readFile(path, 'utf8')).trim();
-    if (key !== '') return key;
+    if (key !== '') return usable(path, key);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   return writeKey(path);
+}
+
+/** With another one the engine would start, and answer each request that its key is not known. The key itself is not shown. */
+function usable(where: string, key: string): string {
+  if (key.length <= KEY_LENGTH_MAX && carried.test(key)) return key;
+  const hint = 'take away blanks and the line break that a file or a secret may end with';
+  throw new ConfigError(`${where}: must be up to ${KEY_LENGTH_MAX} printable ASCII characters without spaces, else no request could carry it; ${hint}`);
 }
 
 /** A new key in DIR/operator-key, for commands on this machine: whoever may read the data directory may verify it. */
