@@ -1,6 +1,7 @@
 /** Partitions that are read while another engine, which should not have them any more, still goes on. */
 import t from 'tap';
 import { FENCE, META } from '../schemas/snapshot.js';
+import { ConfigError } from './config.js';
 import { inputTopics, type Log, type LogRecord, type Topic } from './log/log.js';
 import { restorePartition, type OpenOptions } from './restore.js';
 import type { Found, Results } from './results.js';
@@ -14,6 +15,17 @@ t.test('what does not fit together is read again when the log has gone on meanwh
     const log = { shared: false, settled: async () => undefined, position: async () => 2 } as unknown as Log;
     const shards = { run: async (_: number, { type }: { type: string }) => (type === 'waiting' ? [] : status) } as unknown as Shards;
     await t.rejects(restorePartition(log, results, shards, 0, {} as OpenOptions), expected);
+  }
+});
+
+t.test('a state that is not of its log, as after half a backup was put back, is a mistake of whoever did it', async (t) => {
+  const results = { last: async () => undefined } as unknown as Results, shards = { run: async () => ({ batch: 31, floor: 31 }) } as unknown as Shards;
+  for (const [shared, hint] of [[false, /whole directory .* from one backup$/], [true, /choose another directory with --data/]] as const) {
+    const log = { shared, settled: async () => undefined } as unknown as Log;
+    const refused = await restorePartition(log, results, shards, 2, {} as OpenOptions).catch((error: unknown) => error as Error);
+    t.type(refused, ConfigError);
+    t.match(refused, { message: /^data: partition 2: its state stands after batch 31, the log after -1: / });
+    t.match(refused, { message: hint });
   }
 });
 

@@ -7,6 +7,7 @@
  */
 import { inputTopics, LogError, type Log } from './log/log.js';
 import type { Committer } from './committer.js';
+import { ConfigError } from './config.js';
 import type { Found, Results } from './results.js';
 import { withoutFacts } from '../schemas/results.js';
 import { ShardError, type Shards } from './shards.js';
@@ -55,7 +56,10 @@ async function restoreTo(found: Found | undefined, log: Log, results: Results, s
     next = nextOffset;
   }
   if (status.batch !== batches - 1) {
-    throw new Error(`partition ${partition}: its state stands after batch ${status.batch}, the log after ${batches - 1}: the checkpoint is not of this log`);
+    const places = `partition ${partition}: its state stands after batch ${status.batch}, the log after ${batches - 1}`;
+    // What is decided is in the log first: somebody exchanged one of them, or lost it.
+    const hint = log.shared ? 'choose another directory with --data; what is in it is made anew from the log' : 'they are not of one another; put the whole directory back from one backup';
+    throw new ConfigError(`data: ${places}: ${hint}`);
   }
   const positions = last?.positions ?? inputTopics.map((): [number, number] => [0, 0]);
   for (const [place, topic] of inputTopics.entries()) {
