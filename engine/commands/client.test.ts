@@ -1,4 +1,6 @@
 /** Which engine a command goes to, and with which key: flag over environment over file over default. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,4 +30,22 @@ t.test('flags, an explicit --data, the environment, the data of environment and 
     const ended = await pointstreamWith(environment, directory, 'rules', 'publish', 'rules.yaml', ...argv);
     t.match(ended, { code: 3, stderr: new RegExp(`nobody answers at http://127\\.0\\.0\\.1:${port}:`) }, `port ${port}`);
   }
+});
+
+t.test('a directory that has no key, or one of before the engine was given another, is told', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'client-'));
+  const engine = createServer((request, response) => response.writeHead(request.url === '/livez' ? 200 : 401, { 'content-type': 'application/problem+json' }).end('{"title": "No key"}'));
+  await new Promise<void>((resolve) => engine.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    engine.close();
+    rmSync(directory, { recursive: true });
+  });
+  const http = `http://127.0.0.1:${(engine.address() as AddressInfo).port}`;
+  writeFileSync(join(directory, 'rules.yaml'), '- { id: base, version: 1, award: { kind: perAmount, points: 1, amount: 100 } }');
+  writeFileSync(join(directory, 'endpoints.json'), JSON.stringify({ pid: process.pid, http, clickhouse: null, metrics: http }));
+  const publish = (...argv: string[]) => pointstreamWith({}, directory, 'rules', 'publish', 'rules.yaml', ...argv);
+  t.match(await publish('--data', '.'), { code: 2, stderr: /a key is needed: \. has none, .*--key KEY or POINTSTREAM_KEY/ });
+  writeFileSync(join(directory, 'admin-key'), 'of-before');
+  t.match(await publish('--data', '.'), { code: 2, stderr: /the key of admin-key; .*POINTSTREAM_ADMIN_KEY.*--key KEY/ });
+  t.match(await publish('--data', '.', '--key', 'wrong'), { code: 2, stderr: /401 No key/ });
 });

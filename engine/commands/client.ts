@@ -32,15 +32,19 @@ export function addClientOptions(command: Command): void {
 }
 
 export class Client {
-  private constructor(readonly url: string, private readonly key: string, private readonly retryMs: number) {}
+  /** `keyFile`: where the key was read; an engine that was given another one leaves it there. */
+  private constructor(readonly url: string, private readonly key: string, private readonly retryMs: number, private readonly keyFile: string | undefined) {}
 
   static async open(options: Options): Promise<Client> {
     const { url, key, data, retrySeconds = '60' } = options as { url?: string; key?: string; data?: string; retrySeconds?: string };
     if (!/^\d{1,6}$/.test(retrySeconds)) throw new CommandError(exitCodes.usage, `--retry-seconds: ${retrySeconds} is not a number of seconds`);
-    const { address, own } = url !== undefined && key !== undefined ? { address: url, own: key } : await findEngine(url, key, data);
-    if (own === undefined) throw new CommandError(exitCodes.usage, 'a key is needed: --key KEY, POINTSTREAM_KEY, or --data DIR');
+    const { address, own, file } = url !== undefined && key !== undefined ? { address: url, own: key } : await findEngine(url, key, data);
+    if (own === undefined) {
+      const ofDirectory = `${data} has none, since its engine was given one (POINTSTREAM_ADMIN_KEY); say it with --key KEY or POINTSTREAM_KEY`;
+      throw new CommandError(exitCodes.usage, `a key is needed: ${data === undefined ? '--key KEY, POINTSTREAM_KEY, or --data DIR' : ofDirectory}`);
+    }
     if (!URL.canParse(address)) throw new CommandError(exitCodes.usage, `--url: ${address} is not an address`);
-    return new Client(address.replace(/\/$/, ''), own, Number(retrySeconds) * 1000);
+    return new Client(address.replace(/\/$/, ''), own, Number(retrySeconds) * 1000, file);
   }
 
   /** Ends the command early when nobody listens there, instead of trying for a minute. */
@@ -60,6 +64,9 @@ export class Client {
       const { answer, failure, retryAfterMs } = await this.attempt(method, path, body);
       if (answer !== undefined) {
         if (answer.status < 300 || expected.includes(answer.status)) return answer;
+        if (answer.status === 401 && this.keyFile !== undefined) {
+          throw new CommandError(exitCodes.usage, `401: the engine does not know the key of ${this.keyFile}; it was given another one (POINTSTREAM_ADMIN_KEY): say it with --key KEY`);
+        }
         throw refusal(answer.status, answer.body as ProblemBody);
       }
       if (Date.now() - beganMs > this.retryMs) throw new CommandError(exitCodes.unavailable, `${method} ${this.url}${path}: ${failure}`);
@@ -100,21 +107,28 @@ export class Client {
 }
 
 /** Flags, then the environment's address and key, then the directory of the environment or the file. A directory's key goes to another address than its own only where --data and --url say both. */
-async function findEngine(url: string | undefined, key: string | undefined, data: string | undefined): Promise<{ address: string; own: string | undefined }> {
+async function findEngine(url: string | undefined, key: string | undefined, data: string | undefined): Promise<Found> {
   const { POINTSTREAM_URL, POINTSTREAM_KEY } = process.env;
-  if (data !== undefined) return { address: url ?? urlOf(data), own: key ?? await keyOf(data) ?? POINTSTREAM_KEY };
+  if (data !== undefined) {
+    const address = url ?? urlOf(data), ofFile = key === undefined ? await keyOf(data) : {};
+    return ofFile.own === undefined ? { address, own: key ?? POINTSTREAM_KEY } : { address, ...ofFile };
+  }
   const address = url ?? POINTSTREAM_URL, own = key ?? POINTSTREAM_KEY;
   if (address !== undefined) return { address, own };
   const { config, given } = await loadSettings({});
-  return { address: given.has('data') ? urlOf(config.data) : runningEndpoints(config.data)?.http ?? URL_DEFAULT, own: own ?? await keyOf(config.data) };
+  return { address: given.has('data') ? urlOf(config.data) : runningEndpoints(config.data)?.http ?? URL_DEFAULT, ...(own === undefined ? await keyOf(config.data) : { own }) };
 }
 
-async function keyOf(directory: string): Promise<string | undefined> {
+/** `file`: where the key was read. */
+interface Found { address: string; own?: string | undefined; file?: string }
+
+async function keyOf(directory: string): Promise<Pick<Found, 'own' | 'file'>> {
+  const file = join(directory, 'admin-key');
   try {
-    return (await readFile(join(directory, 'admin-key'), 'utf8')).trim();
+    return { own: (await readFile(file, 'utf8')).trim(), file };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return undefined;
+    return {};
   }
 }
 
