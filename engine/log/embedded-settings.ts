@@ -1,7 +1,6 @@
 /** What is fixed when an embedded log is created. */
 import type { Database } from 'lmdb';
 import { ConfigError } from '../config.js';
-import { LogError } from './log.js';
 
 export interface Settings { format: number; partitions: number; hash: string }
 const FORMAT = 1, PARTITIONS_DEFAULT = 8;
@@ -14,7 +13,9 @@ export async function agreeOnSettings(directory: string, state: Database<number 
     await state.put('settings', settings);
     return settings;
   }
-  if (stored.format !== FORMAT) throw new LogError('failed', `the log in ${directory} has format ${stored.format}, this version reads ${FORMAT}`);
+  if (stored.format !== FORMAT) {
+    throw new ConfigError(`the log in ${directory} has format ${stored.format}, this version reads ${FORMAT}: start the version of pointstream that wrote it, or choose another --data`);
+  }
   for (const name of ['partitions', 'hash'] as const) {
     if (options[name] !== undefined && options[name] !== stored[name]) {
       throw new ConfigError(`the log in ${directory} was created with ${name} ${stored[name]}, not ${options[name]}; that is fixed: leave the setting ${name} out, or choose another --data`);

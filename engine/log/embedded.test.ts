@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { open } from 'lmdb';
 import t from 'tap';
 import { ConfigError } from '../config.js';
 import { logContract, readAll, type LogStorage } from '../../test/log-contract/log-contract.js';
@@ -20,6 +21,19 @@ logContract(t, {
       async remove() { rmSync(directory, { recursive: true }); },
     };
   },
+});
+
+t.test('a log of a newer version is refused as a mistake of whoever starts this one, and left as it is', async (t) => {
+  const directory = temporary();
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  await (await openEmbeddedLog({ directory })).close();
+  const root = open({ path: join(directory, 'log'), maxDbs: 100 }), state = root.openDB<object, string>({ name: 'state', encoding: 'msgpack' });
+  await state.put('settings', { format: 2, partitions: 8, hash: 'murmur2' });
+  await root.close();
+  for (const time of ['once', 'again']) {
+    const message = /has format 2, this version reads 1: start the version of pointstream that wrote it/;
+    await t.rejects(openEmbeddedLog({ directory }), { constructor: ConfigError, message }, time);
+  }
 });
 
 t.test('without a number of partitions it takes the stored one, or 8', async (t) => {
