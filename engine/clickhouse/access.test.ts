@@ -66,6 +66,10 @@ t.test('with full access it writes what is its own', (t) => {
     'WITH x AS (SELECT 1) INSERT INTO pointstream.facts SELECT 1': 'ACCESS_DENIED',
   };
   for (const [text, expected] of Object.entries(cases)) t.equal(verdict('full', text), expected, text);
+  // Another statement stands behind it.
+  for (const text of ['DROP TABLE a.b PARALLEL WITH DROP TABLE facts', 'CREATE TABLE a.b ENGINE = Memory AS SELECT 1 parallel /* */ with DROP VIEW pointstream.lines']) {
+    for (const database of ['a', 'pointstream']) t.equal(verdict('full', text, { database }), 'ACCESS_DENIED', `${database}: ${text}`);
+  }
   for (const text of ['SET param_x = 1', 'SET `param_x` = x\'70\'', 'ALTER TABLE a.v MODIFY QUERY SELECT c FROM pointstream.facts', 'ATTACH MATERIALIZED VIEW a.v TO a.b AS SELECT (SELECT 1 FROM pointstream.facts)']) {
     t.equal(verdict('full', text), 'ACCESS_DENIED', text);
   }

@@ -80,6 +80,7 @@ export class AccessControl {
       return;
     }
     if (!writes.has(verb)) throw denied(user, `${verb} is for the engine`);
+    if (tokens.some((token, index) => is(token, 'PARALLEL') && is(tokens[index + 1], 'WITH'))) throw denied(user, 'send what stands behind PARALLEL WITH as a statement of its own');
     checkTarget(user, statement, database, values);
     if (verb === 'CREATE' || verb === 'ATTACH' || verb === 'REPLACE') checkCreate(user, tokens);
   }
