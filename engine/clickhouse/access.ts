@@ -119,7 +119,9 @@ function checkTarget(user: User, statement: Statement, database: string, values:
   if (value !== undefined) throw denied(user, `a parameter names ${value}, which only the engine writes to`);
   const select = tokens.findIndex((token) => is(token, 'SELECT'));
   const triggers = isTrigger(statement), changed = select < 0 || verb === 'WITH' || triggers ? tokens : tokens.slice(0, select);
-  const named = changed.find((token) => (isName(token) || token.kind === 'string') && guarded.has(token.text.toLowerCase()));
+  // Of several commands of an ALTER only the first may have been before a SELECT.
+  const moved = tokens.filter((_, index) => verb === 'ALTER' && is(tokens[index - 2], 'TO') && is(tokens[index - 1], 'TABLE'));
+  const named = [...changed, ...moved].find((token) => (isName(token) || token.kind === 'string') && guarded.has(token.text.toLowerCase()));
   if (named) throw denied(user, `only the engine writes to ${named.text}${triggers ? ', and a materialized view on it would be part of its inserts' : ''}`);
   if (tokens.slice(0, 6).some((token, index) => is(token, 'DATABASE') && tokens.slice(index + 1).some((other) => isName(other) && other.text.toLowerCase() === 'default'))) {
     throw denied(user, 'database default stays as it is');
