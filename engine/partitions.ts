@@ -61,12 +61,15 @@ export class Partitions {
 
   /** Resolves when what is ours now is restored and runs. */
   async start(): Promise<void> {
-    const { log, events } = this.options;
+    const { log, events, logger } = this.options;
     this.endListening.push(
       log.onOwnership({
         gained: (partitions) => void this.inTurn(() => this.take(partitions)),
         released: (partitions) => this.inTurn(() => this.letGo(partitions, false)),
         lost: (partitions) => this.lose(partitions),
+        deletedUnread: (topic, partition, from, to) => logger.error(
+          { topic, partition, from, to }, 'records were deleted before they were read, and what was in them is lost: look whether the topic has a retention, or who deletes; it goes on behind them',
+        ),
         failed: (error) => events.failed(error),
       }),
       log.onAppend((topic, partition) => this.flows.get(partition)?.appended(topic)),

@@ -51,6 +51,8 @@ export interface OwnershipListener {
   gained(partitions: number[]): void;
   released(partitions: number[]): Promise<void>;
   lost(partitions: number[]): void;
+  /** Records of an input topic, from one offset up to another, were deleted by somebody else before they were read. Whoever processes the partition goes on behind them. */
+  deletedUnread?(topic: InputTopic, partition: number, from: number, to: number): void;
   /** Final: the log goes on no more. */
   failed?(error: LogError): void;
 }

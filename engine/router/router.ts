@@ -76,10 +76,10 @@ export class Router {
     this.routes = readRoutes(config.routerTopics, config.kafkaPrefix);
     this.group = `${config.kafkaPrefix}routers`;
     this.cluster = new Cluster(connection);
-    this.stream = new InputStream(
-      this.cluster, 'routed', true, (topic, partition) => this.routed.get(nameOf({ topic, partition }))?.wake(),
-      (error) => this.streamFailed(error), (topic, partition) => this.begunAgain({ topic, partition }),
-    );
+    this.stream = new InputStream(this.cluster, 'routed', true, {
+      arrived: (topic, partition) => this.routed.get(nameOf({ topic, partition }))?.wake(), failed: (error) => this.streamFailed(error),
+      deletedUnread: (topic, partition, from, to) => this.deletedUnread({ topic, partition }, from, to), begunAgain: (topic, partition) => this.begunAgain({ topic, partition }),
+    });
     this.membership = new Membership({
       native: loadNative(), connection, group: this.group, instance: instanceOf(join(config.data, 'kafka', 'instance')), topics: [...this.routes.keys()], sessionMs: config.kafkaSessionMs,
       events: {
@@ -138,7 +138,9 @@ export class Router {
     const [[committed], begin, end] = await Promise.all([
       committedOffsets(this.cluster, this.group, [topic], [partition]), listOffset(this.cluster, topic, partition, EARLIEST), listOffset(this.cluster, topic, partition, LATEST),
     ]);
-    return anew || committed!.offset > end ? begin : Math.max(begin, committed!.offset);
+    if (anew || committed!.offset > end || committed!.offset === 0) return begin;
+    if (committed!.offset < begin) this.deletedUnread({ topic, partition }, committed!.offset, begin);
+    return Math.max(begin, committed!.offset);
   }
   private async release(partitions: TopicPartition[]): Promise<void> {
     await Promise.all(partitions.map(async (each) => this.routed.get(nameOf(each))?.stop()));
@@ -187,6 +189,12 @@ export class Router {
     if (this.stopping || this.routed.get(name) !== routed) return;
     this.passed.delete(name);
     this.take(routed, anew);
+  }
+  private deletedUnread({ topic, partition }: TopicPartition, from: number, to: number): void {
+    this.options.logger.error(
+      { topic, partner: this.routes.get(topic), partition, from, to },
+      "records of a partner's topic were deleted before they were read: its retention is too short, or somebody deletes; the partner has to send them again",
+    );
   }
   private streamFailed(error: Error): void {
     this.options.logger.error({ error: error.stack }, "reading partners' topics failed; it goes on: %s", error.message);

@@ -58,7 +58,9 @@ export class Paced {
     const { kafka, options: { ratePerSecond, records, partitions, input, output, pid, isOurs, warmUpSeconds } } = this, count = records.length;
     this.begins.push(...(await kafka.ends(input, partitions)));
     this.offsets.splice(0, partitions, ...(await kafka.ends(output, partitions)));
-    const stream: InputStream = new InputStream(kafka.cluster, 'results', false, (_topic, partition) => this.arrived(stream, partition), (error) => { this.failure = error; });
+    const stream: InputStream = new InputStream(kafka.cluster, 'results', false, {
+      arrived: (_topic, partition) => this.arrived(stream, partition), failed: (error) => { this.failure = error; },
+    });
     for (let partition = 0; partition < partitions; partition++) stream.take(output, partition, this.offsets[partition]!, 0);
     const sender = new PacedSender(kafka, input, records, ratePerSecond), memory = new MemorySampler(pid), cpuBegan = cpuSecondsOfFamily(pid);
     try {

@@ -5,7 +5,7 @@
 import { Packr } from 'msgpackr';
 import t from 'tap';
 import { openKafkaLog } from '../../engine/log/kafka/kafka-log.js';
-import { committedOffsets, LATEST, listOffset } from '../../engine/log/kafka/offsets.js';
+import { committedOffsets, deleteRecordsBefore, LATEST, listOffset } from '../../engine/log/kafka/offsets.js';
 import { readRecords } from '../../engine/log/kafka/read.js';
 import { Generator } from '../../loadtest/generator.js';
 import { Random } from '../../loadtest/random.js';
@@ -152,7 +152,19 @@ t.test('partners on Kafka', { skip: kafkaMissing }, async (t) => {
       await produce(broker, returns, [{ value: packr.pack(tillPurchase(2)) }]);
       t.equal(await eventually(() => counter(engine, 'pointstream_transactions_processed_total'), (now) => now > different.size), different.size + 1);
     });
-    t.match(await router.stop(), { code: 0 });
+    await t.test('what was deleted before it was read is told', async (t) => {
+      t.match(await router.stop(), { code: 0 });
+      const lost = { ...tillPurchase(3), id: 'lost' };
+      await produce(broker, returns, [{ value: packr.pack([lost]) }]);
+      const to = await withCluster(broker, async (cluster) => {
+        await cluster.describe([returns]);
+        return deleteRecordsBefore(cluster, returns, 0, await listOffset(cluster, returns, 0, LATEST));
+      });
+      await produce(broker, returns, [{ value: packr.pack({ ...lost, id: 'kept' }) }]);
+      await router.start();
+      t.equal(await eventually(() => counter(engine, 'pointstream_transactions_processed_total'), (now) => now > different.size + 1), different.size + 2);
+      t.match(await router.stop(), { code: 0, stderr: new RegExp(`"topic":"${returns}","partner":"${partner}","partition":0,"from":1,"to":${to},"msg":"records .* deleted before they were read`) });
+    });
   });
 
   await t.test('trusted producers, straight to commands', async (t) => {

@@ -10,7 +10,7 @@ export class Followers {
   private readonly looks = new Map<string, () => void>();
 
   constructor(cluster: Cluster, failed: (error: Error) => void) {
-    this.stream = new InputStream(cluster, 'followed', false, (topic, partition) => this.looks.get(`${topic}/${partition}`)?.(), failed);
+    this.stream = new InputStream(cluster, 'followed', false, { arrived: (topic, partition) => this.looks.get(`${topic}/${partition}`)?.(), failed });
   }
   /** From an offset on, until the function that it returns is called. */
   follow(topic: string, partition: number, from: number, listener: (value: Uint8Array) => void): () => void {

@@ -39,6 +39,16 @@ interface Cursor {
   topicId: string;
 }
 
+export interface InputStreamEvents {
+  /** Something came, or what came was nothing to be read. */
+  arrived(topic: string, partition: number): void;
+  failed(error: Error): void;
+  /** The broker has deleted records, from one offset up to another, before they were read: retention, or somebody. */
+  deletedUnread?(topic: string, partition: number, from: number, to: number): void;
+  /** Somebody deleted the topic and made it anew; the partition has been forgotten. Without it that is a failure: records that were acknowledged are gone. */
+  begunAgain?(topic: string, partition: number): void;
+}
+
 export class InputStream {
   private readonly cursors = new Map<string, Cursor>();
   private readonly running = new Set<string>();
@@ -47,14 +57,8 @@ export class InputStream {
   /** Why nothing comes. */
   trouble: string | undefined;
 
-  /**
-   * `bulk`: of its records a little may gather. `arrived`: something came, or what came was nothing to be read. `begunAgain`: somebody deleted the topic and made it anew; the
-   * partition has been forgotten. Without it that is a failure: records that were acknowledged are gone.
-   */
-  constructor(
-    private readonly cluster: Cluster, private readonly lane: string, private readonly bulk: boolean, private readonly arrived: (topic: string, partition: number) => void,
-    private readonly failed: (error: Error) => void, private readonly begunAgain?: (topic: string, partition: number) => void,
-  ) {}
+  /** `bulk`: of its records a little may gather. */
+  constructor(private readonly cluster: Cluster, private readonly lane: string, private readonly bulk: boolean, private readonly events: InputStreamEvents) {}
 
   /** The batches from an offset on that have come, about bytesMax of them. */
   take(topic: string, partition: number, from: number, bytesMax: number): { chunks: InputChunk[]; nextOffset: number } {
@@ -93,7 +97,7 @@ export class InputStream {
         const name = `${node}/${this.lane}${i}`;
         if (this.running.has(name)) continue;
         this.running.add(name);
-        void this.run(node, name).catch((error: unknown) => this.failed(error as Error)).finally(() => this.running.delete(name));
+        void this.run(node, name).catch((error: unknown) => this.events.failed(error as Error)).finally(() => this.running.delete(name));
       }
     }
     const waiting = [...this.idle];
@@ -157,15 +161,16 @@ export class InputStream {
     const { topic, partition, jumps } = cursor, begin = await listOffset(this.cluster, topic, partition, EARLIEST);
     if (cursor.jumps !== jumps) return;
     if (begin > cursor.next) {
+      this.events.deletedUnread?.(topic, partition, cursor.next, begin);
       cursor.next = begin;
-      return this.arrived(topic, partition);
+      return this.events.arrived(topic, partition);
     }
     this.beginAgain(cursor);
   }
   private beginAgain({ topic, partition, next }: Cursor): void {
-    if (!this.begunAgain) throw new LogError('failed', `${topic}/${partition} ends before ${next}, or was made anew: records that were acknowledged are gone`);
+    if (!this.events.begunAgain) throw new LogError('failed', `${topic}/${partition} ends before ${next}, or was made anew: records that were acknowledged are gone`);
     this.forget(topic, partition);
-    this.begunAgain(topic, partition);
+    this.events.begunAgain(topic, partition);
   }
   private put(cursor: Cursor, { records, aborted }: Fetched): boolean {
     if (!records) return false;
@@ -176,7 +181,7 @@ export class InputStream {
     }
     if (nextOffset === cursor.next) return false;
     cursor.next = nextOffset;
-    this.arrived(cursor.topic, cursor.partition);
+    this.events.arrived(cursor.topic, cursor.partition);
     return true;
   }
 }

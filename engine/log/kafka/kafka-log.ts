@@ -23,7 +23,7 @@ import { Cluster, reasonOf } from './cluster.js';
 import type { KafkaConnection } from './connection.js';
 import { FirstAssignment, joinMs } from './first-assignment.js';
 import { Followers } from './followers.js';
-import { InputStream } from './input-stream.js';
+import { InputStream, type InputStreamEvents } from './input-stream.js';
 import { instanceOf } from './instance.js';
 import { Membership } from './membership.js';
 import { committedOffsets, deleteRecordsBefore, EARLIEST, LATEST, listOffset, untilStable } from './offsets.js';
@@ -92,8 +92,11 @@ class KafkaLog implements Log {
   bytesAppended = 0;
 
   constructor(private readonly cluster: Cluster, private readonly topics: Topics, private readonly options: KafkaLogOptions, private readonly owner: Owner) {
-    const arrived = (name: string, partition: number): void => this.announce(topics.topicOf(name) as InputTopic, partition), failed = this.fail.bind(this);
-    this.streams = { bulk: new InputStream(cluster, 'bulk', true, arrived, failed), first: new InputStream(cluster, 'first', false, arrived, failed) };
+    const failed = this.fail.bind(this), inputOf = (name: string): InputTopic => topics.topicOf(name) as InputTopic, events: InputStreamEvents = {
+      failed, arrived: (name, partition) => this.announce(inputOf(name), partition),
+      deletedUnread: (name, ...place) => this.ownership.forEach((each) => each.deletedUnread?.(inputOf(name), ...place)),
+    };
+    this.streams = { bulk: new InputStream(cluster, 'bulk', true, events), first: new InputStream(cluster, 'first', false, events) };
     this.followers = new Followers(cluster, failed);
     this.unseen = new Unseen(cluster);
     this.values = new Values(cluster, this.unseen, topics.name('control'), topics.messageBytesMax, this.writeValues.bind(this));
@@ -162,7 +165,7 @@ class KafkaLog implements Log {
   async commit({ outputs, positions, fences = [] }: Commit): Promise<number[]> {
     for (const { topic, partition } of positions) this.refuseUnknown(topic, partition);
     const outgoing = this.outgoing(outputs), records = this.succession.fenced(outgoing.map(({ record }) => record), [...positions.map(({ partition }) => partition), ...fences]);
-    const offsets = await this.control.commit({ records, offsets: positions.map((position) => this.offsetOf(position)), fences });
+    const offsets = await this.control.commit({ records, offsets: positions.map(this.offsetOf), fences });
     outgoing.forEach(({ record: { topic, partition } }, i) => this.unseen.committed(topic, partition, offsets[i]!));
     this.written(outputs);
     return firstOffsets(outgoing, offsets.slice(0, outgoing.length));
@@ -255,12 +258,8 @@ class KafkaLog implements Log {
       this.announce(topic, partition);
     }
   }
-  private announce(topic: InputTopic, partition: number): void {
-    for (const listener of this.listeners) listener(topic, partition);
-  }
-  private offsetOf({ topic, partition, offset }: Position): TopicOffset {
-    return { topic: this.topics.name(topic), partition, offset };
-  }
+  private readonly announce = (topic: InputTopic, partition: number): void => this.listeners.forEach((listener) => listener(topic, partition));
+  private readonly offsetOf = ({ topic, partition, offset }: Position): TopicOffset => ({ topic: this.topics.name(topic), partition, offset });
   /** The engine's own: who only serves a gateway commits nothing. */
   private get control(): Transactions {
     if (!this.transactions) throw new LogError('failed', 'this process has no part in the group of engines, so it commits nothing');
