@@ -29,6 +29,19 @@ t.test('a state that is not of its log, as after half a backup was put back, is 
   }
 });
 
+t.test('a group whose offsets are gone does not matter, one whose offsets were set does', async (t) => {
+  const header = { batch: 0, epoch: 1, positions: inputTopics.map(() => [3, 0]) }, status = { batch: 0, floor: -1 };
+  const results = { last: async () => ({ offset: 5, header }) as unknown as Found } as unknown as Results;
+  const snapshots = { bounds: async () => ({ begin: 0, end: 0 }) };
+  const shards = { run: async (_: number, { type }: { type: string }) => (type === 'waiting' ? [] : status) } as unknown as Shards;
+  const restore = (shared: boolean, position: number): Promise<unknown> => (
+    restorePartition({ shared, ...snapshots, settled: async () => undefined, position: async () => position } as unknown as Log, results, shards, 0, {} as OpenOptions)
+  );
+  t.match(await restore(true, 0), { positions: header.positions });
+  for (const position of [1, 4]) await t.rejects(restore(true, position), /refusing to start; when somebody has set the offset of the group, it has to be set back to 3/);
+  await t.rejects(restore(false, 0), /consumed interactive up to 3, the log says 0; refusing to start$/, 'no group keeps the embedded log\'s');
+});
+
 t.test('a snapshot that grows while it is read is read again, but not for the fences of our own sink', async (t) => {
   for (const [key, isRefused] of [[FENCE, false], [META, true]] as const) {
     const records: LogRecord[] = [{ offset: 0, timestampMs: 1, key: META, value: new Uint8Array(1) }], loaded: boolean[] = [];
