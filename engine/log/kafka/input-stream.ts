@@ -163,6 +163,8 @@ export class InputStream {
     if (begin > cursor.next) {
       this.events.deletedUnread?.(topic, partition, cursor.next, begin);
       cursor.next = begin;
+      // Another fetch may have asked for the same place: what it is told is not meant for the one that is read now.
+      cursor.jumps++;
       return this.events.arrived(topic, partition);
     }
     this.beginAgain(cursor);
