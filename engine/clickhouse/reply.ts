@@ -70,7 +70,7 @@ function begin({ asked, response }: Reply, format: string | undefined, result: L
   if (format !== undefined) response.setHeader('x-clickhouse-format', format);
   response.setHeader('x-clickhouse-summary', summary(result, isInsert));
   if (format === undefined) return response;
-  const encoding = asked.encodings.find((name) => name in encoders);
+  const encoding = asked.encodings.find((name) => Object.hasOwn(encoders, name));
   let out: Writable = response;
   if (encoding !== undefined) {
     response.setHeader('content-encoding', encoding);

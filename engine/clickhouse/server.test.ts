@@ -107,6 +107,7 @@ else {
     t.equal((await post(gzipSync('SELECT 6'), { headers: { 'content-encoding': 'gzip' } })).text, '6\n');
     t.match((await post('no gzip', { headers: { 'content-encoding': 'gzip' } })).text, /ZLIB_INFLATE_FAILED/);
     t.same(await engine.ping(), { success: true });
+    t.equal((await post('SELECT 7', { parameters: { enable_http_compression: '1' }, headers: { 'accept-encoding': 'constructor, __proto__' } })).text, '7\n', 'a name of every object is no encoding');
     t.same(await reader.ping({ select: true }), { success: true });
     const form = createClient({ url, use_multipart_params: true });
     t.teardown(() => form.close());
