@@ -157,6 +157,7 @@ t.test('accounts, cards, entries and rejects', async (t) => {
   t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=0'), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/accounts/0.77/entries?limit=99999'), { status: 400 });
   t.match(await call(fake, 'GET', '/v1/rejected?reason=nonsense'), { status: 400 });
+  for (const name of ['constructor', '__proto__', 'toString']) t.match(await call(fake, 'GET', `/v1/rejected?${name}=x`), { status: 400, body: { detail: /^unknown query parameter/ } }, name);
   for (const path of ['/v1/rejected?starting_after=zzz', '/v1/rejected?starting_after=4.0', '/v1/rejected?starting_after=0.1.', '/v1/accounts/0.77/entries?starting_after=zzz']) {
     t.match(await call(fake, 'GET', path), { status: 400, body: { detail: /^starting_after: .* is no id of this list; give the id/ } }, path);
   }

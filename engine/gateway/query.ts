@@ -15,7 +15,7 @@ export function readQuery<const S extends Record<string, Parameter>>(request: Fa
   const query = request.query as Record<string, string | string[]>;
   const known = Object.keys(parameters);
   for (const [name, value] of Object.entries(query)) {
-    const parameter = parameters[name];
+    const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
     if (parameter === undefined) {
       const meant = nearestName(name, known);
       throw new Problem('bad-request', `unknown query parameter ${name}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
