@@ -110,7 +110,7 @@ export class Batch {
     this.itemCount += parsed.count;
     this.addRejected(parsed.rejected, firstIndex);
     const replied = parsed.envelopes.length === 0 ? Promise.resolve() : this.submit(parsed, request, firstIndex);
-    return { replied: Promise.all([replied, keepRejected(this.context, parsed.rejected, firstIndex)]) };
+    return { replied: Promise.all([replied, keepRejected(this.context, parsed.rejected, firstIndex, this.partner.keyPartner)]) };
   }
 
   private async submit({ envelopes }: ParseResult, request: number, firstIndex: number): Promise<void> {
@@ -142,8 +142,8 @@ export class Batch {
   }
 }
 
-/** Keeps what parsing refused under /v1/rejected. */
-async function keepRejected(context: GatewayContext, rows: RejectedRow[], firstIndex: number): Promise<void> {
+/** Keeps what parsing refused under /v1/rejected, as that of the partner who posts, if one does: no item may get into another's list, and what can't be read names nobody. */
+async function keepRejected(context: GatewayContext, rows: RejectedRow[], firstIndex: number, keyPartner: string | undefined): Promise<void> {
   // What shards refuse is counted after its commit (engine-metrics.ts).
   for (const { reason } of rows) context.metrics.rejected.inc({ reason });
   // A key that posts for another partner must not be able to fill that partner's list.
@@ -152,7 +152,7 @@ async function keepRejected(context: GatewayContext, rows: RejectedRow[], firstI
   const rejectedAtMs = Date.now();
   await context.engine.reject(kept.map(({ index, id, partner, kind, reason, pointer, detail, input }) => {
     const source = { topic: 'http', partition: -1, offset: -1, index: firstIndex + index };
-    return deadLetter({ partner, id, kind, reason, pointer, detail, rejectedAtMs, source, input });
+    return deadLetter({ partner: keyPartner ?? partner, id, kind, reason, pointer, detail, rejectedAtMs, source, input });
   }));
   context.metrics.deadLetters.inc(kept.length);
 }
