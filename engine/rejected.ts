@@ -10,6 +10,8 @@ import type { QueryRejected, RejectedItem } from './gateway/context.js';
 import type { Log } from './log/log.js';
 
 const READ_BYTES = 2 ** 20;
+/** Of a page, as kept: what a reader who doesn't read has in memory here. */
+const PAGE_BYTES_MAX = 2 ** 20;
 
 const packr = new Packr({ useRecords: false });
 
@@ -24,18 +26,24 @@ const idForm = /^(\d{1,6})\.(\d{1,16})$/;
 export const isRejectedId = (id: string, partitions: number): boolean => Number(idForm.exec(id)?.[1] ?? partitions) < partitions;
 
 export function queryRejectedOf(log: Log): QueryRejected {
+  /** A piece of somebody's search in each turn of the event loop: who looks through much keeps neither a till nor another reader waiting. */
+  let last: Promise<unknown> = Promise.resolve();
+  const turn = (): Promise<unknown> => last = last.then(() => new Promise(setImmediate));
   return async ({ partner, reason }, { limit, startingAfter }) => {
     const [, fromPartition = '0', after] = idForm.exec(startingAfter ?? '') ?? [];
     const data: RejectedItem[] = [];
+    let bytes = 0;
     for (let partition = Number(fromPartition); partition < log.partitions; partition++) {
       let offset = after !== undefined && partition === Number(fromPartition) ? Number(after) + 1 : 0;
       for (;;) {
+        await turn();
         const { records, nextOffset } = await log.read('dead-letters', partition, offset, READ_BYTES);
         if (records.length === 0) break;
         for (const record of records) {
           const rejected = unpack(record.value) as Rejected;
           if ((partner !== undefined && rejected.partner !== partner) || (reason !== undefined && rejected.reason !== reason)) continue;
-          if (data.length === limit) return { data, has_more: true };
+          if (data.length === limit || bytes > PAGE_BYTES_MAX) return { data, has_more: true };
+          bytes += record.value.length;
           data.push(itemOf(`${partition}.${record.offset}`, rejected));
         }
         offset = nextOffset;
