@@ -60,10 +60,10 @@ export const settings = {
 
   bodyBytesMax: integer(64 * MiB, 1024, 1024 * MiB, 'Largest body, also after decompression; beyond it 413.'),
   bodyTimeoutMs: integer(120_000, 1000, 3_600_000, 'A whole request must have arrived by then, else 408: slow senders may not hold connections for ever.'),
-  bodyIdleMsMax: integer(15_000, 100, 600_000, 'Longest pause between two pieces of a body, else 408.'),
+  bodyIdleMsMax: integer(15_000, 100, 600_000, 'Longest pause between two pieces of a body, else 408; a reader who takes nothing of a large answer for so long is cut off.'),
   pieceBytes: integer(MiB, 4096, 16 * MiB, 'Bodies of many items go to the parsers in pieces of this size: large enough to amortise the hand-over, small enough to use all parsers.'),
   piecesPerRequestMax: integer(4, 1, 64, 'Pieces of one request between arrival and commit; then the sender is slowed down by TCP.'),
-  bodyBytesInFlightMax: integer(256 * MiB, MiB, 4096 * MiB, 'Bytes of all bodies between arrival and commit; beyond it 503.'),
+  bodyBytesInFlightMax: integer(256 * MiB, MiB, 4096 * MiB, 'Bytes of all bodies between arrival and commit, and as many of large answers on their way out; beyond it 503.'),
   rejectedItemsMax: integer(100_000, 1, 10_000_000, 'Rejected items of one batch; a body with more is refused from there on: it is not what it says it is.'),
   connectionsMax: integer(4096, 1, 65_535, 'Open connections of the API; more are closed at once.'),
   answerTimeoutMs: integer(30_000, 100, 600_000, 'How long a request waits for its commit before it is answered 503; what was accepted stays accepted, a repeat is a duplicate.'),

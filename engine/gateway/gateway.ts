@@ -13,6 +13,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type
 import { asyncapiDocument } from '../../schemas/asyncapi.js';
 import { EngineError } from '../engine.js';
 import { listening } from '../listening.js';
+import { boundAnswers } from './answers.js';
 import { authenticate } from './authenticate.js';
 import { BodyMemory, readAway } from './body.js';
 import type { GatewayContext } from './context.js';
@@ -87,6 +88,7 @@ async function build(context: GatewayContext): Promise<FastifyInstance> {
 
   const methods = new KnownMethods(app);
   endConnections(app);
+  boundAnswers(app, config);
   authenticate(app, keys, config.quotaPerMinute);
   app.addHook('onResponse', async (request, reply) => observe(request, reply, context));
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
