@@ -1,5 +1,5 @@
 /** A data directory that can't be one is refused at once, with exit code 2 and what is wrong; one that can be is there. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -16,6 +16,12 @@ const hasProc = existsSync('/proc/self') ? false : 'there is no /proc here';
 t.test('made where it is missing, and left as it was', async (t) => {
   for (const name of ['a/b/c', 'a/b/c', 'a/b/c/']) makeDataDirectory(at(name));
   t.same(readdirSync(at('a/b/c')), []);
+  const modeOf = (name: string): number => statSync(at(name)).mode & 0o777;
+  t.equal(modeOf('a/b/c'), 0o700, 'other users of the machine do not read the log');
+  t.equal(modeOf('a'), 0o777 & ~process.umask(), 'what is above it is as usual');
+  mkdirSync(at('shared'), { mode: 0o755 });
+  makeDataDirectory(at('shared'));
+  t.equal(modeOf('shared'), 0o755 & ~process.umask(), 'and one that was there stays as it was');
 });
 
 t.test('a file, a link to nowhere', async (t) => {

@@ -9,13 +9,15 @@ import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from './config.js';
 
 const PAGE_BYTES = 4096;
+/** What partners posted is in there as it came, numbers of payment cards too. One that is there already has the rights that its owner gave it. */
+const OWNER_ONLY = 0o700;
 
 export function makeDataDirectory(directory: string): void {
   const refuse = (what: string, error: unknown): never => {
     throw new ConfigError(`data: ${directory} ${what}: ${(error as Error).message}; ${isFull(error) ? 'make room, or ' : ''}choose another directory with --data`);
   };
   try {
-    make(resolve(directory));
+    make(resolve(directory), OWNER_ONLY);
   } catch (error) {
     refuse('cannot be made', error);
   }
@@ -37,12 +39,12 @@ function tryToWrite(directory: string): void {
   }
 }
 
-function make(path: string): void {
+function make(path: string, mode?: number): void {
   if (existsSync(path)) return;
   const parent = dirname(path);
   if (!existsSync(parent)) make(parent);
   try {
-    mkdirSync(path);
+    mkdirSync(path, { mode });
   } catch (error) {
     // Somebody else was faster.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !existsSync(path)) throw error;
