@@ -32,7 +32,8 @@ const reachingOut = words('FILE CATBOOSTEVALUATE INPUT DISK');
 const engines = /^((replacing|summing|aggregating|collapsing|versionedcollapsing|graphite|coalescing)?mergetree|memory|log|tinylog|stripelog|null|set|join|atomic)$/i;
 /** Settings that name a file or an address. A server looks for such files in a folder of its own; the library takes any path, and some of them it writes. */
 const reachingOutBySetting = new RegExp(`^(${['format_schema.*', 'format_template_(row|resultset)', 'output_format_schema', 'input_format_record_errors_file_path',
-  'format_avro_schema_registry.*', 'ai_function.*', 'allow_experimental_ai_functions', 'rename_files_after_processing', 'url_base', 's3queue_default_zookeeper_path', 'filesystem_cache_name', 'distributed_cache_file_cache_name'].join('|')})$`, 'i');
+  'format_avro_schema_registry.*', 'ai_function.*', 'allow_experimental_ai_functions', 'rename_files_after_processing', 'url_base', 's3queue_default_zookeeper_path',
+  'filesystem_cache_name', 'distributed_cache_file_cache_name'].join('|')})$`, 'i');
 /** Settings that bound a reader, or that would fill the engine's log (what the library logs to a client comes out there). It may lower the numbers among them (answer.ts). */
 const bounding = new RegExp(`^(${['readonly', 'allow_ddl', 'allow_introspection_functions', 'log_comment', 'dialect', 'implicit_select', 'max_memory_usage.*', 'max_execution_time',
   'max_threads', 'max_bytes_before_external_.*', 'os_thread.*', 'send_logs_.*'].join('|')})$`, 'i');
