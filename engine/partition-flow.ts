@@ -6,6 +6,7 @@
 import type { BatchResult, BatchTask, Partials, PartitionStatus, SweepAnswer } from '../workers/messages.js';
 import { writeCommand } from '../schemas/commands.js';
 import { packFrame, type FrameChunk } from '../schemas/frame.js';
+import { CommitWaiters } from './commit-waiters.js';
 import { inputTopics, type InputTopic, type Log } from './log/log.js';
 import type { Restored } from './restore.js';
 import type { Results } from './results.js';
@@ -19,6 +20,9 @@ const UNCOMMITTED_MAX = 3;
 const FAILURES_MAX = 2, SUSPECT_ITEMS = 512;
 /** Of facts that go along with a batch. */
 const FACTS_BYTES_MAX = 16 * 2 ** 20;
+/** Of bulk that goes along with what a till waits for: about two milliseconds of work. */
+const BULK_BESIDE_TILLS_BYTES = 32 * 1024;
+const INTERACTIVE = inputTopics.indexOf('interactive');
 const readOrder = ['internal', 'interactive', 'commands'] as const satisfies readonly InputTopic[];
 
 export interface FlowEvents {
@@ -64,7 +68,7 @@ export class PartitionFlow {
   /** The loop sleeps because of a pause, or has ended, or has not begun. */
   private atRest = true;
   private pauseWaiter: (() => void) | undefined;
-  private readonly commitWaiters: { batch: number; resolve(): void; reject(error: Error): void }[] = [];
+  private readonly waiters = new CommitWaiters();
   /** Where a skip was written that has to be read before what it skips. */
   private skipAt: { topic: InputTopic; offset: number } | undefined;
   /** Failures at one place, and how much of it is tried at a time since. */
@@ -105,8 +109,8 @@ export class PartitionFlow {
     this.partial = this.committedPartial;
     for (const topic of inputTopics) this.unread.add(topic);
     this.paused = false;
-    this.settleWaiters();
-    this.refuseWaiters(new Error('what was read has been thrown away'));
+    this.waiters.settle(this.committed);
+    this.waiters.refuse(new Error('what was read has been thrown away'));
     this.nudge();
   }
   appended(topic: InputTopic): void {
@@ -121,14 +125,14 @@ export class PartitionFlow {
     this.committed = batch;
     this.committedPartial = this.partials.get(batch) ?? [];
     for (const number of this.partials.keys()) if (number <= batch) this.partials.delete(number);
-    this.settleWaiters();
+    this.waiters.settle(batch);
     this.nudge();
   }
   /** Resolves when everything that is evaluated now has been committed; rejects when it is thrown away. */
   whenCommitted(): Promise<void> {
     if (this.evaluated <= this.committed) return Promise.resolve();
     if (this.failure) return Promise.reject(this.failure);
-    return new Promise((resolve, reject) => this.commitWaiters.push({ batch: this.evaluated, resolve, reject }));
+    return this.waiters.wait(this.evaluated);
   }
 
   private async run(): Promise<void> {
@@ -164,8 +168,9 @@ export class PartitionFlow {
         read.push({ topic, offset, timestampMs, value, batch, records });
         left -= value.byteLength;
       }
-      if (chunks.length > 0) this.unread.add(name);
-      else this.nothingTo[topic] = nextOffset;
+      if (chunks.length === 0) this.nothingTo[topic] = nextOffset;
+      else this.unread.add(name);
+      if (chunks.length > 0 && topic === INTERACTIVE) left = Math.min(left, BULK_BESIDE_TILLS_BYTES);
     }
     return read;
   }
@@ -181,12 +186,12 @@ export class PartitionFlow {
     };
     let result: BatchResult;
     try {
-      result = await shards.run<BatchResult>(partition, task, [frame.buffer]);
+      result = await shards.run<BatchResult>(partition, task, [frame.buffer], chunks.some(({ topic }) => topic === INTERACTIVE));
     } catch (error) {
       if (this.stopping) return;
       this.paused = true;
       if (error instanceof ShardError && error.atWorker) await untilReached(() => this.blame(chunks.reduce((sum, { records }) => sum + records, 0)));
-      this.refuseWaiters(error as Error);
+      this.waiters.refuse(error as Error);
       events.shardFailed(partition, error as Error);
       return;
     }
@@ -288,12 +293,6 @@ export class PartitionFlow {
   /** Nothing is committed any more: nobody waits for that. */
   fail(error: Error): void {
     this.failure = error;
-    this.refuseWaiters(error);
-  }
-  private refuseWaiters(error: Error): void {
-    for (const waiter of this.commitWaiters.splice(0)) waiter.reject(error);
-  }
-  private settleWaiters(): void {
-    for (let i = this.commitWaiters.length - 1; i >= 0; i--) if (this.commitWaiters[i]!.batch <= this.committed) this.commitWaiters.splice(i, 1)[0]!.resolve();
+    this.waiters.refuse(error);
   }
 }

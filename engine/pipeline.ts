@@ -239,7 +239,7 @@ export class Pipeline implements Engine {
   }
   private answer(partition: number, task: ShardTask): Promise<unknown> {
     return this.ask(this.options.shards.shardOf(partition), async () => {
-      const answer = await this.options.shards.run<unknown>(partition, task);
+      const answer = await this.options.shards.run<unknown>(partition, task, [], task.type !== 'cells');
       await this.flows.get(partition)?.whenCommitted();
       return answer;
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import type { ShardTask } from '../workers/messages.js';
-import { Shards } from './shards.js';
+import { Shards, type ShardError } from './shards.js';
 
 const task: ShardTask = { type: 'waiting', partition: 0 };
 
@@ -31,4 +31,16 @@ t.test('an answer that has come, and is not yet handled when its shard ends', as
       await shards.close();
     }
   }
+});
+
+t.test('of many tasks that wait, the one that the worker dies of is told so, and no other one', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'pointstream-shards-')), entry = join(directory, 'worker.mjs');
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  // As a shard does it: what comes to an empty worker fails.
+  writeFileSync(entry, 'let open = false; export default ({ type, partition }) => { if (type === "open") open = true; if (!open) throw new Error("empty"); if (partition === 7) process.exit(1); return partition; };');
+  const shards = new Shards({ count: 1, entry: pathToFileURL(entry) });
+  t.teardown(() => shards.close());
+  await shards.runOn(0, { ...task, type: 'open' } as unknown as ShardTask);
+  const told = await Promise.all(Array.from({ length: 12 }, (_, partition) => shards.runOn(0, { ...task, partition }).then(() => 'answered', (error: unknown) => (error as ShardError).atWorker)));
+  t.same(told, Array.from({ length: 12 }, (_, partition) => (partition < 7 ? 'answered' : partition === 7)));
 });

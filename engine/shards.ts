@@ -6,15 +6,13 @@
  */
 import { Piscina } from 'piscina';
 import type { ShardTask } from '../workers/messages.js';
+import { TaskLanes } from './task-lanes.js';
 
 export interface ShardsOptions { count: number; entry: URL }
 
 interface Shard {
-  pool: Piscina;
-  busyMs: number;
-  lastEndMs: number;
-  /** Tasks handed over and not answered, in order: the first is at the worker. */
-  outstanding: object[];
+  pool: Piscina<ShardTask, unknown>;
+  lanes: TaskLanes<ShardTask, unknown>;
   /** A task failed; what comes after it fails because of it. */
   failed: boolean;
 }
@@ -28,9 +26,12 @@ export class ShardError extends Error {
 
 export class Shards {
   private readonly shards: Shard[];
+  /** Of workers that have been replaced. */
+  private readonly formerBusyMs: number[];
 
   constructor(private readonly options: ShardsOptions) {
     this.shards = Array.from({ length: options.count }, () => this.start());
+    this.formerBusyMs = this.shards.map(() => 0);
   }
   get count(): number {
     return this.shards.length;
@@ -40,47 +41,43 @@ export class Shards {
   }
   /** Milliseconds that each shard has worked, by the time between hand-over and answer. */
   get busyMs(): number[] {
-    return this.shards.map(({ busyMs }) => busyMs);
+    return this.shards.map(({ lanes }, shard) => this.formerBusyMs[shard]! + lanes.busyMs);
   }
-  run<T>(partition: number, task: ShardTask, transfer: ArrayBufferLike[] = []): Promise<T> {
-    return this.runOn<T>(this.shardOf(partition), task, transfer);
+  /** `urgent`: goes before what waits at the shard, whichever partition it is of. Tasks that need one another's order are handed over one after the other's answer. */
+  run<T>(partition: number, task: ShardTask, transfer: ArrayBufferLike[] = [], urgent = false): Promise<T> {
+    return this.runOn<T>(this.shardOf(partition), task, transfer, urgent);
   }
-  async runOn<T>(shard: number, task: ShardTask, transfer: ArrayBufferLike[] = []): Promise<T> {
+  async runOn<T>(shard: number, task: ShardTask, transfer: ArrayBufferLike[] = [], urgent = false): Promise<T> {
     const own = this.shards[shard]!;
-    const beganMs = performance.now();
-    own.outstanding.push(task);
     try {
-      const answer = (await own.pool.run(task, { transferList: transfer as ArrayBuffer[] })) as T;
+      const answer = (await own.lanes.run(task, { transfer, urgent })) as T;
       own.failed = false;
       return answer;
     } catch (error) {
-      const atWorker = !own.failed && own.outstanding[0] === task;
+      const atWorker = !own.failed;
       own.failed = true;
       throw new ShardError(atWorker, { cause: error });
-    } finally {
-      own.outstanding.splice(own.outstanding.indexOf(task), 1);
-      const endMs = performance.now();
-      own.busyMs += endMs - Math.max(beganMs, own.lastEndMs);
-      own.lastEndMs = endMs;
     }
   }
   /** Ends the worker of a shard, with all its state, and starts an empty one. */
   async replace(shard: number): Promise<void> {
-    const { pool } = this.shards[shard]!;
-    this.shards[shard] = { ...this.start(), busyMs: this.shards[shard]!.busyMs };
-    await end(pool);
+    const former = this.shards[shard]!;
+    this.formerBusyMs[shard]! += former.lanes.busyMs;
+    this.shards[shard] = this.start();
+    await end(former);
   }
   async close(): Promise<void> {
-    await Promise.all(this.shards.map(({ pool }) => end(pool)));
+    await Promise.all(this.shards.map(end));
   }
   private start(): Shard {
-    const pool = new Piscina({ filename: this.options.entry.href, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 1, idleTimeout: Infinity, recordTiming: false });
-    return { pool, busyMs: 0, lastEndMs: 0, outstanding: [], failed: false };
+    const pool = new Piscina<ShardTask, unknown>({ filename: this.options.entry.href, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 1, idleTimeout: Infinity, recordTiming: false });
+    return { pool, lanes: new TaskLanes(pool, 1), failed: false };
   }
 }
 
 /** The worker's answer may be here already, behind the one that is being handled: its task has been told that there is none, and piscina says by an event that it does not know it. */
-function end(pool: Piscina): Promise<void> {
+function end({ pool, lanes }: Shard): Promise<void> {
+  lanes.close(new Error('Terminating worker thread'));
   pool.on('error', () => undefined);
   return pool.destroy();
 }

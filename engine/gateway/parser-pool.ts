@@ -11,6 +11,7 @@ import type { RecordsResult, RecordsTask } from '../../workers/parse/records.js'
 import type { ParseResult, ParseTask } from '../../workers/parse/worker.js';
 import { EngineError } from '../engine.js';
 import type { Metrics } from '../metrics.js';
+import { TaskLanes, type TaskOptions } from '../task-lanes.js';
 
 export type { ParseResult, ParseTask, ProductsResult, ProductsTask, RecordsResult, RecordsTask };
 
@@ -37,31 +38,31 @@ export function startParsers(threads: number, metrics: Pick<Metrics, 'busySecond
     maxThreads: count,
     // One task at a time: a second one would wait inside the worker where no other parser can take it.
     concurrentTasksPerWorker: 1,
-    maxQueue: TASKS_WAITING_MAX,
     // Workers wait asleep in Atomics.wait, which wakes faster than a message event; they have nothing else to do.
     atomics: 'sync',
-    recordTiming: true,
+    recordTiming: false,
     closeTimeout: 5000,
   });
-  const run = async (task: Task, bytes: Uint8Array, name?: string): Promise<Result> => {
+  const lanes = new TaskLanes(pool, count, TASKS_WAITING_MAX);
+  const run = async (task: Task, bytes: Uint8Array, options: Pick<TaskOptions, 'name' | 'urgent'>): Promise<Result> => {
     try {
-      return await pool.run(task, { transferList: [bytes.buffer as ArrayBuffer], ...(name !== undefined && { name }) });
+      return await lanes.run(task, { transfer: [bytes.buffer], ...options });
     } catch (error) {
       throw new EngineError('unavailable', `a parser failed: ${(error as Error).message}`, 1);
     }
   };
-  const busySeconds = (): number => (pool.completed === 0 ? 0 : (pool.histogram.runTime.mean * pool.completed) / 1000);
-  let counted = 0;
+  let countedMs = 0;
   metrics.onScrape(() => {
-    const seconds = Math.max(counted, busySeconds());
-    metrics.busySeconds.inc({ part: 'parsers' }, seconds - counted);
-    counted = seconds;
+    metrics.busySeconds.inc({ part: 'parsers' }, (lanes.busyMs - countedMs) / 1000);
+    countedMs = lanes.busyMs;
   });
   return {
-    parse: (task) => run(task, task.bytes) as Promise<ParseResult>,
-    parseRecords: (task) => run(task, task.batch, 'records') as Promise<RecordsResult>,
-    readProducts: (task) => run(task, task.bytes, 'products') as Promise<ProductsResult>,
+    // Of a single post all is said, and a till waits for it: it does not wait behind pieces of bulk.
+    parse: (task) => run(task, task.bytes, { urgent: task.detailed }) as Promise<ParseResult>,
+    parseRecords: (task) => run(task, task.batch, { name: 'records' }) as Promise<RecordsResult>,
+    readProducts: (task) => run(task, task.bytes, { name: 'products' }) as Promise<ProductsResult>,
     close: () => {
+      lanes.close(new Error('the engine stops'));
       pool.on('error', () => undefined); // whoever waits for a parser that takes too long is told by its own task
       return pool.close({ force: true });
     },
