@@ -59,6 +59,7 @@ t.test('the core agrees with the naive implementation', (t) => {
     'purchase processed', 'return processed', 'return waiting', 'return return-exceeds', 'purchase conflict', 'purchase duplicate', 'purchase late', 'purchase future',
     'return return-window', 'return wrong-currency', 'posting maturity pending', 'posting expiry available', 'posting reversal debt', 'posting debt debt',
     'import of 2 cards processed', 'import of 2 cards elsewhere', 'import of 3 cards rejected', 'purchase elsewhere', 'return elsewhere',
+    ...['line discount', 'discount line'].flatMap((what) => ['', ' again'].flatMap((again) => ['proportional', 'requalify', 'keep'].map((policy) => `${what} returned${again}, ${policy}`))),
   ];
   for (const outcome of seen) t.ok(outcomes.get(outcome), outcome);
   t.end();

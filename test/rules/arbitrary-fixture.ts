@@ -31,9 +31,9 @@ const conditions = [
   'transaction.weekday in ["sat", "sun"] || transaction.store == "s1"', 'lines.exists(l, l.category == "food" && l.amount > 100)', '!lines.all(l, l.quantity >= 1000)',
   'sum(lines.filter(l, l.brand == "acme").map(l, l.amount)) * 2 > transaction.total', 'lines.filter(l, l.sku.startsWith("a")).size() == 1', 'lines.exists_one(l, l.department == "")',
   'transaction.currency == "KWD" ? transaction.total % 7 < 3 : transaction.total / 3 > 200', 'transaction.card.endsWith("c") && transaction.partner.contains("u")',
-  'lines.map(l, l.kind == "product", l.discount).size() > 1', '-transaction.total < -500',
+  'lines.map(l, l.kind == "product", l.discount).size() > 1', '-transaction.total < -500', 'lines.exists(l, l.kind == "discount")', 'sum(lines.map(l, l.discount)) > 80',
 ];
-const lineConditions = ['line.quantity >= 2000', 'line.amount > 300 || line.category == "drink"', 'line.kind != "deposit" && line.line < 3', 'line.sku.contains("a")'];
+const lineConditions = ['line.quantity >= 2000', 'line.amount > 300 || line.category == "drink"', 'line.kind != "deposit" && line.line < 3', 'line.sku.contains("a")', 'line.discount > 40', 'line.kind == "product"'];
 
 const lineKinds = ['skus', 'categories', 'brands', 'departments'] as const;
 const lineMatch = (): fc.Arbitrary<LineMatch> =>
@@ -96,15 +96,21 @@ export const ruleSet: fc.Arbitrary<TestRule[]> = fc.record({
 
 const line = fc.record({
   sku: fc.constantFrom(...skus), quantity: fc.constantFrom(0, 0.5, 1, 1, 2, 2.125, 3), amount: fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.constantFrom(0, 100)),
-  discount: maybe(fc.integer({ min: 1, max: 99 })), category: maybe(fc.constantFrom(...categories, 'other')),
+  discount: maybe(fc.oneof(fc.integer({ min: 1, max: 99 }), fc.integer({ min: 1, max: 5000 }))), category: maybe(fc.constantFrom(...categories, 'other')),
 }).map(present);
-const deduction = fc.record({ kind: fc.constant('discount' as const), quantity: fc.constantFrom(0, 1), amount: fc.integer({ min: -200, max: -1 }) });
+/** Lines that are no products: discounts, also free ones and those that were discounted themselves, and deposits, paid or given back. */
+const extra = fc.record({
+  kind: fc.constantFrom('discount' as const, 'discount' as const, 'deposit' as const), sku: maybe(fc.constantFrom(...skus)), quantity: fc.constantFrom(0, 0.5, 1),
+  amount: fc.integer({ min: -200, max: 40 }), discount: maybe(fc.integer({ min: 1, max: 99 })),
+}).map(present);
+/** Of nothing but discounts: it can be returned, too. */
+const free = fc.record({ sku: fc.constantFrom(...skus), quantity: fc.constant(0), amount: fc.constant(0), discount: fc.nat(99) });
 
 /** Some days around a change of daylight saving time in New York and Berlin. */
 const occurredAt = fc.integer({ min: Date.UTC(2026, 2, 5), max: Date.UTC(2026, 3, 2) }).map((ms) => new Date(ms).toISOString());
 export const purchase: fc.Arbitrary<TestPurchase> = fc.record({
   partner: fc.constantFrom('shop', 'shop', 'shop', 'fuel'), store: maybe(fc.constantFrom('s1', 's2', 's3')), channel: maybe(fc.constantFrom('pos', 'web')),
-  currency: fc.constantFrom('EUR', 'EUR', 'JPY', 'KWD'), occurredAt, only: fc.integer({ min: 0, max: 9 }), total: fc.integer({ min: 0, max: 5000 }),
-  lines: fc.array(fc.oneof({ weight: 5, arbitrary: line }, { weight: 1, arbitrary: deduction }), { minLength: 1, maxLength: 7 }),
-}).map(({ only, total, lines: given, ...rest }) => present(only === 0 ? { ...rest, total } : { ...rest, lines: given }) as TestPurchase)
+  currency: fc.constantFrom('EUR', 'EUR', 'JPY', 'KWD'), occurredAt, only: fc.nat(19), free: fc.array(free, { minLength: 1, maxLength: 3 }), total: fc.integer({ min: 0, max: 5000 }),
+  lines: fc.array(fc.oneof({ weight: 5, arbitrary: line }, { weight: 1, arbitrary: extra }), { minLength: 1, maxLength: 7 }),
+}).map(({ only, free, total, lines: given, ...rest }) => present(only < 2 ? { ...rest, total } : { ...rest, lines: only === 2 ? free : given }) as TestPurchase)
   .filter(({ lines: given }) => given === undefined || given.reduce((sum, { amount }) => sum + amount, 0) >= 0);

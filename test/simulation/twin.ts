@@ -8,6 +8,7 @@ import { cellOf, expectedFact, firstDifference, type Source } from '../../loadte
 import { homesOf } from '../../loadtest/verifier/homes.js';
 import { readInput } from '../../loadtest/verifier/records.js';
 import { NaivePartition, type Outcome } from '../../loadtest/naive/engine.js';
+import type { NaiveFact } from '../../loadtest/naive/fact.js';
 import type { Account } from '../../loadtest/naive/ledger.js';
 import type { NaiveReference } from '../../loadtest/naive/reference.js';
 import type { ImportedAccount } from '../../schemas/commands.js';
@@ -39,6 +40,8 @@ export class Twin {
   private readonly posted = new Map<string, number>();
   /** Returns that are facts. */
   private readonly executed = new Set<string>();
+  /** By purchase: the policies of what it gave, and how many returns took something of it. */
+  private readonly bought = new Map<string, { policies: string[]; returns: number }>();
   private readonly waiting = new Map<string, { letter: Letter; untilMs: number; partner: string }>();
   private readonly partial = new Map<string, { answered: Answered; forwarded: number }>();
   private letters: Letter[] = [];
@@ -64,6 +67,7 @@ export class Twin {
     equal('replies', this.replies, result.replies.map(answeredOf));
     for (const change of naive.changes) add(this.cells, `${change.account} ${cellOf(change)}`, change.change);
     for (const fact of found) this.post(fact);
+    for (const fact of naive.facts) this.count(fact);
     naive.facts.length = naive.changes.length = 0;
   }
   /** The whole state, when nothing is evaluated that was not followed. */
@@ -172,6 +176,17 @@ export class Twin {
       if (isNow || this.executed.has(key)) continue;
       if (this.reference!.program(this.reference!.partner(partner)!.program).unknownReturns?.then !== 'ignore') this.letters.push(letter);
     }
+  }
+  /** Which discounts came back, and by which policy. */
+  private count({ kind, transaction, receipt, awards }: NaiveFact): void {
+    if (!transaction || !receipt) return;
+    const { partner, id, originalId } = transaction, { lines } = receipt;
+    if (kind === 'purchase') this.bought.set(`${partner}\n${id}`, { policies: awards.map(({ version }) => version.document.onReturn ?? 'proportional'), returns: 0 });
+    const purchase = this.bought.get(`${partner}\n${originalId}`);
+    if (kind !== 'return' || !purchase) return;
+    const again = purchase.returns++ > 0 ? ' again' : '';
+    const kinds = { 'line discount': lines.some(({ discount }) => discount > 0), 'discount line': lines.some((line) => line.kind === 'discount') };
+    for (const [name, isThere] of Object.entries(kinds)) if (isThere) for (const policy of new Set(purchase.policies)) add(this.outcomes, `${name} returned${again}, ${policy}`, 1);
   }
   private post({ account, kind, partner, id, postings, lines, points, awards }: FactRecord): void {
     if (lines.length > 0) {
